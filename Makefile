@@ -1,0 +1,97 @@
+# Sets itself up and does the project's jobs. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# What the project needs to run, and what it needs to be tested (which includes the former).
+RUN := .venv/.ready-to-run
+DEV := .venv/.ready-to-test
+
+.PHONY: help demo test lint bench clean lock
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: $(RUN) ## run the main job on the built-in exchange: no keys, no network (KEEP=1 stays up)
+	@$(BIN)/runner demo $(if $(KEEP),--keep)
+
+test: $(DEV) ## run all tests (ARGS='-k name' narrows them)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: $(DEV) ## look at style and types
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV) ## measure speed beside floors and peers (takes minutes)
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove what was built, .venv included
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A week's cool-down keeps out fresh malicious uploads. The locks hold names, versions and hashes
+# of every platform's wheels, no addresses.
+UV := uv==0.13.9
+COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
+	--exclude-newer '7 days' --only-binary :all: --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' pyproject.toml --extra build
+
+lock: ## choose versions anew and write the hash-locked requirement files
+	@tools=$$(mktemp -d)
+	trap 'rm -rf "$$tools"' EXIT
+	echo "Choosing versions anew"
+	$(PYTHON) -m venv "$$tools"
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check '$(UV)'
+	$(COMPILE) --output-file requirements.lock > /dev/null
+	$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-dev.lock > /dev/null
+	if grep -n '://' requirements.lock requirements-dev.lock; then
+		echo "An address got into a lock file: remove it from the index settings of uv." >&2
+		exit 1
+	fi
+	grep -c '==' requirements.lock requirements-dev.lock
+
+$(RUN): requirements.lock pyproject.toml
+	@$(call install,requirements.lock)
+	touch $(RUN)
+
+$(DEV): requirements-dev.lock requirements.lock pyproject.toml
+	@$(call install,requirements-dev.lock)
+	touch $(RUN) $(DEV)
+
+# Makes .venv unless a working one stands there, and installs exactly what the lock file $(1) says.
+define install
+if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+	echo "$(PYTHON) is missing or older than 3.11. Install a newer one and type: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2
+	exit 1
+fi
+if ! $(BIN)/python -m pip --version > /dev/null 2>&1; then
+	if ! $(PYTHON) -c 'import ensurepip' 2> /dev/null; then
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+			echo "$(PYTHON) cannot make virtual environments here. Type this, then make again:" >&2
+			echo "  sudo apt-get install -y python3-venv" >&2
+			exit 1
+		fi
+		echo "Set-up: installing the Debian package python3-venv"
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv > /dev/null
+	fi
+	echo "Set-up: making .venv with $$($(PYTHON) --version)"
+	rm -rf .venv
+	trap 'rm -rf .venv' ERR INT TERM
+	$(PYTHON) -m venv .venv
+	trap - ERR INT TERM
+fi
+echo "Set-up: installing the $$(grep -c '^[a-z0-9].*==' $(1)) packages of $(1), hashes checked"
+$(PIP) install --quiet --require-hashes --only-binary :all: -r $(1)
+echo "Set-up: installing the command $(BIN)/runner"
+$(PIP) install --quiet --no-index --no-deps --no-build-isolation -e .
+echo "Set-up: done in $$SECONDS s"
+endef

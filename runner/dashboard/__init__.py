@@ -1,0 +1,1 @@
+"""Shows the journal's state on server-rendered pages."""

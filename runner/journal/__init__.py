@@ -1,0 +1,1 @@
+"""Remembers: every event, decision, order and outcome, durably."""

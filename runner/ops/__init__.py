@@ -1,0 +1,1 @@
+"""What operating it needs: notifications, metrics, secrets, systemd."""

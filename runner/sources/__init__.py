@@ -1,0 +1,1 @@
+"""Wakes the runner: alerts that come in by HTTP, and times that come due."""

@@ -1,0 +1,1 @@
+"""Speaks to Binance USDⓈ-M futures, or to anything that serves the same interface."""
