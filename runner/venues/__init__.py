@@ -1,1 +1,121 @@
-"""Does: places, queries and cancels orders where they trade, and reads the streams."""
+"""Where orders go: the Venue protocol that every exchange adapter fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from runner.core.events import Event
+from runner.core.instruments import Instrument
+from runner.core.lifecycle import Transport
+from runner.core.orders import Call
+from runner.core.prices import PriceBoard
+
+Post = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call turned into the venue's own request, not yet signed: what `runner plan` prints.
+
+    `payload` is the percent-encoded parameter text without timestamp and signature.
+    """
+
+    call: Call
+    method: str
+    path: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """The exact bytes that leave once, with the fence they carry.
+
+    `payload` is signed, percent-encoded, `signature` last; `timestamp` and `recv_window` in
+    ms of server time are inside it. `payload_sha256` is what the journal keeps of it.
+    `signed_monotonic` is our monotonic clock in ms: too old a signature is not sent any more.
+    """
+
+    request_id: str
+    call: Call
+    method: str
+    path: str
+    payload: str
+    timestamp: int
+    recv_window: int
+    payload_sha256: str
+    signed_monotonic: int
+
+    def __repr__(self) -> str:
+        """Without the payload: it carries the signature."""
+        return f"SignedRequest({self.request_id} {self.method} {self.path})"
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """What came back: `transport` tells whether anything is proven at all."""
+
+    transport: Transport
+    status: int = 0
+    body: bytes = b""
+    headers: Mapping[str, str] | None = None
+    detail: str = ""
+
+
+class Stream(Protocol):
+    """A running stream reader."""
+
+    def start(self) -> None:
+        """Connect and keep reading in a thread of its own."""
+
+    def stop(self) -> None:
+        """Disconnect and end the thread; returns when it is gone or 3 s are over."""
+
+    @property
+    def alive(self) -> bool:
+        """False when the thread died without being stopped: the process must go down."""
+
+
+class Venue(Protocol):
+    """One account on one exchange. Only `send` and the streams touch the network after start."""
+
+    known_codes: frozenset[int]
+
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Every symbol of the exchange. Raises VenueError when they cannot be had."""
+
+    def request(self, call: Call) -> Request:
+        """The call in the venue's words, unsigned; pure."""
+
+    def sign(self, request: Request) -> SignedRequest:
+        """Add timestamp (estimated server time), recvWindow and signature; no I/O."""
+
+    def send(self, signed: SignedRequest) -> RawAnswer:
+        """Write the bytes once, read the answer within the deadline; never raises, never repeats.
+
+        Called on a gateway lane's thread; keeps one warm connection a thread.
+        """
+
+    def interpret(self, signed: SignedRequest, answer: RawAnswer) -> list[Event]:
+        """The answer as events: ExecutionReports for every leg, OpenOrders, DeadManReport …; pure.
+
+        A reading that failed becomes one CallFailed.
+        """
+
+    def room(self, call: Call) -> bool:
+        """True when the rate limits leave room for this call now; then it is counted as spent."""
+
+    def server_time(self) -> int:
+        """The exchange's clock now, estimated, in ms."""
+
+    def clock_uncertainty(self) -> int | None:
+        """Half the best round trip in ms, or None before the first answer: then nothing is sent."""
+
+    def market_stream(
+        self, wanted: frozenset[tuple[str, str]], board: PriceBoard, post: Post
+    ) -> Stream:
+        """A reader of these (symbol, price source) pairs, offering prices to the board."""
+
+    def user_stream(self, post: Post) -> Stream:
+        """A reader of this account's own events."""

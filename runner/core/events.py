@@ -1,0 +1,196 @@
+"""What happens: the immutable facts that enter the runner, from whichever door they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from runner.core.orders import Call, Family, Outcome
+
+Value = Decimal | bool | str
+"""What a formula can see of an event: a number, true or false, or text."""
+
+PriceSource = Literal["mark", "last", "bid", "ask", "index", "funding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An authenticated webhook body, its secret already taken out.
+
+    `fields` are flat: nested objects become dotted names. `body_hash` identifies the body
+    without its secret. `event_time` is the sender's own time in ms where the body tells it.
+    """
+
+    path: str
+    fields: Mapping[str, Value]
+    body_hash: str
+    received_at: int
+    event_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A price that left its band, or the first one after a silence (`fresh_start`: only arms).
+
+    `version` is the version of the bands that were published when the price was seen.
+    """
+
+    symbol: str
+    source: PriceSource
+    price: Decimal
+    event_time: int
+    received_at: int
+    version: int = 0
+    fresh_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A planned instant of a schedule (UTC ms) has come."""
+
+    rule_id: str
+    trigger: str
+    symbol: str
+    planned_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A person asks for a rule to fire now; `event_key` makes the request repeatable."""
+
+    rule_id: str
+    symbol: str
+    event_key: str
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One trade of an order. `realised_pnl` and `commission` are in their asset's units."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    realised_pnl: Decimal
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """What is known of one order or cancel, whichever way it became known.
+
+    `attempt` is set on the answer to a send. `asked_time` is the server time at which a probe
+    was begun: a negative counts only if it is past the fence. Late and repeated reports are
+    harmless, the order-status table only moves forward.
+    """
+
+    client_order_id: str
+    origin: Literal["answer", "stream", "probe"]
+    outcome: Outcome
+    event_time: int
+    attempt: int | None = None
+    order_id: str | None = None
+    order_status: str | None = None
+    cumulative_quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    fill: Fill | None = None
+    code: int | None = None
+    message: str | None = None
+    asked_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionUpdate:
+    """A position as the exchange states it; `size` is signed, short is negative."""
+
+    symbol: str
+    position_side: str
+    size: Decimal
+    entry_price: Decimal
+    unrealised_pnl: Decimal
+    event_time: int
+    liquidation_price: Decimal | None = None
+    leverage: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUpdate:
+    """Balances of the margin asset; absent numbers keep what was known."""
+
+    wallet_balance: Decimal | None
+    available: Decimal | None
+    event_time: int
+    equity: Decimal | None = None
+    margin_ratio: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """All that is open in one family (of one symbol, or of all when None), as one reading.
+
+    Own orders that are LIVE here and missing there are asked for one by one.
+    """
+
+    family: Family
+    symbol: str | None
+    orders: tuple[ExecutionReport, ...]
+    asked_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """All positions as one reading: what is not listed is flat."""
+
+    positions: tuple[PositionUpdate, ...]
+    asked_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadManReport:
+    """The answer to one refresh of a symbol's countdown; `countdown` in ms, 0 when disarmed."""
+
+    symbol: str
+    accepted: bool
+    countdown: int
+    server_time: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """A stream connected or broke off; `gap_from` is the last moment it was surely alive."""
+
+    stream: str
+    connected: bool
+    at: int
+    gap_from: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A reading or a refresh came to nothing; whoever owns it asks again."""
+
+    call: Call
+    at: int
+    detail: str
+
+
+Event = (
+    Alert
+    | Tick
+    | Due
+    | Fire
+    | ExecutionReport
+    | PositionUpdate
+    | AccountUpdate
+    | OpenOrders
+    | Positions
+    | DeadManReport
+    | StreamState
+    | CallFailed
+)

@@ -1,0 +1,97 @@
+"""The price board: the last price of every symbol and source, and the bands that let ticks pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from runner.core.events import PriceSource, Tick
+
+Key = tuple[str, PriceSource]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price with its times: the exchange's event time and our receipt, both UTC ms."""
+
+    value: Decimal
+    event_time: int
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The open interval in which no rule waits for a price; None is open-ended.
+
+    A price strictly between `low` and `high` interests nobody. `wide_awake` lets every tick
+    pass (a `for:` timer is due, or the last price is not known).
+    """
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    version: int = 0
+    wide_awake: bool = False
+
+    def holds(self, price: Decimal) -> bool:
+        """True when no rule needs to hear of this price."""
+        if self.wide_awake:
+            return False
+        return (self.low is None or self.low < price) and (self.high is None or price < self.high)
+
+
+class PriceBoard:
+    """Last prices, written by the market threads, and bands, written by the dispatcher.
+
+    One writer per key and whole-object assignments: no lock is needed. After a tick was let
+    through, every further tick of that key passes until the dispatcher publishes again, so a
+    tick that resets a `for:` timer is never dropped against a stale band.
+    """
+
+    def __init__(self, stale_after: int) -> None:
+        """Prices older than `stale_after` ms are stale: the next one only arms."""
+        self.stale_after = stale_after
+        self._last: dict[Key, Price] = {}
+        self._bands: dict[Key, Band] = {}
+        self._passed: dict[Key, int] = {}
+        self._version = 0
+
+    def publish(self, bands: Mapping[Key, Band]) -> None:
+        """Replace the bands of these keys."""
+        self._bands.update(bands)
+
+    def next_version(self) -> int:
+        """A number for the next published bands, greater than every earlier one."""
+        self._version += 1
+        return self._version
+
+    @property
+    def version(self) -> int:
+        """The newest version handed out."""
+        return self._version
+
+    def offer(
+        self, symbol: str, source: PriceSource, price: Decimal, event_time: int, received_at: int
+    ) -> Tick | None:
+        """Remember the price; return a Tick only when some rule must hear of it."""
+        key = (symbol, source)
+        before = self._last.get(key)
+        self._last[key] = Price(price, event_time, received_at)
+        band = self._bands.get(key)
+        if band is None:
+            return None
+        silent = before is None or received_at - before.received_at > self.stale_after
+        if not silent and band.holds(price) and self._passed.get(key, -1) != band.version:
+            return None
+        self._passed[key] = band.version
+        return Tick(symbol, source, price, event_time, received_at, band.version, silent)
+
+    def forget(self, symbols: frozenset[str] | None = None) -> None:
+        """A stream broke off: the next price of these symbols (all when None) is a fresh start."""
+        for key in list(self._last):
+            if symbols is None or key[0] in symbols:
+                del self._last[key]
+
+    def last(self, symbol: str, source: PriceSource) -> Price | None:
+        """The newest price, or None before the first one."""
+        return self._last.get((symbol, source))

@@ -1,0 +1,31 @@
+"""The errors that leave a room, as one tree; each message says what happened, to what, and the cure."""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """Anything the runner raises on purpose; `str()` is a sentence for the user."""
+
+
+class ConfigurationError(RunnerError):
+    """Settings, rules or secrets are wrong; the daemon exits with 78 and is not restarted."""
+
+
+class UsageError(RunnerError):
+    """The command line asks for something that does not exist."""
+
+
+class VenueError(RunnerError):
+    """The exchange could not be asked, or answered with an error, outside the order path."""
+
+
+class JournalError(RunnerError):
+    """The journal cannot be opened, read or trusted."""
+
+
+class JournalBusy(JournalError):
+    """Another runner already leads on this journal."""
+
+
+class CommitFailed(JournalError):
+    """A commit did not end well: whether it is durable is unknown, so the process must stop."""
