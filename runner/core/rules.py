@@ -1,0 +1,276 @@
+"""Rules as data, and the two protocols that every trigger and action kind fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+
+from runner.core.decision import Leg, Reason, Run
+from runner.core.document import Node, Scope
+from runner.core.events import Event, PriceSource, Value
+from runner.core.formula import Formula
+from runner.core.orders import Intent
+from runner.core.view import Names, View
+
+Memory = Mapping[str, Any]
+Interest = tuple[str, str]
+"""What a trigger listens to: ("webhook", path), ("price", source), ("schedule", name), …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The trigger fires: `event_key` is what makes the firing unique, `fields` are `trigger.*`."""
+
+    event_key: str
+    fields: Mapping[str, Value]
+    memory: Memory
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """The event was meant for this trigger and did not fire it; recorded with its reason."""
+
+    reason: Reason
+    detail: str
+    memory: Memory
+    event_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing to fire; `note` (kind, text) is recorded when the trigger's state changed."""
+
+    memory: Memory
+    note: tuple[str, str] | None = None
+
+
+Match = Hit | Miss | Quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The price levels a trigger waits for; `awake` when it must hear of the very next tick."""
+
+    source: PriceSource
+    levels: tuple[Decimal, ...]
+    awake: bool
+
+
+class Trigger(Protocol):
+    """One entry under `when:`. `name` is its place in the rule: `price`, `price#2`, `webhook`."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """Stable under edits and under reordering with other kinds."""
+
+    @property
+    def fields(self) -> Scope:
+        """The names and types it offers to formulas as `trigger.*`."""
+
+    @property
+    def interest(self) -> Interest:
+        """What it listens to."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the trigger was edited: then its memory starts over."""
+
+    def match(self, event: Event, memory: Memory, names: Names) -> Match:
+        """Look at one event; pure. `names.now` is the time."""
+
+    def waits(self, memory: Memory, names: Names) -> Waits | None:
+        """The levels it waits for now; None for triggers that do not wait for prices."""
+
+    def sources(self) -> frozenset[PriceSource]:
+        """The price sources that must be streamed for it."""
+
+
+class Progress(Enum):
+    """How far an action is: WAITING holds the next one back, PASSED lets it begin and goes on."""
+
+    WAITING = "waiting"
+    PASSED = "passed"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An intent an action wants, under its leg name; `deadline` ms, None for exits."""
+
+    name: str
+    intent: Intent
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action wants now. Legs are named, so saying the same again changes nothing."""
+
+    progress: Progress
+    planned: tuple[Planned, ...] = ()
+    notes: tuple[str, ...] = ()
+    switch: Mapping[str, bool] = field(default_factory=dict)
+    reason: Reason | None = None
+    detail: str = ""
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What an action sees when it is asked: the run, its own legs so far, and the world."""
+
+    run: Run
+    rule: Rule
+    index: int
+    names: Names
+    legs: Mapping[str, Leg]
+    all_legs: tuple[Leg, ...]
+
+    @property
+    def view(self) -> View:
+        """The world as last reported."""
+        return self.names.view
+
+    @property
+    def symbol(self) -> str:
+        """The symbol of the run."""
+        return self.run.identity.symbol
+
+    @property
+    def now(self) -> int:
+        """The time in ms."""
+        return self.names.now
+
+    def leg_name(self, part: str) -> str:
+        """The full name of a leg of this action: unique in the run, stable for ever."""
+        return f"{self.index}.{part}"
+
+    def client_order_id(self, part: str) -> str:
+        """The id of a leg of this action."""
+        return self.run.identity.client_order_id(self.leg_name(part))
+
+    def leg(self, part: str) -> Leg | None:
+        """The leg of this action under this part of the name, if it was planned."""
+        return self.legs.get(self.leg_name(part))
+
+    def deadline(self, own: int | None = None) -> int:
+        """When an entry decided by this run is too old to be sent."""
+        return self.run.fired_at + (self.rule.expires_after if own is None else own)
+
+
+class Action(Protocol):
+    """One entry under `do:`."""
+
+    kind: ClassVar[str]
+
+    def step(self, context: ActionContext) -> Step:
+        """What shall exist now, given the legs so far; pure, asked again on every change."""
+
+    def formulas(self) -> tuple[Formula, ...]:
+        """Every formula in it: their names tell which prices must be streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerKind:
+    """A registry entry: what the schema, the builder and the documentation know of a kind."""
+
+    kind: str
+    schema: Mapping[str, Any]
+    build: Callable[[Node, str], Trigger | None]
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionKind:
+    """A registry entry: what the schema, the builder and the documentation know of a kind."""
+
+    kind: str
+    schema: Mapping[str, Any]
+    build: Callable[[Node], Action | None]
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A file's `guards:`; None means no limit. Notionals in the quote asset."""
+
+    max_order_notional: Decimal | None = None
+    max_position_notional: Decimal | None = None
+    max_orders_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMan:
+    """One symbol's dead-man switch: countdown and refresh in ms."""
+
+    symbol: str
+    countdown: int
+    refresh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, compiled. `text` is its canonical JSON, `text_hash` names that revision."""
+
+    id: str
+    name: str
+    account: str
+    symbols: tuple[str, ...]
+    triggers: tuple[Trigger, ...]
+    conditions: tuple[Formula, ...]
+    actions: tuple[Action, ...]
+    limits: Limits
+    text: str
+    text_hash: str
+    cooldown: int = 0
+    max_fires: int | None = None
+    max_fires_per_day: int | None = None
+    enabled: bool = True
+    dry_run: bool = False
+    expires_after: int = 60_000
+    stop_on_failure: bool = True
+    file: str = ""
+    line: int = 0
+
+    def sources(self) -> frozenset[PriceSource]:
+        """The price sources this rule needs: its triggers' and those its formulas name."""
+        formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
+        named = {name for formula in formulas for name in formula.names}
+        found = {source for name, source in PRICE_NAMES.items() if name in named}
+        # sizing and the exchange's own price checks go by the mark
+        return frozenset(found | {"mark"}).union(*(t.sources() for t in self.triggers))
+
+
+PRICE_NAMES: dict[str, PriceSource] = {
+    "mark": "mark",
+    "last": "last",
+    "bid": "bid",
+    "ask": "ask",
+    "index": "index",
+    "funding_rate": "funding",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rules that run together, as one immutable revision."""
+
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    dead_men: Mapping[str, DeadMan] = field(default_factory=dict)
+    revision: str = ""
+
+    def wanted(self) -> frozenset[tuple[str, PriceSource]]:
+        """Every (symbol, price source) that must be streamed."""
+        return frozenset(
+            (symbol, source)
+            for rule in self.rules.values()
+            for symbol in rule.symbols
+            for source in rule.sources()
+        )
