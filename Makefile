@@ -9,7 +9,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 # What the project needs to run, and what it needs to be tested (which includes the former).
 RUN := .venv/.ready-to-run
 DEV := .venv/.ready-to-test
@@ -49,7 +49,7 @@ lock: ## choose versions anew and write the hash-locked requirement files
 	trap 'rm -rf "$$tools"' EXIT
 	echo "Choosing versions anew"
 	$(PYTHON) -m venv "$$tools"
-	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check '$(UV)'
+	"$$tools/bin/python" -m pip install -qq --disable-pip-version-check '$(UV)'
 	$(COMPILE) --output-file requirements.lock > /dev/null
 	$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-dev.lock > /dev/null
 	if grep -n '://' requirements.lock requirements-dev.lock; then
@@ -90,8 +90,8 @@ if ! $(BIN)/python -m pip --version > /dev/null 2>&1; then
 	trap - ERR INT TERM
 fi
 echo "Set-up: installing the $$(grep -c '^[a-z0-9].*==' $(1)) packages of $(1), hashes checked"
-$(PIP) install --quiet --require-hashes --only-binary :all: -r $(1)
+$(PIP) install --require-hashes --only-binary :all: -r $(1)
 echo "Set-up: installing the command $(BIN)/runner"
-$(PIP) install --quiet --no-index --no-deps --no-build-isolation -e .
+$(PIP) install --no-index --no-deps --no-build-isolation -e .
 echo "Set-up: done in $$SECONDS s"
 endef
