@@ -35,6 +35,7 @@ class Tick:
     """A price that left its band, or the first one after a silence (`fresh_start`: only arms).
 
     `version` is the version of the bands that were published when the price was seen.
+    `previous_at` is when the price before this one was received, also across a reconnect.
     """
 
     symbol: str
@@ -44,6 +45,7 @@ class Tick:
     received_at: int
     version: int = 0
     fresh_start: bool = False
+    previous_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,16 @@ class DeadManReport:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadManAlarm:
+    """A countdown ran out (`expired`, looked up first) or its refresh is overdue (`late`)."""
+
+    symbol: str
+    what: Literal["expired", "late"]
+    confirmed_time: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamState:
     """A stream connected or broke off; `gap_from` is the last moment it was surely alive."""
 
@@ -191,6 +203,7 @@ Event = (
     | OpenOrders
     | Positions
     | DeadManReport
+    | DeadManAlarm
     | StreamState
     | CallFailed
 )

@@ -48,10 +48,15 @@ class PriceBoard:
     tick that resets a `for:` timer is never dropped against a stale band.
     """
 
-    def __init__(self, stale_after: int) -> None:
-        """Prices older than `stale_after` ms are stale: the next one only arms."""
+    def __init__(self, stale_after: int, alive_at: int | None = None) -> None:
+        """Prices older than `stale_after` ms are stale: the next one only arms.
+
+        `alive_at` is when an earlier process last saw the world.
+        """
         self.stale_after = stale_after
+        self._alive_at = alive_at
         self._last: dict[Key, Price] = {}
+        self._seen: dict[Key, int] = {}
         self._bands: dict[Key, Band] = {}
         self._passed: dict[Key, int] = {}
         self._version = 0
@@ -80,17 +85,18 @@ class PriceBoard:
         band = self._bands.get(key)
         if band is None:
             return None
-        silent = before is None or received_at - before.received_at > self.stale_after
-        if not silent and band.holds(price) and self._passed.get(key, -1) != band.version:
+        fresh = before is None or received_at - before.received_at > self.stale_after
+        if not fresh and band.holds(price) and self._passed.get(key, -1) != band.version:
             return None
         self._passed[key] = band.version
-        return Tick(symbol, source, price, event_time, received_at, band.version, silent)
+        previous = self._seen.get(key, self._alive_at) if before is None else before.received_at
+        return Tick(symbol, source, price, event_time, received_at, band.version, fresh, previous)
 
     def forget(self, symbols: frozenset[str] | None = None) -> None:
         """A stream broke off: the next price of these symbols (all when None) is a fresh start."""
         for key in list(self._last):
             if symbols is None or key[0] in symbols:
-                del self._last[key]
+                self._seen[key] = self._last.pop(key).received_at
 
     def last(self, symbol: str, source: PriceSource) -> Price | None:
         """The newest price, or None before the first one."""

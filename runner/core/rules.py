@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
@@ -53,11 +53,15 @@ Match = Hit | Miss | Quiet
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The price levels a trigger waits for; `awake` when it must hear of the very next tick."""
+    """The price levels a trigger waits for.
+
+    `awake`: it must hear of the very next tick; `wake_at`: from then on it must (ms).
+    """
 
     source: PriceSource
     levels: tuple[Decimal, ...]
-    awake: bool
+    awake: bool = False
+    wake_at: int | None = None
 
 
 class Trigger(Protocol):
@@ -84,11 +88,13 @@ class Trigger(Protocol):
     def match(self, event: Event, memory: Memory, names: Names) -> Match:
         """Look at one event; pure. `names.now` is the time."""
 
-    def waits(self, memory: Memory, names: Names) -> Waits | None:
-        """The levels it waits for now; None for triggers that do not wait for prices."""
 
-    def sources(self) -> frozenset[PriceSource]:
-        """The price sources that must be streamed for it."""
+@runtime_checkable
+class WaitsForPrice(Protocol):
+    """What a trigger that compares prices says besides."""
+
+    def waits(self, memory: Memory, names: Names) -> Waits:
+        """The levels it waits for now. Raises EvaluationError when one has no value."""
 
 
 class Progress(Enum):
@@ -124,14 +130,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
-    """What an action sees when it is asked: the run, its own legs so far, and the world."""
+    """What an action sees when it is asked: the run, its own legs so far, and the world.
+
+    `legs` are this action's own, by full name. `open_legs(rule_id)` are the orders that a
+    rule has open on this symbol.
+    """
 
     run: Run
     rule: Rule
     index: int
     names: Names
     legs: Mapping[str, Leg]
-    all_legs: tuple[Leg, ...]
+    open_legs: Callable[[str], tuple[Leg, ...]]
 
     @property
     def view(self) -> View:
@@ -244,8 +254,11 @@ class Rule:
         formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
         named = {name for formula in formulas for name in formula.names}
         found = {source for name, source in PRICE_NAMES.items() if name in named}
+        waited = {
+            cast(PriceSource, t.interest[1]) for t in self.triggers if t.interest[0] == "price"
+        }
         # sizing and the exchange's own price checks go by the mark
-        return frozenset(found | {"mark"}).union(*(t.sources() for t in self.triggers))
+        return frozenset(found | waited | {"mark"})
 
 
 PRICE_NAMES: dict[str, PriceSource] = {

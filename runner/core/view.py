@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from runner.core.decision import RuleMemory
 from runner.core.events import AccountUpdate, Positions, PositionUpdate, PriceSource, Value
-from runner.core.formula import NUMBER, Type, text_of
+from runner.core.formula import NUMBER, TEXT, Type, one_of
 from runner.core.instruments import Instrument
 from runner.core.prices import PriceBoard
 
@@ -164,9 +164,9 @@ NAMES: dict[str, tuple[Type, Getter]] = {
     "ask": _price("ask"),
     "index": _price("index"),
     "funding_rate": _price("funding"),
-    "symbol": (text_of(), lambda names: names.symbol),
+    "symbol": (TEXT, lambda names: names.symbol),
     "position.size": (NUMBER, _position(lambda p: p.size, ZERO)),
-    "position.side": (text_of("long", "short", "flat"), _position(_side, "flat")),
+    "position.side": (one_of("long", "short", "flat"), _position(_side, "flat")),
     "position.entry_price": (NUMBER, _position(lambda p: p.entry_price, None)),
     "position.unrealised_pnl": (NUMBER, _position(lambda p: p.unrealised_pnl, ZERO)),
     "position.liquidation_price": (NUMBER, _position(lambda p: p.liquidation_price, None)),

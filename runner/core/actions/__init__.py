@@ -1,0 +1,15 @@
+"""The action kinds: one file a kind, and this literal registry."""
+
+from __future__ import annotations
+
+from runner.core.actions.bracket import BRACKET
+from runner.core.actions.cancel import CANCEL
+from runner.core.actions.close import CLOSE
+from runner.core.actions.notify import NOTIFY
+from runner.core.actions.place import PLACE
+from runner.core.actions.switch import DISABLE, ENABLE
+from runner.core.rules import ActionKind
+
+ACTIONS: dict[str, ActionKind] = {
+    kind.kind: kind for kind in (PLACE, BRACKET, CLOSE, CANCEL, ENABLE, DISABLE, NOTIFY)
+}

@@ -1,0 +1,81 @@
+"""Action `cancel`: takes open orders of the symbol off the book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from runner.core.actions.order import verdict
+from runner.core.document import Node
+from runner.core.formula import Formula
+from runner.core.orders import CancelIntent, Family, OrderIntent
+from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """`all` orders of the symbol, in both families, or those that one rule has open.
+
+    Legs: the family's name for `all`, the client order id of the target for a rule's.
+    """
+
+    kind: ClassVar[str] = "cancel"
+
+    rule: str | None
+
+    def formulas(self) -> tuple[Formula, ...]:
+        """None."""
+        return ()
+
+    def step(self, context: ActionContext) -> Step:
+        """Plan the cancels once; done when each has its answer."""
+        own = tuple(name.partition(".")[2] for name in context.legs)
+        if own:
+            return verdict(context, own)
+        targets = self._targets(context)
+        if not targets:
+            return Step(Progress.DONE, detail="no open orders to cancel")
+        planned = tuple(
+            Planned(
+                context.leg_name(part),
+                CancelIntent(context.client_order_id(part), context.symbol, family, target),
+                context.deadline(),
+            )
+            for part, family, target in targets
+        )
+        return Step(Progress.WAITING, planned)
+
+    def _targets(self, context: ActionContext) -> list[tuple[str, Family, str | None]]:
+        if self.rule is None:
+            return [(family.value, family, None) for family in Family]
+        return [
+            (leg.client_order_id, leg.intent.family, leg.client_order_id)
+            for leg in context.open_legs(self.rule)
+            if isinstance(leg.intent, OrderIntent)
+        ]
+
+
+SCHEMA: Mapping[str, Any] = {
+    "type": ["string", "object"],
+    "description": "all: every open order of the symbol, also those placed by hand; or "
+    "{rule: btc-breakout}: what that rule has open.",
+    "additionalProperties": False,
+    "required": ["rule"],
+    "properties": {
+        "rule": {"type": "string", "description": "The id of the rule: btc-breakout"},
+    },
+}
+
+
+def build(node: Node) -> Cancel | None:
+    """Read a `cancel:` entry."""
+    if isinstance(node.value, Mapping):
+        return Cancel(node.text("rule"))
+    if node.value != "all":
+        node.problem("enum", f"cancel cannot be {node.value}", "write all or {rule: the-id}")
+        return None
+    return Cancel(None)
+
+
+CANCEL = ActionKind("cancel", SCHEMA, build, "- cancel: all")

@@ -1,0 +1,68 @@
+"""Action `notify`: tells the operator something, with values filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from runner.core.document import Node
+from runner.core.formula import EvaluationError, Formula, FormulaError, compile_formula
+from runner.core.rules import ActionContext, ActionKind, Progress, Step
+
+_PLACE = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """A text with `{formula}` places."""
+
+    kind: ClassVar[str] = "notify"
+
+    text: str
+    places: tuple[Formula, ...]
+
+    def formulas(self) -> tuple[Formula, ...]:
+        """The formulas of its places."""
+        return self.places
+
+    def step(self, context: ActionContext) -> Step:
+        """Say it; a place without a value shows as `?`, for telling never stops a run."""
+        values = iter(self.places)
+        text = _PLACE.sub(lambda _: _shown(next(values), context), self.text)
+        return Step(Progress.DONE, notes=(text,))
+
+
+def _shown(formula: Formula, context: ActionContext) -> str:
+    try:
+        value = formula.evaluate(context.names)
+    except EvaluationError:
+        return "?"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+SCHEMA: Mapping[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "description": "A message to the operator; {names} are filled in: "
+    "Breakout bought at {trigger.price}",
+}
+
+
+def build(node: Node) -> Notify | None:
+    """Read a `notify:` text; notes a problem for every name that does not exist."""
+    text = str(node.value)
+    places = []
+    for found in _PLACE.finditer(text):
+        try:
+            places.append(compile_formula(found.group(1), node.scope))
+        except FormulaError as error:
+            column = found.start(1) + error.column
+            node.problem("formula", error.message, error.cure, column=column, length=error.length)
+            return None
+    return Notify(text, tuple(places))
+
+
+NOTIFY = ActionKind("notify", SCHEMA, build, "- notify: Breakout bought at {trigger.price}")
