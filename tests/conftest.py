@@ -19,14 +19,22 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # repeat the same examples for ever.
 settings.register_profile("runner", print_blob=True, deadline=None, derandomize=False)
 settings.load_profile("runner")
+SEED = "hypothesis_seed"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the Hypothesis seed (workers inherit it) and shut the way out of the machine."""
+    """Choose the Hypothesis seed, unless it is given, and shut the way out of the machine."""
     if config.option.hypothesis_seed is None:
-        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
+        chosen = str(random.SystemRandom().randrange(2**32))
+        config.option.hypothesis_seed = getattr(config, "workerinput", {}).get(SEED, chosen)
     _stay_on_loopback()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the seed; it would choose its own."""
+    node.workerinput[SEED] = node.config.option.hypothesis_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:
