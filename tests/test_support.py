@@ -48,7 +48,7 @@ def test_eventually_lets_other_errors_through() -> None:
 def test_loopback_is_open(stream: socket.socket) -> None:
     """A test may listen on 127.0.0.1 and connect to itself."""
     with socket.create_server(("127.0.0.1", free_port())) as server:
-        stream.connect(("localhost", server.getsockname()[1]))
+        stream.connect(server.getsockname())
         assert stream.getpeername() == server.getsockname()
 
 
