@@ -10,11 +10,13 @@ from decimal import (
     Decimal,
     DecimalException,
     DivisionByZero,
+    DivisionUndefined,
     InvalidOperation,
     Overflow,
 )
 
 from runner.core.formula.errors import EvaluationError
+from runner.core.formula.types import shown
 
 # Only methods of this object calculate, so the thread's own context is neither read nor changed.
 # It is shared: apart from its sticky flags, which nobody reads, it never changes.
@@ -39,6 +41,9 @@ ARITHMETIC: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
 
 def failure(error: DecimalException, text: str) -> EvaluationError:
     """Return in plain words why the arithmetic of this piece of a formula failed."""
+    # 0 / 0 arrives as InvalidOperation with the list of what is behind it.
+    if isinstance(error, DivisionByZero) or [DivisionUndefined] in error.args:
+        return EvaluationError(f"division by zero in {text}")
     if isinstance(error, Overflow):
         return EvaluationError(f"the result of {text} is too large (1e100 or more)")
     return EvaluationError(f"the result of {text} does not fit into {CONTEXT.prec} digits")
@@ -59,13 +64,15 @@ def round_up(value: Decimal, step: Decimal) -> Decimal:
 def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     """Return the value, or the limit it lies beyond."""
     if low > high:
-        raise EvaluationError(f"clamp needs low <= high, here they are {low:f} and {high:f}")
+        raise EvaluationError(
+            f"clamp needs low <= high, here they are {shown(low)} and {shown(high)}"
+        )
     return min(max(value, low), high)
 
 
 def _steps(function: str, value: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
     if step <= 0:
-        raise EvaluationError(f"{function} needs a step above zero, here it is {step:f}")
+        raise EvaluationError(f"{function} needs a step above zero, here it is {shown(step)}")
     return CONTEXT.divmod(value, step)
 
 

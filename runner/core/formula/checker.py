@@ -50,7 +50,7 @@ class Checker:
                 return self._logic(node)
             case Choice():
                 return self._choice(node)
-            case Call():
+            case _:
                 return self._call(node)
 
     def quote(self, node: Node) -> str:

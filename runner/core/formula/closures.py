@@ -24,6 +24,7 @@ from runner.core.formula.types import Kind, Type, Value, Values
 
 # Any: the checker has proved what each closure returns, and looking again would cost time.
 Run: TypeAlias = Callable[[Values], Any]
+Operation: TypeAlias = Unary | Arithmetic | Compare | Logic | Choice | Call
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -72,13 +73,11 @@ class Builder:
         except EvaluationError as error:
             raise self._error(node, error.reason) from None
 
-    def _operation(self, node: Node, children: list[Built]) -> Run:
+    def _operation(self, node: Operation, children: list[Built]) -> Run:
         runs = [child.run for child in children]
         match node:
-            case Arithmetic(operator="/"):
-                return _divide(runs[0], runs[1], self._quote(node))
             case Arithmetic():
-                return _arithmetic(ARITHMETIC[node.operator], runs[0], runs[1], self._quote(node))
+                return _calculate(ARITHMETIC[node.operator], children, self._quote(node))
             case Compare():
                 return _compare(_COMPARE[node.operator], children)
             case Logic():
@@ -86,9 +85,9 @@ class Builder:
             case Choice():
                 return _choice(*runs)
             case Call():
-                return _call(FUNCTIONS[node.function].apply, runs, self._quote(node))
+                return _calculate(FUNCTIONS[node.function].apply, children, self._quote(node))
             case Unary(operator="-"):
-                return _minus(runs[0])
+                return _calculate(CONTEXT.minus, children, self._quote(node))
             case _:
                 return _not(runs[0])
 
@@ -100,7 +99,7 @@ class Builder:
         return self.text[node.span.start : node.span.end]
 
 
-def _children(node: Node) -> tuple[Node, ...]:
+def _children(node: Operation) -> tuple[Node, ...]:
     match node:
         case Arithmetic() | Compare():
             return (node.left, node.right)
@@ -110,10 +109,8 @@ def _children(node: Node) -> tuple[Node, ...]:
             return (node.condition, node.then, node.otherwise)
         case Call():
             return node.arguments
-        case Unary():
-            return (node.operand,)
         case _:
-            return ()
+            return (node.operand,)
 
 
 def _constant(value: Value) -> Built:
@@ -163,34 +160,41 @@ def _compare(compare: Callable[[Any, Any], bool], operands: list[Built]) -> Run:
     return lambda values: compare(left(values), right(values))
 
 
-def _arithmetic(
-    calculate: Callable[[Decimal, Decimal], Decimal], left: Run, right: Run, text: str
-) -> Run:
+def _calculate(function: Callable[..., Decimal], operands: list[Built], text: str) -> Run:
+    """Return what applies a function of the decimal arithmetic and explains its failures."""
+    if len(operands) != 2:
+        return _apply(function, [operand.run for operand in operands], text)
+    (left, _), (right, constant) = operands
+    if constant is not None:
+        return _apply_constant(function, left, constant, text)
+
     def run(values: Values) -> Decimal:
         try:
-            return calculate(left(values), right(values))
+            return function(left(values), right(values))
         except DecimalException as error:
             raise failure(error, text) from None
 
     return run
 
 
-def _divide(left: Run, right: Run, text: str) -> Run:
+def _apply_constant(function: Callable[..., Decimal], left: Run, right: Value, text: str) -> Run:
     def run(values: Values) -> Decimal:
-        dividend = left(values)
-        divisor = right(values)
-        if not divisor:
-            raise EvaluationError(f"division by zero in {text}")
         try:
-            return CONTEXT.divide(dividend, divisor)
+            return function(left(values), right)
         except DecimalException as error:
             raise failure(error, text) from None
 
     return run
 
 
-def _minus(operand: Run) -> Run:
-    return lambda values: CONTEXT.minus(operand(values))
+def _apply(function: Callable[..., Decimal], operands: list[Run], text: str) -> Run:
+    def run(values: Values) -> Decimal:
+        try:
+            return function(*[operand(values) for operand in operands])
+        except DecimalException as error:
+            raise failure(error, text) from None
+
+    return run
 
 
 def _not(operand: Run) -> Run:
@@ -210,13 +214,3 @@ def _logic(runs: list[Run], decisive: bool) -> Run:
 
 def _choice(condition: Run, then: Run, otherwise: Run) -> Run:
     return lambda values: then(values) if condition(values) else otherwise(values)
-
-
-def _call(function: Callable[..., Decimal], arguments: list[Run], text: str) -> Run:
-    def run(values: Values) -> Decimal:
-        try:
-            return function(*[argument(values) for argument in arguments])
-        except DecimalException as error:
-            raise failure(error, text) from None
-
-    return run

@@ -162,7 +162,7 @@ def _no_token(text: str, start: int, found: str) -> FormulaError:
         return _error(f"{found} is not a minus sign here", span, "write -")
     if found == ".":
         return _stray_point(text, span)
-    if not found.isprintable() or found.isspace():
+    if not found.isprintable():
         return _error(f"an invisible character, U+{ord(found):04X}", span, "write a plain space")
     return _error(f"{found} cannot be used in a formula", span, _STRANGE.get(found))
 

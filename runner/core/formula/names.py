@@ -47,7 +47,7 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
 def unknown_function(name: str, start: int) -> FormulaError:
     """Return the error that there is no such function."""
     meant = closest(name, FUNCTIONS)
-    cure = f"did you mean {meant}?" if meant else f"there are {', '.join(FUNCTIONS)}"
+    cure = f"did you mean {meant}?" if meant else f"the functions: {', '.join(FUNCTIONS)}"
     return FormulaError(f"unknown function {name}", start + 1, len(name), cure)
 
 
@@ -61,19 +61,16 @@ def _unknown(scope: Scope, name: str, start: int) -> FormulaError:
     if kind is not Kind.OBJECT:
         return FormulaError(f"{owner} is {kind.value}, it has no fields", column, len(part))
     fields = _next_parts(scope, f"{owner}.")
-    cure = _choice_cure(part, fields, f"the fields of {owner} are")
+    cure = _choice_cure(part, fields, f"the fields of {owner}:")
     return FormulaError(f"{owner} has no field {part}", column, len(part), cure)
 
 
 def _first_unknown(scope: Scope, name: str) -> tuple[str, str]:
     """Return the part of a dotted name that is unknown, after the known parts before it."""
-    owner = ""
-    for part in name.split("."):
-        longer = f"{owner}.{part}" if owner else part
-        if not is_known(scope, longer):
-            break
-        owner = longer
-    return owner, part
+    parts = name.split(".")
+    ends = range(1, len(parts) + 1)
+    end = next(end for end in ends if not is_known(scope, ".".join(parts[:end])))
+    return ".".join(parts[: end - 1]), parts[end - 1]
 
 
 def _name_cure(scope: Scope, part: str) -> str | None:
@@ -85,7 +82,7 @@ def _name_cure(scope: Scope, part: str) -> str | None:
     names = _next_parts(scope, "")
     if closest(part, names) is None and (field := closest(part, by_field)):
         return f"did you mean {by_field[field]}?"
-    return _choice_cure(part, names, "names are")
+    return _choice_cure(part, names, "the names:")
 
 
 def _next_parts(scope: Scope, prefix: str) -> list[str]:

@@ -125,7 +125,7 @@ class _Parser:
             arguments.append(self.expression(0))
         while self.at(","):
             if _GROUPED.match(self.text, self.before.span.start):
-                raise self.comma()
+                raise self.comma(", or put a space after the comma between two values")
             self.advance()
             arguments.append(self.expression(0))
         self.close(opening)
@@ -223,12 +223,12 @@ class _Parser:
             return self.error(f"{text} is not an operator here", cure=_WORDS[text])
         return self.error(f"an operator is missing before {text}")
 
-    def comma(self) -> FormulaError:
+    def comma(self, otherwise: str = "") -> FormulaError:
         """Return the error about a comma that separates no arguments, or perhaps does not."""
         message = "write numbers without commas"
         start = self.before.span.start
         if grouped := _GROUPED.match(self.text, start):
-            cure = f"write {grouped.group().replace(',', '')}"
+            cure = f"write {grouped.group().replace(',', '')}{otherwise}"
             return self.error(message, cure=cure)
         if pair := _DECIMAL_COMMA.match(self.text, start):
             return self.error(message, cure=f"write {pair.group().replace(',', '.')}")
