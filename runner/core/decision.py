@@ -72,8 +72,8 @@ class Run:
     """One firing and how far its `do` list has come.
 
     `fields` are what the event carried (`trigger.*`), frozen at the first write; `rule_hash`
-    names the rule's text as it was. `step` is the action that is next, actions before it may
-    still be watched (a bracket's exits).
+    names the rule's text as it was. `step` is the action that is next; `watching` are earlier
+    ones that still have something to do (a bracket's exits).
     """
 
     run_id: str
@@ -83,6 +83,7 @@ class Run:
     fired_at: int
     status: RunStatus = RunStatus.RUNNING
     step: int = 0
+    watching: tuple[int, ...] = ()
     reason: str = ""
 
 
@@ -192,12 +193,18 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class DeadManState:
-    """One symbol's countdown on the exchange, as last confirmed (server time)."""
+    """One symbol's countdown on the exchange, as last confirmed (server time).
+
+    `expired`: it ran out (it was last confirmed at `expired_since`) and that was not yet said.
+    `late_told`: that a refresh is overdue was said.
+    """
 
     symbol: str
     countdown: int
     confirmed_time: int
     expired: bool = False
+    late_told: bool = False
+    expired_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

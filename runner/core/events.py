@@ -103,6 +103,7 @@ class ExecutionReport:
     code: int | None = None
     message: str | None = None
     asked_time: int | None = None
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,14 @@ class CallFailed:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallDone:
+    """A call's answer was read and its events posted before this one: its lane is free again."""
+
+    call: Call
+    at: int
+
+
 Event = (
     Alert
     | Tick
@@ -206,4 +215,5 @@ Event = (
     | DeadManAlarm
     | StreamState
     | CallFailed
+    | CallDone
 )

@@ -93,6 +93,10 @@ class Trigger(Protocol):
 class WaitsForPrice(Protocol):
     """What a trigger that compares prices says besides."""
 
+    @property
+    def moving(self) -> bool:
+        """True when its levels are formulas: they move with the position and the account."""
+
     def waits(self, memory: Memory, names: Names) -> Waits:
         """The levels it waits for now. Raises EvaluationError when one has no value."""
 

@@ -31,6 +31,7 @@ class View:
     board: PriceBoard
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     positions: dict[tuple[str, str], PositionUpdate] = field(default_factory=dict)
+    positions_known: bool = False
     account: AccountUpdate | None = None
 
     def price(self, symbol: str, source: PriceSource, now: int) -> Decimal | None:
@@ -66,6 +67,7 @@ class View:
 
     def apply_positions(self, reading: Positions) -> None:
         """Take a whole reading: what it does not list, and is not newer, is flat."""
+        self.positions_known = True
         listed = {(update.symbol, update.position_side) for update in reading.positions}
         for key, known in list(self.positions.items()):
             if key not in listed and known.event_time <= reading.asked_time:
@@ -134,6 +136,8 @@ def _price(source: PriceSource) -> tuple[Type, Getter]:
 
 def _position(read: Callable[[PositionUpdate], Value | None], flat: Value | None) -> Getter:
     def get(names: Names) -> Value | None:
+        if not names.view.positions_known:
+            return None  # before the first reading "flat" would be a guess
         position = names.view.position(names.symbol)
         return flat if position is None else read(position)
 

@@ -47,6 +47,12 @@ class PriceTrigger:
         """Ticks of its source."""
         return ("price", self.source)
 
+    @property
+    def moving(self) -> bool:
+        """True when a level is a formula."""
+        terms = (self.level, self.rearm)
+        return any(term is not None and term.formula is not None for term in terms)
+
     def waits(self, memory: Memory, names: Names) -> Waits:
         """Its level, and the level that arms it again."""
         levels = [self.level.number(names)]

@@ -1,0 +1,185 @@
+"""What the exchange shall be asked next: orders, cancels, countdowns, readings and probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from runner.core.decision import Leg
+from runner.core.legs import Moment
+from runner.core.orders import (
+    Call,
+    CancelCall,
+    CancelIntent,
+    DeadManCall,
+    Family,
+    OrderIntent,
+    OrderState,
+    PlaceCall,
+    ProbeCall,
+    ReadCall,
+    TimeCall,
+)
+from runner.core.rules import DeadMan
+from runner.core.state import State
+
+BATCH = 5
+"""Legs of one signed batch at most (POST /fapi/v1/batchOrders)."""
+
+CLOCK_EVERY = 60_000
+ACCOUNT_EVERY = 60_000
+GIVE_UP_AFTER = 60_000
+
+
+class Signed(Protocol):
+    """What the journal keeps of a signed request."""
+
+    @property
+    def request_id(self) -> str:
+        """Names the request in the journal."""
+
+    @property
+    def call(self) -> Call:
+        """What it asks for."""
+
+    @property
+    def timestamp(self) -> int:
+        """The signed server time in ms."""
+
+    @property
+    def recv_window(self) -> int:
+        """How long it is valid, in ms."""
+
+    @property
+    def payload_sha256(self) -> str:
+        """The hash of the exact bytes that leave."""
+
+
+@dataclass(slots=True)
+class Questions:
+    """Which readings are wanted, and which calls are on their way; lost on a crash, harmlessly."""
+
+    wanted: dict[ReadCall, int] = field(default_factory=dict)
+    asked: dict[Call, int] = field(default_factory=dict)
+    clock_at: int = 0
+    account_at: int = 0
+
+    def want(self, call: ReadCall, at: int = 0) -> None:
+        """This part of the account shall be read, not before `at`."""
+        known = self.wanted.get(call)
+        self.wanted[call] = at if known is None else min(at, known)
+
+    def want_all(self) -> None:
+        """The whole account shall be read: after a start, a gap, a doubt."""
+        for what in ("positions", "account", "open_orders", "open_algo_orders"):
+            self.want(ReadCall(what))
+
+    def done(self, call: Call) -> None:
+        """The answer to this call is in."""
+        self.asked.pop(call, None)
+
+    def free(self, call: Call, now: int) -> bool:
+        """True when this call is not on its way already."""
+        at = self.asked.get(call)
+        return at is None or now - at > GIVE_UP_AFTER
+
+    def sent(self, call: Call, now: int) -> None:
+        """This call is on its way."""
+        self.asked[call] = now
+        if isinstance(call, TimeCall):
+            self.clock_at = now
+        if isinstance(call, ReadCall):
+            self.wanted.pop(call, None)
+            if call.what == "account":
+                self.account_at = now
+
+
+def calls(
+    state: State, questions: Questions, dead_men: Iterable[DeadMan], moment: Moment
+) -> Iterator[Call]:
+    """Everything that may leave now, what lowers risk first."""
+    yield from _free(_countdowns(state, dead_men, moment), questions, moment.now)
+    yield from _orders(state, moment)
+    yield from _free(_readings(questions, moment), questions, moment.now)
+    yield from _free(_probes(state, moment), questions, moment.now)
+
+
+def _free(calls: Iterable[Call], questions: Questions, now: int) -> Iterator[Call]:
+    """Those that are not on their way already."""
+    return (call for call in calls if questions.free(call, now))
+
+
+def _countdowns(state: State, dead_men: Iterable[DeadMan], moment: Moment) -> Iterator[DeadManCall]:
+    wanted = {dead_man.symbol: dead_man for dead_man in dead_men}
+    for symbol, dead_man in wanted.items():
+        known = state.dead_men.get(symbol)
+        due = known is None or not known.countdown
+        if due or moment.server_now >= refresh_time(state, dead_man):
+            yield DeadManCall(symbol, dead_man.countdown)
+    for symbol, known in state.dead_men.items():
+        if symbol not in wanted and known.countdown:
+            yield DeadManCall(symbol, 0)
+
+
+def refresh_time(state: State, dead_man: DeadMan) -> int:
+    """Server time at which the countdown is set again."""
+    known = state.dead_men.get(dead_man.symbol)
+    return 0 if known is None else known.confirmed_time + dead_man.refresh
+
+
+def _ready(leg: Leg, now: int) -> bool:
+    return leg.state is OrderState.PLANNED and (leg.next_at is None or leg.next_at <= now)
+
+
+def _orders(state: State, moment: Moment) -> Iterator[Call]:
+    ready = [leg for leg in state.restless.values() if _ready(leg, moment.now)]
+    for leg in ready:
+        if isinstance(leg.intent, CancelIntent):
+            yield CancelCall(leg.intent, leg.attempt + 1)
+    orders = [leg for leg in ready if isinstance(leg.intent, OrderIntent)]
+    yield from _placing([leg for leg in orders if leg.intent.protective])
+    yield from _placing([leg for leg in orders if not leg.intent.protective])
+
+
+def _placing(legs: list[Leg]) -> Iterator[PlaceCall]:
+    """First attempts of one action go as batches of five; whatever is sent again goes alone."""
+    batches: dict[tuple[str, str], list[Leg]] = {}
+    for leg in legs:
+        alone = leg.attempt > 0 or leg.intent.family is Family.ALGO
+        name = leg.name if alone else leg.name.partition(".")[0]
+        batches.setdefault((leg.run_id, name), []).append(leg)
+    for batch in batches.values():
+        for start in range(0, len(batch), BATCH):
+            part = batch[start : start + BATCH]
+            intents = tuple(leg.intent for leg in part if isinstance(leg.intent, OrderIntent))
+            yield PlaceCall(intents, tuple(leg.attempt + 1 for leg in part))
+
+
+def _readings(questions: Questions, moment: Moment) -> Iterator[ReadCall | TimeCall]:
+    if moment.now - questions.clock_at >= CLOCK_EVERY:
+        yield TimeCall()
+    if moment.now - questions.account_at >= ACCOUNT_EVERY:
+        questions.want(ReadCall("account"))
+    yield from [call for call, at in questions.wanted.items() if at <= moment.now]
+
+
+def _probes(state: State, moment: Moment) -> Iterator[ProbeCall]:
+    for leg in state.restless.values():
+        asks = leg.state in (OrderState.UNKNOWN, OrderState.LIVE)
+        if asks and leg.next_at is not None and leg.next_at <= moment.now:
+            yield ProbeCall(leg.client_order_id, leg.intent.symbol, leg.intent.family)
+
+
+def next_at(state: State, questions: Questions, dead_men: Iterable[DeadMan], moment: Moment) -> int:
+    """Our clock's reading at which something may be due next, apart from schedules."""
+    times = [questions.clock_at + CLOCK_EVERY, questions.account_at + ACCOUNT_EVERY]
+    for leg in state.restless.values():
+        times += [at for at in (leg.next_at, leg.deadline) if at is not None]
+        if leg.state is OrderState.PLANNED and leg.next_at is None:
+            times.append(moment.now)
+    for dead_man in dead_men:
+        if questions.free(DeadManCall(dead_man.symbol, dead_man.countdown), moment.now):
+            times.append(moment.local(refresh_time(state, dead_man)))
+    times += questions.wanted.values()
+    return min(times)

@@ -1,0 +1,375 @@
+"""The engine: takes an event, gives a Decision; all the deciding there is, and no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from runner.core import asking, deadman, legs, reporting
+from runner.core.asking import Questions, Signed
+from runner.core.decision import (
+    AlertAnswer,
+    AlertRow,
+    Attempt,
+    Decision,
+)
+from runner.core.events import (
+    AccountUpdate,
+    Alert,
+    CallDone,
+    CallFailed,
+    DeadManAlarm,
+    DeadManReport,
+    Due,
+    Event,
+    ExecutionReport,
+    Fire,
+    OpenOrders,
+    Positions,
+    PositionUpdate,
+    StreamState,
+    Tick,
+)
+from runner.core.firing import answered, fire, offer, trigger_memory
+from runner.core.formula import EvaluationError
+from runner.core.legs import Moment
+from runner.core.levels import Levels, Owner
+from runner.core.orders import (
+    Call,
+    CancelCall,
+    Family,
+    OrderState,
+    PlaceCall,
+    ReadCall,
+    TimeCall,
+)
+from runner.core.prices import Band, Key
+from runner.core.rules import Hit, Interest, Rule, RuleSet, Trigger, WaitsForPrice
+from runner.core.running import World, advance
+from runner.core.state import State, Work
+from runner.core.triggers.schedule import ScheduleTrigger
+from runner.core.view import Names
+
+ACCOUNT_PAUSE = 500
+CLOCK_CODES = frozenset({-1021, -5028})
+
+
+class Engine:
+    """All state of one account's rules; the dispatcher thread alone calls it."""
+
+    def __init__(self, world: World, state: State) -> None:
+        """An engine over a state that the journal remembered; call `load`, then `recover`."""
+        self.world = world
+        self.state = state
+        self.questions = Questions()
+        self._levels = Levels()
+        self._listeners: dict[Interest, list[tuple[Rule, Trigger]]] = {}
+        self._priced: dict[Owner, tuple[Rule, Trigger]] = {}
+        self._owners: dict[tuple[str, str], list[Owner]] = {}
+        self._moving: dict[str, list[Owner]] = {}
+        self._moved_symbols: set[str] = set()
+        self._handlers: dict[type, Callable[[Work, Any, Moment], None]] = {
+            Alert: self._alert,
+            Tick: self._tick,
+            Due: self._due,
+            Fire: self._fire,
+            ExecutionReport: self._report,
+            PositionUpdate: self._position,
+            Positions: self._positions,
+            AccountUpdate: self._account,
+            OpenOrders: self._open_orders,
+            DeadManReport: self._dead_man_report,
+            StreamState: self._stream,
+            CallFailed: self._call_failed,
+            CallDone: self._call_done,
+        }
+
+    # what runs
+
+    def load(self, rules: RuleSet, moment: Moment) -> Decision:
+        """Run this rule set from now on; state is kept by (rule id, symbol), nothing fires."""
+        work = Work(self.state, moment.now)
+        self.world.rules = rules
+        self._listeners, self._priced, self._owners, self._moving = {}, {}, {}, {}
+        for rule in rules.rules.values():
+            self.state.revisions[rule.text_hash] = rule
+            work.decision.rule_texts[rule.text_hash] = rule.text
+            for trigger in rule.triggers:
+                self._listeners.setdefault(trigger.interest, []).append((rule, trigger))
+                for symbol in rule.symbols:
+                    self._listen(work, rule, symbol, trigger)
+        for owner in self._levels.owners():
+            if owner not in self._priced:
+                self._levels.drop(owner)
+        work.record("reload", f"{len(rules.rules)} rules, revision {rules.revision[:12]}")
+        decision = work.apply(self.state.revisions)
+        for owner in self._priced:
+            self._relevel(owner, moment.now)
+        return decision
+
+    def _listen(self, work: Work, rule: Rule, symbol: str, trigger: Trigger) -> None:
+        if isinstance(trigger, WaitsForPrice):
+            owner = (rule.id, symbol, trigger.name)
+            self._priced[owner] = (rule, trigger)
+            self._owners.setdefault(owner[:2], []).append(owner)
+            if trigger.moving:
+                self._moving.setdefault(symbol, []).append(owner)
+        if isinstance(trigger, ScheduleTrigger):
+            memory = work.memory(rule.id, symbol)
+            own = trigger_memory(memory, trigger)
+            if "watermark" not in own:
+                # a new schedule begins now: loading a rule never fires it
+                own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
+                triggers = {**memory.triggers, trigger.name: own}
+                work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))
+
+    def recover(self, moment: Moment) -> Decision:
+        """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
+        work = Work(self.state, moment.now)
+        for leg in list(self.state.legs.values()):
+            after = legs.recovered(leg, moment)
+            if after != leg:
+                reporting.change(work, leg, after)
+        for run_id in list(self.state.runs):
+            advance(work, self.world, run_id)
+        self.questions.want_all()
+        return self._applied(work, moment)
+
+    def schedules(self) -> Iterable[tuple[Rule, str, ScheduleTrigger, int]]:
+        """Every schedule with its symbol and watermark, for the alarm clock."""
+        for rule in self.world.rules.rules.values():
+            for trigger in rule.triggers:
+                if not isinstance(trigger, ScheduleTrigger):
+                    continue
+                for symbol in rule.symbols:
+                    memory = self.state.memories.get((rule.id, symbol))
+                    own = memory.triggers.get(trigger.name, {}) if memory else {}
+                    yield rule, symbol, trigger, own.get("watermark", 0)
+
+    # what happened
+
+    def process(self, event: Event, moment: Moment) -> Decision:
+        """All that this event changes. If it raises, nothing was changed but the view."""
+        work = Work(self.state, moment.now)
+        self._handlers[type(event)](work, event, moment)
+        return self._applied(work, moment)
+
+    def poisoned(self, event: Event, trace: str, moment: Moment) -> Decision:
+        """The record of an event whose processing raised; the next one goes on."""
+        work = Work(self.state, moment.now)
+        work.record(
+            "error", f"{type(event).__name__} could not be processed", data={"trace": trace}
+        )
+        if isinstance(event, Alert):
+            work.decision.answer = AlertAnswer("not fired", ())
+        return work.apply(self.state.revisions)
+
+    def wake(self, moment: Moment) -> Decision:
+        """What the passing of time changes: lapsed entries, countdowns, timers."""
+        work = Work(self.state, moment.now)
+        for leg in list(self.state.restless.values()):
+            late = leg.deadline is not None and moment.now >= leg.deadline
+            if late and leg.state is OrderState.PLANNED:
+                reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))
+        for alarm in deadman.alarms(work, self.world.rules.dead_men, moment):
+            self._dead_man(work, alarm)
+        for symbol in deadman.to_look_up(self.state):
+            self.questions.want(ReadCall("open_orders", symbol))
+        self._levels.due(moment.now)
+        return self._applied(work, moment)
+
+    def _applied(self, work: Work, moment: Moment) -> Decision:
+        while touched := list(work.touched_runs()):
+            for run_id in touched:
+                advance(work, self.world, run_id)
+        decision = work.apply(self.state.revisions)
+        moved, self._moved_symbols = self._moved_symbols, set()
+        for key in decision.memories:
+            for owner in self._owners.get(key, ()):
+                self._relevel(owner, moment.now)
+        for symbol in moved:
+            for owner in self._moving.get(symbol, ()):
+                self._relevel(owner, moment.now)
+        return decision
+
+    # what shall be asked
+
+    def calls(self, moment: Moment) -> Iterable[Call]:
+        """Everything that may leave now, what lowers risk first."""
+        return asking.calls(self.state, self.questions, self.world.rules.dead_men.values(), moment)
+
+    def next_at(self, moment: Moment) -> int:
+        """Our clock's reading at which `wake` or `calls` may have something new."""
+        at = asking.next_at(self.state, self.questions, self.world.rules.dead_men.values(), moment)
+        timer = self._levels.next_timer()
+        return at if timer is None or timer <= moment.now else min(at, timer)
+
+    def sending(self, requests: Sequence[Signed], moment: Moment) -> Decision:
+        """What must be durable before the first byte of these requests leaves."""
+        work = Work(self.state, moment.now)
+        for request in requests:
+            call = request.call
+            if isinstance(call, (PlaceCall, CancelCall)):
+                self._sending(work, request, moment)
+            else:
+                self.questions.sent(call, moment.now)
+        return work.apply(self.state.revisions)
+
+    def _sending(self, work: Work, request: Signed, moment: Moment) -> None:
+        call = request.call
+        assert isinstance(call, (PlaceCall, CancelCall))
+        intents = call.intents if isinstance(call, PlaceCall) else (call.intent,)
+        for intent in intents:
+            leg = work.leg(intent.client_order_id)
+            assert leg is not None
+            after = legs.signed(leg, request.timestamp, moment)
+            work.put_leg(after)
+            work.decision.attempts.append(
+                Attempt(
+                    intent.client_order_id,
+                    after.attempt,
+                    request.request_id,
+                    request.timestamp,
+                    request.recv_window,
+                    request.payload_sha256,
+                    moment.now,
+                )
+            )
+        first = work.leg(intents[0].client_order_id)
+        assert first is not None
+        what = "batch of " + str(len(intents)) if len(intents) > 1 else "one request"
+        data = {"request_id": request.request_id, "legs": [i.client_order_id for i in intents]}
+        run = self.state.runs.get(first.run_id)
+        rule_id = run.identity.rule_id if run else ""
+        symbol = first.intent.symbol
+        work.record("sent", what, rule_id=rule_id, symbol=symbol, run_id=first.run_id, data=data)
+
+    def bands(self, now: int) -> dict[Key, Band]:
+        """The bands that changed, with a new version."""
+        return self._levels.bands(now, self.world.view.board.next_version())
+
+    # the handlers, one an event kind
+
+    def _alert(self, work: Work, event: Alert, moment: Moment) -> None:
+        del moment
+        answers = [
+            offer(work, self.world, rule, symbol, trigger, event)
+            for rule, trigger in self._listeners.get(("webhook", event.path), ())
+            for symbol in rule.symbols
+        ]
+        outcome = answered(answers)
+        work.decision.answer = AlertAnswer(outcome, tuple(answers))
+        work.decision.alerts.append(
+            AlertRow(
+                event.path,
+                event.body_hash,
+                event.fields,
+                event.received_at,
+                event.event_time,
+                outcome,
+            )
+        )
+        data = {name: str(value) for name, value in event.fields.items()}
+        work.record("event", f"alert on {event.path}: {outcome}", data=data)
+
+    def _tick(self, work: Work, event: Tick, moment: Moment) -> None:
+        del moment
+        for owner in self._levels.affected(event):
+            rule, trigger = self._priced[owner]
+            offer(work, self.world, rule, event.symbol, trigger, event)
+            if owner[:2] not in work.decision.memories:
+                self._relevel(owner, work.now)
+
+    def _due(self, work: Work, event: Due, moment: Moment) -> None:
+        del moment
+        rule = self.world.rules.rules.get(event.rule_id)
+        for trigger in rule.triggers if rule else ():
+            if rule is not None and trigger.name == event.trigger:
+                offer(work, self.world, rule, event.symbol, trigger, event)
+
+    def _fire(self, work: Work, event: Fire, moment: Moment) -> None:
+        del moment
+        rule = self.world.rules.rules[event.rule_id]
+        hit = Hit(event.event_key, {}, {}, "fired by hand")
+        answer = fire(work, self.world, rule, event.symbol, "manual", hit)
+        work.decision.answer = AlertAnswer(answered([answer]), (answer,))
+
+    def _dead_man(self, work: Work, alarm: DeadManAlarm) -> None:
+        text = f"the countdown of {alarm.symbol} is {alarm.what}"
+        work.record("dead_man", text, symbol=alarm.symbol)
+        for rule, trigger in self._listeners.get(("dead_man", alarm.what), ()):
+            if alarm.symbol in rule.symbols:
+                offer(work, self.world, rule, alarm.symbol, trigger, alarm)
+
+    def _report(self, work: Work, event: ExecutionReport, moment: Moment) -> None:
+        if event.code in CLOCK_CODES:
+            self.questions.clock_at = 0
+        reporting.report(work, self.world.namespace, event, moment)
+
+    def _position(self, work: Work, event: PositionUpdate, moment: Moment) -> None:
+        if not self.world.view.apply_position(event):
+            return
+        self._moved_symbols.add(event.symbol)
+        self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
+        text = f"{event.size:f} @ {event.entry_price:f}" if event.size else "flat"
+        work.record("position", text, symbol=event.symbol)
+
+    def _positions(self, work: Work, event: Positions, moment: Moment) -> None:
+        del work, moment
+        known = {symbol for symbol, _ in self.world.view.positions}
+        self.world.view.apply_positions(event)
+        self._moved_symbols |= known | {update.symbol for update in event.positions}
+
+    def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
+        del work
+        self.world.view.apply_account(event)
+        if event.available is None:
+            self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
+
+    def _open_orders(self, work: Work, event: OpenOrders, moment: Moment) -> None:
+        reporting.open_orders(work, self.world.namespace, event, moment)
+        if event.family is Family.ORDER:
+            for alarm in deadman.looked_up(work, event):
+                self._dead_man(work, alarm)
+
+    def _dead_man_report(self, work: Work, event: DeadManReport, moment: Moment) -> None:
+        del moment
+        deadman.confirmed(work, event)
+
+    def _stream(self, work: Work, event: StreamState, moment: Moment) -> None:
+        del moment
+        text = f"{event.stream} {'connected' if event.connected else 'broke off'}"
+        if event.detail:
+            text = f"{text}: {event.detail}"
+        data = {} if event.gap_from is None else {"gap_from": event.gap_from}
+        work.record("stream", text, data=data)
+        if event.connected:
+            self.questions.want_all()
+
+    def _call_failed(self, work: Work, event: CallFailed, moment: Moment) -> None:
+        self.questions.done(event.call)
+        if isinstance(event.call, ReadCall):
+            self.questions.want(event.call, moment.now + moment.timing.probe_retry)
+        if isinstance(event.call, TimeCall):
+            self.questions.clock_at = moment.now - asking.CLOCK_EVERY + moment.timing.probe_retry
+        work.record("error", f"{type(event.call).__name__}: {event.detail}")
+
+    def _call_done(self, work: Work, event: CallDone, moment: Moment) -> None:
+        del work, moment
+        self.questions.done(event.call)
+
+    # levels
+
+    def _relevel(self, owner: Owner, now: int) -> None:
+        rule, trigger = self._priced[owner]
+        assert isinstance(trigger, WaitsForPrice)
+        work = Work(self.state, now)
+        memory = work.memory(rule.id, owner[1])
+        names = Names(self.world.view, owner[1], now, {}, memory, work.exposure(owner[1]))
+        try:
+            waits = trigger.waits(trigger_memory(memory, trigger), names)
+        except EvaluationError:
+            self._levels.drop(owner)
+            return
+        self._levels.set(owner, waits, self.world.view.board.version + 1)

@@ -1,0 +1,149 @@
+"""How an event becomes a run: the trigger's match, then every reason why not, then the firing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
+from runner.core.events import Event
+from runner.core.formula import EvaluationError
+from runner.core.orders import Identity
+from runner.core.rules import Hit, Memory, Miss, Rule, Trigger
+from runner.core.running import World, advance
+from runner.core.state import Work
+from runner.core.view import DAY, Names, fires_on
+
+
+def offer(
+    work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, event: Event
+) -> RuleAnswer:
+    """Show one event to one trigger of one rule; says what came of it."""
+    memory = work.memory(rule.id, symbol)
+    own = trigger_memory(memory, trigger)
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    try:
+        match = trigger.match(event, own, names)
+    except EvaluationError as error:
+        return _refuse(work, rule, symbol, Reason.NO_DATA, error.reason)
+    _remember(work, rule.id, symbol, trigger, match.memory)
+    if isinstance(match, Hit):
+        return fire(work, world, rule, symbol, trigger.name, match)
+    if isinstance(match, Miss):
+        run_id = _identity(world, rule, symbol, trigger.name, match.event_key).run_id()
+        known = run_id if match.event_key and match.reason is Reason.DUPLICATE else ""
+        return _refuse(work, rule, symbol, match.reason, match.detail, known)
+    if match.note is not None:
+        work.record(match.note[0], match.note[1], rule_id=rule.id, symbol=symbol)
+    return RuleAnswer(rule.id, symbol, "quiet")
+
+
+def trigger_memory(memory: RuleMemory, trigger: Trigger) -> Memory:
+    """The trigger's own memory; an edited trigger starts over but for its generation."""
+    own = memory.triggers.get(trigger.name, {})
+    if own.get("fingerprint", trigger.fingerprint) == trigger.fingerprint:
+        return own
+    return {"generation": own.get("generation", 0)}
+
+
+def _remember(work: Work, rule_id: str, symbol: str, trigger: Trigger, own: Memory) -> None:
+    memory = work.memory(rule_id, symbol)
+    kept = {**own, "fingerprint": trigger.fingerprint}
+    if memory.triggers.get(trigger.name) != kept:
+        triggers = {**memory.triggers, trigger.name: kept}
+        work.put_memory(rule_id, symbol, replace(memory, triggers=triggers))
+
+
+def _identity(world: World, rule: Rule, symbol: str, trigger: str, key: str) -> Identity:
+    return Identity(world.namespace, world.account, rule.id, trigger, symbol, key)
+
+
+def _refuse(
+    work: Work, rule: Rule, symbol: str, reason: Reason, detail: str, run_id: str = ""
+) -> RuleAnswer:
+    work.refuse(rule.id, symbol, reason, detail, run_id)
+    outcome = "duplicate" if reason is Reason.DUPLICATE else "not fired"
+    return RuleAnswer(rule.id, symbol, outcome, run_id, reason.value, detail)
+
+
+def fire(work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: Hit) -> RuleAnswer:
+    """Every reason why not, in order; then the run, its memory and its first steps."""
+    identity = _identity(world, rule, symbol, trigger, hit.event_key)
+    run_id = identity.run_id()
+    if work.run(run_id) or world.seen(rule.id, trigger, symbol, hit.event_key):
+        return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", run_id)
+    run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
+    why_not = _why_not(work, world, rule, run)
+    if why_not is not None:
+        return _refuse(work, rule, symbol, *why_not)
+    memory = work.memory(rule.id, symbol)
+    fired = replace(
+        memory,
+        last_fired_at=work.now,
+        fires=memory.fires + 1,
+        fires_today=fires_on(memory, work.now) + 1,
+        day=work.now // DAY,
+    )
+    work.put_memory(rule.id, symbol, fired)
+    work.add_run(run, rule)
+    work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id)
+    advance(work, world, run_id)
+    return RuleAnswer(rule.id, symbol, "fired", run_id, detail=hit.detail)
+
+
+def _why_not(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, str] | None:
+    symbol = run.identity.symbol
+    switched = work.memory(rule.id, "").enabled
+    if not (rule.enabled if switched is None else switched):
+        return Reason.DISABLED, f"{rule.id} is disabled"
+    running = work.running(rule.id, symbol)
+    if running is not None:
+        return Reason.STILL_RUNNING, f"run {running.run_id} still goes on"
+    return (
+        _cooling(work, rule, symbol)
+        or _used_up(work, rule, symbol)
+        or _condition(work, world, rule, run)
+        or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
+    )
+
+
+def _cooling(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+    fired = work.memory(rule.id, symbol).last_fired_at
+    if fired is None or work.now - fired >= rule.cooldown:
+        return None
+    left = (fired + rule.cooldown - work.now) / 1000
+    return Reason.COOLDOWN, f"{left:.0f} s of the cooldown are left"
+
+
+def _used_up(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+    memory = work.memory(rule.id, symbol)
+    if rule.max_fires is not None and memory.fires >= rule.max_fires:
+        return Reason.MAX_FIRES, f"it fired {memory.fires} times"
+    today = fires_on(memory, work.now)
+    if rule.max_fires_per_day is not None and today >= rule.max_fires_per_day:
+        return Reason.MAX_FIRES, f"it fired {today} times today"
+    return None
+
+
+def _condition(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, str] | None:
+    """The first condition that does not hold, with the values it saw."""
+    names = world.names(work, run)
+    for formula in rule.conditions:
+        try:
+            if formula.evaluate(names) is True:
+                continue
+        except EvaluationError as error:
+            return Reason.IF_FAILED, f"{formula.text}: {error.reason}"
+        return Reason.IF, f"{formula.text} ({formula.trace(names)})"
+    return None
+
+
+def answered(answers: Iterable[RuleAnswer]) -> str:
+    """One word for an alert's sender: fired, not fired, duplicate, or unfit for every rule."""
+    outcomes = list(answers)
+    if any(answer.outcome == "fired" for answer in outcomes):
+        return "fired"
+    fitting = [answer for answer in outcomes if answer.reason != Reason.BODY.value]
+    if not fitting:
+        return "unfit"
+    return "duplicate" if all(a.outcome == "duplicate" for a in fitting) else "not fired"

@@ -1,0 +1,214 @@
+"""How one order or cancel moves along its path: every transition a pure function of a Leg."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runner.core.decision import FINAL, Leg
+from runner.core.events import ExecutionReport
+from runner.core.lifecycle import Absence, Timing, fenced_by_engine
+from runner.core.orders import ORDER_STATUS, CancelIntent, OrderState, Outcome
+
+# Codes by which a cancel learns that there is nothing (any more) to cancel.
+NOTHING_TO_CANCEL = frozenset({-2011, -2013})
+
+# Our own verdicts: an order that shows up after all is not finished, the exchange's word counts.
+GIVEN_UP = frozenset({OrderState.LAPSED, OrderState.PARKED, OrderState.REJECTED})
+
+_RANK = {
+    "NEW": 1,
+    "TRIGGERING": 2,
+    "TRIGGERED": 3,
+    "PARTIALLY_FILLED": 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, on our clock and on the exchange's (both ms), and the waits in force."""
+
+    now: int
+    server_now: int
+    timing: Timing
+
+    def local(self, server_time: int) -> int:
+        """Our clock's reading at that server time."""
+        return self.now + server_time - self.server_now
+
+
+def signed(leg: Leg, timestamp: int, moment: Moment) -> Leg:
+    """PLANNED -> SENDING: the signature and its fence become part of the leg before the send."""
+    assert leg.state is OrderState.PLANNED
+    return replace(
+        leg,
+        state=OrderState.SENDING,
+        attempt=leg.attempt + 1,
+        signed_time=timestamp,
+        fence_time=moment.timing.fence(timestamp),
+        negatives=0,
+        first_negative_time=None,
+        next_at=None,
+        updated_at=moment.now,
+    )
+
+
+def recovered(leg: Leg, moment: Moment) -> Leg:
+    """After a restart every SENDING leg is UNKNOWN, and what was asked is asked again."""
+    if leg.state is OrderState.SENDING:
+        return _unknown(leg, moment, first_probe=0)
+    if leg.state is OrderState.UNKNOWN:
+        return replace(leg, negatives=0, first_negative_time=None, next_at=moment.now)
+    return leg
+
+
+def unsent(leg: Leg, moment: Moment) -> Leg:
+    """SENDING -> PLANNED: its signature grew too old in the queue and was discarded."""
+    return replace(leg, state=OrderState.PLANNED, next_at=None, updated_at=moment.now)
+
+
+def lapsed(leg: Leg, moment: Moment, why: str) -> Leg:
+    """PLANNED -> LAPSED: too late to send what was decided then."""
+    return replace(leg, state=OrderState.LAPSED, message=why, updated_at=moment.now)
+
+
+def parked(leg: Leg, moment: Moment, why: str) -> Leg:
+    """UNKNOWN -> PARKED: cannot be proven; no further send, a person decides."""
+    return replace(leg, state=OrderState.PARKED, message=why, next_at=None, updated_at=moment.now)
+
+
+def reported(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
+    """The leg after a report; the same leg when the report brings nothing new.
+
+    Positive evidence wins from any source and at once; only absence needs patience.
+    """
+    if report.outcome is Outcome.ACCEPTED:
+        return _accepted(leg, report, moment)
+    if leg.state in FINAL:
+        return leg
+    if report.outcome is Outcome.ABSENT:
+        return _absent(leg, report, moment)
+    if report.origin == "probe":
+        return _ask_again(leg, moment)
+    if leg.state is not OrderState.SENDING or report.attempt != leg.attempt:
+        return leg
+    return _answered(leg, report, moment)
+
+
+def _answered(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
+    """SENDING and its own answer: what the classifier made of it decides."""
+    told = replace(leg, code=report.code, message=report.message or "", updated_at=moment.now)
+    match report.outcome:
+        case Outcome.REJECTED if isinstance(leg.intent, CancelIntent):
+            gone = report.code in NOTHING_TO_CANCEL
+            return replace(told, state=OrderState.DONE if gone else OrderState.REJECTED)
+        case Outcome.REJECTED:
+            return replace(told, state=OrderState.REJECTED)
+        case Outcome.NOT_ACCEPTED | Outcome.NOT_SENT:
+            return _planned_again(told, moment)
+        case _:
+            return _unknown(told, moment, moment.timing.first_probe)
+
+
+def _unknown(leg: Leg, moment: Moment, first_probe: int) -> Leg:
+    if isinstance(leg.intent, CancelIntent):
+        # a cancel may be repeated without harm: no proof is needed
+        return _planned_again(leg, moment)
+    return replace(
+        leg,
+        state=OrderState.UNKNOWN,
+        next_at=moment.now + first_probe,
+        updated_at=moment.now,
+    )
+
+
+def _planned_again(leg: Leg, moment: Moment) -> Leg:
+    steps = moment.timing.back_off
+    wait = steps[min(max(leg.attempt, 1), len(steps)) - 1]
+    return replace(leg, state=OrderState.PLANNED, next_at=moment.now + wait, updated_at=moment.now)
+
+
+def _accepted(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
+    if isinstance(leg.intent, CancelIntent):
+        if leg.state in FINAL:
+            return leg
+        return replace(leg, state=OrderState.DONE, next_at=None, updated_at=moment.now)
+    after = _forward(leg, report)
+    return leg if after == leg else replace(after, updated_at=moment.now)
+
+
+def _forward(leg: Leg, report: ExecutionReport) -> Leg:
+    """The order-status table only moves forward: late and repeated reports change nothing."""
+    status = report.order_status or leg.order_status or "NEW"
+    state = ORDER_STATUS.get(status, OrderState.LIVE)
+    quantity = max(leg.cumulative_quantity, report.cumulative_quantity or leg.cumulative_quantity)
+    newer_average = quantity > leg.cumulative_quantity or leg.average_price is None
+    after = replace(
+        leg,
+        cumulative_quantity=quantity,
+        average_price=(newer_average and report.average_price) or leg.average_price,
+        order_id=leg.order_id or report.order_id,
+    )
+    if leg.state in FINAL - GIVEN_UP:
+        return after  # a late fill corrects the quantity, never the verdict
+    newer = state is not OrderState.LIVE or _RANK.get(status, 0) >= _RANK.get(
+        leg.order_status or "", 0
+    )
+    return replace(
+        after,
+        state=state,
+        order_status=status if newer else leg.order_status,
+        next_at=None,
+        negatives=0,
+        first_negative_time=None,
+    )
+
+
+def _ask_again(leg: Leg, moment: Moment) -> Leg:
+    """A probe without a verdict counts for nothing."""
+    if leg.state not in (OrderState.UNKNOWN, OrderState.LIVE):
+        return leg
+    return replace(leg, next_at=moment.now + moment.timing.probe_retry)
+
+
+def _absent(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
+    """One negative answer; only a whole table of them after the fence proves absence."""
+    asked = report.asked_time
+    if asked is None or leg.state not in (OrderState.UNKNOWN, OrderState.LIVE):
+        return leg
+    fence = leg.fence_time if leg.fence_time is not None else asked
+    absence = Absence(fence, leg.negatives, leg.first_negative_time).counted(asked, moment.timing)
+    if not absence.proven(moment.timing):
+        return replace(
+            leg,
+            negatives=absence.negatives,
+            first_negative_time=absence.first_negative_time,
+            next_at=moment.local(absence.next_time(moment.timing)) + 1,
+        )
+    if leg.state is OrderState.LIVE:
+        why = "the exchange does not know it any more"
+        return replace(
+            leg, state=OrderState.CANCELED, message=why, next_at=None, updated_at=moment.now
+        )
+    return _proven_absent(leg, moment)
+
+
+def _proven_absent(leg: Leg, moment: Moment) -> Leg:
+    """Proven not to exist: send again, lapse, or park."""
+    timing = moment.timing
+    assert leg.signed_time is not None
+    if moment.server_now - leg.signed_time > timing.retention:
+        return parked(leg, moment, "sent more than 3 days ago: absence proves nothing any more")
+    if not (fenced_by_engine(leg.intent) or leg.intent.protective):
+        return parked(leg, moment, "a conditional entry cannot be proven absent")
+    if leg.deadline is not None and moment.now >= leg.deadline:
+        return lapsed(leg, moment, "never reached the exchange, and now it is too late")
+    if leg.attempt >= timing.max_attempts and not leg.intent.protective:
+        return parked(leg, moment, f"{leg.attempt} attempts without a verdict")
+    return replace(
+        leg,
+        state=OrderState.PLANNED,
+        negatives=0,
+        first_negative_time=None,
+        next_at=None,
+        updated_at=moment.now,
+    )

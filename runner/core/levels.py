@@ -1,0 +1,139 @@
+"""Which price levels are waited for, so that a tick costs the same with ten rules or 100,000."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from runner.core.events import Tick
+from runner.core.prices import Band, Key
+from runner.core.rules import Waits
+
+Owner = tuple[str, str, str]
+"""(rule id, symbol, trigger name)."""
+
+
+@dataclass(slots=True)
+class _Board:
+    """The waits of one (symbol, source): levels in order, and who must hear of every tick."""
+
+    levels: list[tuple[Decimal, Owner]] = field(default_factory=list)
+    waits: dict[Owner, Waits] = field(default_factory=dict)
+    since: dict[Owner, int] = field(default_factory=dict)
+    pending: set[Owner] = field(default_factory=set)
+    timed: set[Owner] = field(default_factory=set)
+    price: Decimal | None = None
+
+
+class Levels:
+    """All waits, by symbol and source."""
+
+    def __init__(self) -> None:
+        """Nothing is waited for yet."""
+        self._boards: dict[Key, _Board] = {}
+        self._keys: dict[Owner, Key] = {}
+        self._changed: set[Key] = set()
+
+    def set(self, owner: Owner, waits: Waits, since: int) -> None:
+        """Replace what this owner waits for; a new owner hears only ticks of `since` or later."""
+        key: Key = (owner[1], waits.source)
+        board = self._boards.setdefault(key, _Board())
+        old = board.waits.get(owner)
+        if old == waits:
+            return
+        self._remove_levels(board, owner)
+        self._keys[owner] = key
+        board.waits[owner] = waits
+        board.since.setdefault(owner, since)
+        for level in waits.levels:
+            insort(board.levels, (level, owner))
+        moved = old is not None and old.levels != waits.levels
+        if waits.awake or moved:
+            board.pending.add(owner)
+        else:
+            board.pending.discard(owner)
+        if waits.wake_at is None:
+            board.timed.discard(owner)
+        else:
+            board.timed.add(owner)
+        self._changed.add(key)
+
+    def drop(self, owner: Owner) -> None:
+        """This owner waits for nothing any more."""
+        key = self._keys.pop(owner, None)
+        if key is None:
+            return
+        board = self._boards[key]
+        self._remove_levels(board, owner)
+        del board.waits[owner], board.since[owner]
+        board.pending.discard(owner)
+        board.timed.discard(owner)
+        self._changed.add(key)
+
+    def _remove_levels(self, board: _Board, owner: Owner) -> None:
+        old = board.waits.get(owner)
+        for level in old.levels if old else ():
+            board.levels.pop(bisect_left(board.levels, (level, owner)))
+
+    def owners(self) -> Iterable[Owner]:
+        """Everybody who waits."""
+        return tuple(self._keys)
+
+    def affected(self, tick: Tick) -> list[Owner]:
+        """Who must look at this tick; remembers its price as the last one."""
+        key: Key = (tick.symbol, tick.source)
+        board = self._boards.get(key)
+        if board is None:
+            return []
+        before, board.price = board.price, tick.price
+        self._changed.add(key)
+        if before is None or tick.fresh_start:
+            found = set(board.waits)
+        else:
+            low, high = min(before, tick.price), max(before, tick.price)
+            start = bisect_left(board.levels, (low, ("", "", "")))
+            end = bisect_right(board.levels, (high, ("\uffff", "", "")))
+            found = {owner for _, owner in board.levels[start:end]}
+            found |= board.pending | board.timed
+        heard = [owner for owner in sorted(found) if tick.version >= board.since[owner]]
+        board.pending.difference_update(owner for owner in heard if not board.waits[owner].awake)
+        return heard
+
+    def due(self, now: int) -> None:
+        """Timers that have come due open their band, so that the next tick completes them."""
+        for key, board in self._boards.items():
+            if any(self._timer(board, owner) <= now for owner in board.timed):
+                self._changed.add(key)
+
+    def next_timer(self) -> int | None:
+        """When the earliest `for:` is over."""
+        timers = [
+            self._timer(board, owner) for board in self._boards.values() for owner in board.timed
+        ]
+        return min(timers, default=None)
+
+    @staticmethod
+    def _timer(board: _Board, owner: Owner) -> int:
+        wake_at = board.waits[owner].wake_at
+        assert wake_at is not None
+        return wake_at
+
+    def bands(self, now: int, version: int) -> dict[Key, Band]:
+        """The bands of every key that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return {key: self._band(self._boards[key], now, version) for key in changed}
+
+    def _band(self, board: _Board, now: int, version: int) -> Band:
+        timer_due = any(self._timer(board, owner) <= now for owner in board.timed)
+        if board.price is None or board.pending or timer_due:
+            return Band(version=version, wide_awake=True)
+        at = bisect_left(board.levels, (board.price, ("", "", "")))
+        above = bisect_right(board.levels, (board.price, ("\uffff", "", "")))
+        if at != above:
+            # the price stands exactly on a level: every move matters
+            return Band(board.price, board.price, version)
+        low = board.levels[at - 1][0] if at else None
+        high = board.levels[at][0] if at < len(board.levels) else None
+        return Band(low, high, version)

@@ -1,0 +1,86 @@
+"""What a report means for the legs it speaks of, and the lines it leaves in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runner.core import legs
+from runner.core.decision import AttemptOutcome, FillRow, Leg, Reason
+from runner.core.events import ExecutionReport, OpenOrders
+from runner.core.legs import Moment
+from runner.core.orders import CancelIntent, OrderState, Outcome
+from runner.core.state import Work
+
+
+def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -> None:
+    """One report: its fill is kept, its leg moves, a cancel that found nothing asks why."""
+    leg = work.leg(event.client_order_id)
+    if event.fill is not None and event.client_order_id.startswith(f"r1-{namespace}-"):
+        symbol = leg.intent.symbol if leg else event.symbol
+        work.decision.fills.append(FillRow(event.client_order_id, symbol, event.fill))
+    if leg is None:
+        return
+    if event.attempt is not None:
+        work.decision.outcomes.append(_outcome(event, event.attempt, moment.now))
+    after = legs.reported(leg, event, moment)
+    if after != leg:
+        change(work, leg, after)
+    if event.outcome is Outcome.REJECTED and isinstance(leg.intent, CancelIntent):
+        _ask_for_target(work, leg.intent, moment)
+
+
+def _outcome(event: ExecutionReport, attempt: int, now: int) -> AttemptOutcome:
+    return AttemptOutcome(
+        event.client_order_id, attempt, event.outcome, event.code, event.message or "", now
+    )
+
+
+def _ask_for_target(work: Work, intent: CancelIntent, moment: Moment) -> None:
+    """A cancel found nothing: what became of its target is asked."""
+    target = work.leg(intent.target or "")
+    if target is not None and target.state is OrderState.LIVE:
+        work.put_leg(replace(target, next_at=moment.now))
+
+
+def open_orders(work: Work, namespace: str, event: OpenOrders, moment: Moment) -> None:
+    """A reading of what is open: own LIVE orders that it does not list are asked for."""
+    for order in event.orders:
+        report(work, namespace, order, moment)
+    listed = {order.client_order_id for order in event.orders}
+    for leg in list(work.state.legs.values()):
+        if leg.client_order_id not in listed and _covered(leg, event):
+            work.put_leg(replace(leg, next_at=moment.now))
+
+
+def _covered(leg: Leg, event: OpenOrders) -> bool:
+    """A LIVE order that this reading should have listed: it was there before it began."""
+    return (
+        leg.state is OrderState.LIVE
+        and leg.intent.family is event.family
+        and event.symbol in (None, leg.intent.symbol)
+        and (leg.signed_time or 0) < event.asked_time
+    )
+
+
+def change(work: Work, before: Leg, after: Leg) -> None:
+    """Change a leg, and say in the journal what changed."""
+    work.put_leg(after)
+    run = work.run(after.run_id)
+    who = {
+        "rule_id": run.identity.rule_id if run else "",
+        "symbol": after.intent.symbol,
+        "run_id": after.run_id,
+        "client_order_id": after.client_order_id,
+    }
+    if after.cumulative_quantity != before.cumulative_quantity:
+        price = f" @ {after.average_price:f}" if after.average_price else ""
+        work.record("fill", f"{after.name}: {after.cumulative_quantity:f} filled{price}", **who)
+    if after.state is before.state:
+        return
+    reason = str(after.code) if after.code is not None else ""
+    detail = f" ({after.message})" if after.message else ""
+    text = f"{after.name}: {before.state.value} -> {after.state.value}{detail}"
+    work.record("state", text, reason=reason, **who)
+    if after.state is OrderState.PARKED:
+        text = f"CRITICAL {after.name} is parked: {after.message}"
+        work.record("notify", text, **{**who, "reason": Reason.PARKED.value})

@@ -1,0 +1,233 @@
+"""How a run goes on: its actions are asked, in order, what shall exist now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner.core import guards
+from runner.core.decision import Leg, Reason, Run, RunStatus
+from runner.core.formula import EvaluationError
+from runner.core.orders import OrderIntent, OrderState
+from runner.core.rules import ActionContext, Planned, Progress, Rule, RuleSet, Step
+from runner.core.state import Work
+from runner.core.view import Names, View
+
+Seen = Callable[[str, str, str, str], str | None]
+"""(rule id, trigger, symbol, event key) -> the run that fired for it, from the journal."""
+
+
+@dataclass(slots=True)
+class World:
+    """What every decision needs besides the state: the rules, the view, who we are."""
+
+    rules: RuleSet
+    view: View
+    namespace: str
+    account: str
+    seen: Seen
+
+    def names(self, work: Work, run: Run) -> Names:
+        """The formulas' names for a run, at this moment."""
+        identity = run.identity
+        memory = work.memory(identity.rule_id, identity.symbol)
+        exposure = work.exposure(identity.symbol)
+        return Names(self.view, identity.symbol, work.now, run.fields, memory, exposure)
+
+
+def rule_of(work: Work, world: World, run: Run) -> Rule | None:
+    """The rule as it was when the run began."""
+    rule = work.state.revisions.get(run.rule_hash)
+    if rule is None:
+        rule = world.rules.rules.get(run.identity.rule_id)
+    return rule if rule is not None and rule.text_hash == run.rule_hash else None
+
+
+def advance(work: Work, world: World, run_id: str) -> None:
+    """Ask the run's actions until none has anything new to say."""
+    run = work.run(run_id)
+    if run is None or run.status is not RunStatus.RUNNING:
+        return
+    rule = rule_of(work, world, run)
+    if rule is None:
+        _end(work, run, RunStatus.STOPPED, f"{Reason.ERROR.value}: its rule's text is lost")
+        return
+    while True:
+        before, legs = run, len(work.legs_of(run_id))
+        run = _ask_watched(work, world, rule, run)
+        run = _ask_next(work, world, rule, run)
+        if run.status is not RunStatus.RUNNING:
+            _end(work, run, run.status, run.reason)
+            return
+        if run != before:
+            work.put_run(run)
+        elif legs == len(work.legs_of(run_id)):
+            return
+
+
+def _end(work: Work, run: Run, status: RunStatus, reason: str) -> None:
+    work.put_run(replace(run, status=status, reason=reason))
+    text = "done" if status is RunStatus.DONE else f"stopped: {reason}"
+    work.record("run", text, reason=reason, **_who(run))
+
+
+def _who(run: Run) -> dict[str, str]:
+    identity = run.identity
+    return {"rule_id": identity.rule_id, "symbol": identity.symbol, "run_id": run.run_id}
+
+
+def _ask_watched(work: Work, world: World, rule: Rule, run: Run) -> Run:
+    """Earlier actions that still have something to do, such as a bracket's exits."""
+    for index in run.watching:
+        step = _ask(work, world, rule, run, index)
+        if _plan(work, world, rule, run, step) is not None or step.progress is Progress.FAILED:
+            _alarm(work, run, step.detail or "a guard refused an exit")
+        if step.progress in (Progress.DONE, Progress.FAILED):
+            run = replace(run, watching=tuple(i for i in run.watching if i != index))
+        if step.critical and step.detail != run.reason:
+            _alarm(work, run, step.detail)
+            run = replace(run, reason=step.detail)
+    return run
+
+
+def _ask_next(work: Work, world: World, rule: Rule, run: Run) -> Run:
+    """The action that is next, if the one before lets it begin."""
+    if run.step >= len(rule.actions):
+        if run.watching:
+            return run
+        stopped = run.reason.startswith("stopped ")
+        status = RunStatus.STOPPED if stopped else RunStatus.DONE
+        return replace(run, status=status, reason=run.reason.removeprefix("stopped "))
+    step = _ask(work, world, rule, run, run.step)
+    refused = _plan(work, world, rule, run, step)
+    if refused is not None:
+        step = Step(Progress.FAILED, reason=Reason.GUARD, detail=refused)
+    if step.critical and step.detail != run.reason:
+        _alarm(work, run, step.detail)
+        run = replace(run, reason=step.detail)
+    if step.progress is Progress.WAITING:
+        return run
+    if step.progress is Progress.FAILED:
+        return _failed(work, rule, run, step)
+    _say(work, rule, run, step)
+    if step.progress is Progress.PASSED:
+        return replace(run, step=run.step + 1, watching=(*run.watching, run.step))
+    return replace(run, step=run.step + 1)
+
+
+def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
+    action = rule.actions[index]
+    mine = f"{index}."
+    legs = {name: leg for name, leg in work.legs_of(run.run_id).items() if name.startswith(mine)}
+    names = world.names(work, run)
+    context = ActionContext(run, rule, index, names, legs, _open_legs(work, run))
+    try:
+        return action.step(context)
+    except EvaluationError as error:
+        return Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
+
+
+def _open_legs(work: Work, run: Run) -> Callable[[str], tuple[Leg, ...]]:
+    def of_rule(rule_id: str) -> tuple[Leg, ...]:
+        found = []
+        for leg in work.open_legs(run.identity.symbol):
+            owner = work.run(leg.run_id)
+            if owner is not None and owner.identity.rule_id == rule_id:
+                found.append(leg)
+        return tuple(found)
+
+    return of_rule
+
+
+def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | None:
+    """Add the legs an action wants, all or none; the guard's text when one is refused."""
+    known = work.legs_of(run.run_id)
+    new = [planned for planned in step.planned if planned.name not in known]
+    entries = [planned for planned in new if not planned.intent.protective]
+    counted = work.state.count_entries(work.now) + len(work.entries)
+    open_legs = work.open_legs(run.identity.symbol)
+    for offset, planned in enumerate(new):
+        intent = planned.intent
+        if not isinstance(intent, OrderIntent):
+            continue
+        in_flight = open_legs + [_leg(work, run, other) for other in new[:offset]]
+        already = counted + sum(other in entries for other in new[:offset])
+        text = guards.verdict(intent, rule.limits, world.view, in_flight, already, work.now)
+        if text is not None:
+            return text
+    for planned in new:
+        _add(work, run, planned)
+    work.entries += [work.now] * len(entries)
+    return None
+
+
+def _leg(work: Work, run: Run, planned: Planned) -> Leg:
+    return Leg(
+        intent=planned.intent,
+        run_id=run.run_id,
+        name=planned.name,
+        state=OrderState.PLANNED,
+        planned_at=work.now,
+        deadline=planned.deadline,
+        updated_at=work.now,
+    )
+
+
+def _add(work: Work, run: Run, planned: Planned) -> None:
+    work.put_leg(_leg(work, run, planned))
+    work.record(
+        "planned",
+        described(planned),
+        client_order_id=planned.intent.client_order_id,
+        **_who(run),
+    )
+
+
+def described(planned: Planned) -> str:
+    """An intent in a trader's words: `buy market 0.02`, `sell stop_market 0.02 @ 68000`."""
+    intent = planned.intent
+    if not isinstance(intent, OrderIntent):
+        return f"cancel {intent.target or f'all {intent.family.value} orders'}"
+    words = [intent.side.value.lower(), intent.type.value.lower()]
+    if intent.quantity is not None:
+        words.append(f"{intent.quantity:f}")
+    prices = (intent.trigger_price, intent.price)
+    words += [f"@ {price:f}" for price in prices if price is not None]
+    if intent.close_position:
+        words.append("close position")
+    if intent.reduce_only:
+        words.append("reduce only")
+    return " ".join(words)
+
+
+def _failed(work: Work, rule: Rule, run: Run, step: Step) -> Run:
+    assert step.reason is not None
+    reason = f"{step.reason.value}: {step.detail}"
+    if not rule.stop_on_failure:
+        work.record("run", f"do[{run.step}] failed, the next begins", reason=reason, **_who(run))
+        return replace(run, step=run.step + 1, reason=reason)
+    # what is being watched goes on: a failed notify must not leave a position without its exits
+    return replace(run, step=len(rule.actions), reason=f"stopped {reason}")
+
+
+def _say(work: Work, rule: Rule, run: Run, step: Step) -> None:
+    if step.detail:
+        kind = rule.actions[run.step].kind
+        work.record("run", f"{kind}: {step.detail}", **_who(run))
+    for note in step.notes:
+        work.record("notify", note, **_who(run))
+    for rule_id, on in step.switch.items():
+        _switch(work, rule_id, on, run)
+
+
+def _switch(work: Work, rule_id: str, on: bool, run: Run) -> None:
+    """A switched rule is switched on every symbol: the empty symbol stands for all."""
+    memory = work.memory(rule_id, "")
+    if memory.enabled is not on:
+        work.put_memory(rule_id, "", replace(memory, enabled=on))
+        text = f"{rule_id} {'enabled' if on else 'disabled'}"
+        work.record("state", text, **{**_who(run), "rule_id": rule_id})
+
+
+def _alarm(work: Work, run: Run, detail: str) -> None:
+    work.record("notify", f"CRITICAL {detail}", reason="critical", **_who(run))

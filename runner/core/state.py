@@ -1,0 +1,223 @@
+"""What the engine remembers, and one event's changes laid over it until they are whole."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from runner.core.decision import (
+    FINAL,
+    DeadManState,
+    Decision,
+    Leg,
+    Reason,
+    Record,
+    RuleMemory,
+    Run,
+    RunStatus,
+)
+from runner.core.orders import OrderIntent, OrderState
+from runner.core.rules import Rule
+from runner.core.view import Exposure
+
+MINUTE = 60_000
+RECENT = 2_000
+"""How many finished legs are remembered for late reports, such as the fill behind an answer."""
+
+
+@dataclass(slots=True)
+class State:
+    """Runs that go on, their legs, every open leg, rule memories and countdowns.
+
+    `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
+    `entries` are the times at which risk-adding orders were planned, for the guard that counts
+    them.
+    """
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    by_run: dict[str, dict[str, Leg]] = field(default_factory=dict)
+    by_symbol: dict[str, dict[str, Leg]] = field(default_factory=dict)
+    restless: dict[str, Leg] = field(default_factory=dict)
+    memories: dict[tuple[str, str], RuleMemory] = field(default_factory=dict)
+    dead_men: dict[str, DeadManState] = field(default_factory=dict)
+    revisions: dict[str, Rule] = field(default_factory=dict)
+    entries: deque[int] = field(default_factory=deque)
+    recent: dict[str, Leg] = field(default_factory=dict)
+
+    def put_leg(self, leg: Leg) -> None:
+        """Keep a leg under every index it belongs to; a finished one only with its run."""
+        key, symbol = leg.client_order_id, leg.intent.symbol
+        self.legs[key] = leg
+        self.by_run.setdefault(leg.run_id, {})[leg.name] = leg
+        if leg.state in FINAL:
+            self.by_symbol.get(symbol, {}).pop(key, None)
+            self.restless.pop(key, None)
+        else:
+            self.by_symbol.setdefault(symbol, {})[key] = leg
+            if leg.state is OrderState.LIVE and leg.next_at is None:
+                self.restless.pop(key, None)
+            else:
+                self.restless[key] = leg
+
+    def put_run(self, run: Run) -> None:
+        """Keep a run while it goes on; forget a finished one with its finished legs."""
+        if run.status is RunStatus.RUNNING:
+            self.runs[run.run_id] = run
+            return
+        self.runs.pop(run.run_id, None)
+        self._forget(run.run_id)
+
+    def settle(self, leg: Leg) -> None:
+        """A leg changed: when it was the last of a run that is over, both are forgotten."""
+        if leg.run_id not in self.runs:
+            self._forget(leg.run_id)
+
+    def _forget(self, run_id: str) -> None:
+        legs = self.by_run.get(run_id, {})
+        if any(leg.open for leg in legs.values()):
+            return
+        for leg in self.by_run.pop(run_id, {}).values():
+            self.legs.pop(leg.client_order_id, None)
+            self.recent[leg.client_order_id] = leg
+        while len(self.recent) > RECENT:
+            self.recent.pop(next(iter(self.recent)))
+
+    def find(self, client_order_id: str) -> Leg | None:
+        """A leg that is kept, or one that finished not long ago."""
+        return self.legs.get(client_order_id) or self.recent.get(client_order_id)
+
+    def count_entries(self, now: int) -> int:
+        """How many risk-adding orders were planned within the last minute."""
+        while self.entries and self.entries[0] <= now - MINUTE:
+            self.entries.popleft()
+        return len(self.entries)
+
+
+class Work:
+    """One event's changes over a State: readable at once, applied only when all went well."""
+
+    def __init__(self, state: State, now: int) -> None:
+        """Nothing is changed yet."""
+        self.state = state
+        self.now = now
+        self.decision = Decision()
+        self.entries: list[int] = []
+        self._runs: dict[str, Run] = {}
+        self._touched: dict[str, None] = {}
+
+    # reading: the changes first, then what lies below
+
+    def leg(self, client_order_id: str) -> Leg | None:
+        """A leg as it is now."""
+        change = self.decision.legs.get(client_order_id)
+        return change.after if change else self.state.find(client_order_id)
+
+    def run(self, run_id: str) -> Run | None:
+        """A run as it is now; None when it is over and forgotten."""
+        return self._runs.get(run_id) or self.state.runs.get(run_id)
+
+    def legs_of(self, run_id: str) -> dict[str, Leg]:
+        """A run's legs by name."""
+        legs = dict(self.state.by_run.get(run_id, {}))
+        for change in self.decision.legs.values():
+            if change.after.run_id == run_id:
+                legs[change.after.name] = change.after
+        return legs
+
+    def open_legs(self, symbol: str) -> list[Leg]:
+        """Every open leg of a symbol."""
+        legs = dict(self.state.by_symbol.get(symbol, {}))
+        for key, change in self.decision.legs.items():
+            if change.after.intent.symbol == symbol:
+                legs[key] = change.after
+        return [leg for leg in legs.values() if leg.open]
+
+    def running(self, rule_id: str, symbol: str) -> Run | None:
+        """The rule's run on this symbol that still goes on."""
+        for run in (*self._runs.values(), *self.state.runs.values()):
+            same = run.identity.rule_id == rule_id and run.identity.symbol == symbol
+            current = self.run(run.run_id)
+            if same and current is not None and current.status is RunStatus.RUNNING:
+                return current
+        return None
+
+    def memory(self, rule_id: str, symbol: str) -> RuleMemory:
+        """What is kept for the rule on this symbol."""
+        key = (rule_id, symbol)
+        return self.decision.memories.get(key) or self.state.memories.get(key) or RuleMemory()
+
+    def exposure(self, symbol: str) -> Exposure:
+        """Own orders on the book (or on their way there) of a symbol."""
+        count, notional = 0, Decimal(0)
+        for leg in self.open_legs(symbol):
+            intent = leg.intent
+            if not isinstance(intent, OrderIntent):
+                continue
+            count += 1
+            price = intent.price or intent.trigger_price
+            if price is not None and intent.quantity is not None:
+                notional += price * (intent.quantity - leg.cumulative_quantity)
+        return Exposure(count, notional)
+
+    # writing
+
+    def put_leg(self, after: Leg) -> None:
+        """Change or add a leg."""
+        before = self.state.find(after.client_order_id)
+        self.decision.change_leg(before, after)
+        self._touched[after.run_id] = None
+
+    def put_run(self, run: Run) -> None:
+        """Change a run."""
+        self._runs[run.run_id] = run
+        self.decision.runs[run.run_id] = run
+
+    def add_run(self, run: Run, rule: Rule) -> None:
+        """A new run of a rule; the rule's text is kept with the first one that uses it."""
+        self._runs[run.run_id] = run
+        self.decision.new_runs.append(run)
+        self.decision.rule_texts[rule.text_hash] = rule.text
+
+    def put_memory(self, rule_id: str, symbol: str, memory: RuleMemory) -> None:
+        """Change what is kept for the rule on this symbol."""
+        if memory != self.memory(rule_id, symbol):
+            self.decision.memories[rule_id, symbol] = memory
+
+    def record(self, kind: str, text: str, **fields: Any) -> None:
+        """Add a line to the journal's log."""
+        self.decision.records.append(Record(self.now, kind, text, **fields))
+
+    def refuse(
+        self, rule_id: str, symbol: str, reason: Reason, detail: str, run_id: str = ""
+    ) -> None:
+        """Record why a rule did not fire."""
+        self.record(
+            "refused", detail, rule_id=rule_id, symbol=symbol, reason=reason.value, run_id=run_id
+        )
+
+    def touched_runs(self) -> Iterable[str]:
+        """Runs whose legs changed since the last call."""
+        touched, self._touched = self._touched, {}
+        return tuple(touched)
+
+    def apply(self, revisions: Mapping[str, Rule]) -> Decision:
+        """Make the changes part of the State and return them for the journal."""
+        state, decision = self.state, self.decision
+        for run in decision.new_runs:
+            rule = revisions.get(run.rule_hash)
+            if rule is not None:
+                state.revisions.setdefault(run.rule_hash, rule)
+        for change in decision.legs.values():
+            state.put_leg(change.after)
+        for run in self._runs.values():
+            state.put_run(run)
+        for change in decision.legs.values():
+            state.settle(change.after)
+        state.memories.update(decision.memories)
+        state.dead_men.update(decision.dead_men)
+        state.entries.extend(self.entries)
+        return decision
