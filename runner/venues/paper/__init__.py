@@ -1,0 +1,1 @@
+"""The paper exchange: USDⓈ-M futures REST and WebSockets on loopback over a pure engine."""

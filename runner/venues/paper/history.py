@@ -1,0 +1,140 @@
+"""Candles and 24-hour figures, built from the public tape."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from .numbers import ZERO
+
+MINUTE = 60_000
+DAY = 86_400_000
+# Spot and futures kline intervals; `1M` is a calendar month and handled apart.
+INTERVALS: dict[str, int] = {
+    "1m": MINUTE,
+    "3m": 3 * MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": 60 * MINUTE,
+    "2h": 120 * MINUTE,
+    "4h": 240 * MINUTE,
+    "6h": 360 * MINUTE,
+    "8h": 480 * MINUTE,
+    "12h": 720 * MINUTE,
+    "1d": DAY,
+    "3d": 3 * DAY,
+    "1w": 7 * DAY,
+    "1M": 30 * DAY,
+}
+
+
+@dataclass(slots=True)
+class Candle:
+    """Prices and volumes of one span that begins at `start` (ms)."""
+
+    start: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal = ZERO
+    quote: Decimal = ZERO
+    taker_volume: Decimal = ZERO
+    taker_quote: Decimal = ZERO
+    count: int = 0
+    first_id: int = 0
+    last_id: int = 0
+
+    def merge(self, other: Candle) -> None:
+        """Take in a later candle."""
+        self.high = max(self.high, other.high)
+        self.low = min(self.low, other.low)
+        self.close = other.close
+        self.volume += other.volume
+        self.quote += other.quote
+        self.taker_volume += other.taker_volume
+        self.taker_quote += other.taker_quote
+        self.count += other.count
+        self.last_id = other.last_id
+
+
+@dataclass(slots=True)
+class History:
+    """The last day and a bit of one-minute candles of one symbol."""
+
+    minutes: deque[Candle] = field(default_factory=lambda: deque(maxlen=2 * 1440))
+    trade_id: int = 0
+
+    def add(self, now: int, price: Decimal, quantity: Decimal, buyer_is_maker: bool) -> None:
+        """Take in one trade."""
+        self.trade_id += 1
+        start = now - now % MINUTE
+        taken = ZERO if buyer_is_maker else quantity
+        one = Candle(start, price, price, price, price, quantity, quantity * price)
+        one.taker_volume, one.taker_quote, one.count = taken, taken * price, 1
+        one.first_id = one.last_id = self.trade_id
+        if self.minutes and self.minutes[-1].start == start:
+            self.minutes[-1].merge(one)
+        else:
+            self.minutes.append(one)
+
+    def candles(self, interval: str) -> list[Candle]:
+        """Return the candles of an interval, oldest first; raises KeyError for an unknown one."""
+        span = INTERVALS[interval]
+        merged: list[Candle] = []
+        for minute in self.minutes:
+            start = minute.start - minute.start % span
+            if merged and merged[-1].start == start:
+                merged[-1].merge(minute)
+            else:
+                merged.append(_copy(minute, start))
+        return merged
+
+    def current(self, interval: str) -> Candle | None:
+        """Return the newest candle of an interval, None before the first trade."""
+        if not self.minutes:
+            return None
+        span = INTERVALS[interval]
+        start = self.minutes[-1].start - self.minutes[-1].start % span
+        merged: Candle | None = None
+        for minute in reversed(self.minutes):
+            if minute.start < start:
+                break
+            if merged is None:
+                merged = _copy(minute, start)
+            else:
+                earlier = _copy(minute, start)
+                earlier.merge(merged)
+                merged = earlier
+        return merged
+
+    def day(self, now: int) -> Candle | None:
+        """Return the last 24 hours as one candle, None before the first trade."""
+        merged: Candle | None = None
+        for minute in self.minutes:
+            if minute.start <= now - DAY:
+                continue
+            if merged is None:
+                merged = _copy(minute, minute.start)
+            else:
+                merged.merge(minute)
+        return merged
+
+
+def _copy(source: Candle, start: int) -> Candle:
+    return Candle(
+        start,
+        source.open,
+        source.high,
+        source.low,
+        source.close,
+        source.volume,
+        source.quote,
+        source.taker_volume,
+        source.taker_quote,
+        source.count,
+        source.first_id,
+        source.last_id,
+    )

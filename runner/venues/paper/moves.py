@@ -1,0 +1,23 @@
+"""A move of one symbol's prices, as a price source tells it to the exchange."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """New prices of one symbol at a time (ms); `price` stands for mark and last together."""
+
+    at: int
+    symbol: str
+    price: Decimal | None = None
+    mark: Decimal | None = None
+    last: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    bid_quantity: Decimal | None = None
+    ask_quantity: Decimal | None = None
+    quantity: Decimal | None = None
+    buyer_is_maker: bool | None = None

@@ -1,0 +1,215 @@
+"""HTTP and WebSocket upgrades on one port: from bytes to requests and back."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from .control import Control
+from .errors import ApiError
+from .faults import Fault
+from .gateway import Answer, Gateway, Request
+from .numbers import Json
+from .sockets import Peer
+from .streams import dump
+from .ws_api import WsSession
+
+WS_API_PATH = "/ws-fapi/v1"
+_UNKNOWN = "Unknown error, please check your request or try again later."
+_MAX_BODY = 1_000_000
+_REASONS = {one.value: one.phrase for one in HTTPStatus}
+
+
+class Listener(ThreadingHTTPServer):
+    """The listening socket; each connection gets a thread."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], gateway: Gateway, control: Control | None) -> None:
+        self.gateway = gateway
+        self.control = control
+        self.connections: set[socket.socket] = set()
+        super().__init__(address, Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that hangs up is everyday; real errors answer 500."""
+
+    def hang_up(self) -> None:
+        """End every open connection."""
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # It ended on its own.
+                continue
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection: requests one after another, or a WebSocket for the rest of its life."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Listener
+
+    def setup(self) -> None:
+        """Note the connection, so that a stopping server can end it."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.server.connections.discard(self.connection)
+        super().finish()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the parent's name)
+        """Keep quiet: the exchange is loopback only and its orders can be asked for."""
+
+    def do_GET(self) -> None:
+        """Answer a GET, or turn the connection into a WebSocket."""
+        if self.headers.get("Upgrade", "").lower() == "websocket":
+            self._upgrade()
+        else:
+            self._exchange()
+
+    def do_POST(self) -> None:
+        """Answer a POST."""
+        self._exchange()
+
+    def do_PUT(self) -> None:
+        """Answer a PUT."""
+        self._exchange()
+
+    def do_DELETE(self) -> None:
+        """Answer a DELETE, with or without a body."""
+        self._exchange()
+
+    def _exchange(self) -> None:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdigit() or int(length) > _MAX_BODY:
+            self.close_connection = True
+            self._send(413, {"code": -1101, "msg": "Too many parameters."})
+            return
+        body = self.rfile.read(int(length))
+        path, _, query = self.path.partition("?")
+        if path.startswith("/paper/") and self.server.control is not None:
+            self._send(*self.server.control.answer(self.command, path, body))
+            return
+        request = Request(
+            method=self.command,
+            path=path,
+            params=_params(query, body),
+            query=query.encode("latin-1"),
+            body=body,
+            api_key=self.headers.get("X-MBX-APIKEY", "").strip(),
+            address=str(self.client_address[0]),
+        )
+        self._answer(request)
+
+    def _answer(self, request: Request) -> None:
+        gateway = self.server.gateway
+        fault = self._fault(request)
+        if fault is not None and fault.kind == "delay":
+            time.sleep(fault.ms / 1000)
+        if fault is not None and fault.kind == "refuse":
+            self._send(fault.status, {"code": fault.code, "msg": fault.msg})
+            return
+        if fault is not None and fault.kind == "reject_503_unknown":
+            if fault.execute:
+                gateway.handle(request)
+            self._send(503, {"code": -1000, "msg": _UNKNOWN})
+            return
+        answer = gateway.handle(request)
+        if fault is not None and fault.kind == "drop_answer":
+            self._hang_up()
+            return
+        self._reply(answer)
+
+    def _fault(self, request: Request) -> Fault | None:
+        text = f"{request.method} {request.path} " + " ".join(
+            f"{name}={value}" for name, value in request.params.items()
+        )
+        with self.server.gateway.lock:
+            return self.server.gateway.faults.next_for(text)
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _reply(self, answer: Answer) -> None:
+        self._send(answer.status, answer.document, answer.headers)
+
+    def _send(self, status: int, document: Json, headers: Mapping[str, str] | None = None) -> None:
+        body = dump(document).encode()
+        reason = _REASONS.get(status, "")
+        lines = [
+            f"HTTP/1.1 {status} {reason}",
+            "Content-Type: application/json;charset=UTF-8",
+            f"Content-Length: {len(body)}",
+            f"Date: {self.date_time_string()}",
+            *(f"{name}: {text}" for name, text in (headers or {}).items()),
+        ]
+        if self.close_connection:
+            lines.append("Connection: close")
+        # One write: head and body leave in one segment.
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+    def _upgrade(self) -> None:
+        self.close_connection = True
+        parts = urlsplit(self.path)
+        is_api = parts.path.rstrip("/") == WS_API_PATH
+        peer = Peer(
+            self.connection,
+            self.headers.items(),
+            self.path,
+            max_incoming=None if is_api else 10,
+        )
+        if is_api:
+            self._serve_api(peer)
+        else:
+            self._serve_streams(peer, parts.path, parts.query)
+
+    def _serve_api(self, peer: Peer) -> None:
+        try:
+            session = WsSession(self.server.gateway, peer, str(self.client_address[0]))
+        except ApiError as refusal:
+            self._send(refusal.status, {"code": refusal.code, "msg": refusal.msg})
+            return
+        if peer.accept():
+            peer.serve(session.answer)
+
+    def _serve_streams(self, peer: Peer, path: str, query: str) -> None:
+        gateway = self.server.gateway
+        # The client must not miss what happens between its handshake and its first subscription,
+        # and must not get data before the handshake: `send` only queues until `serve` writes.
+        with gateway.lock:
+            subscriber = gateway.streams.connect(peer, path, query)
+        if subscriber is None:
+            self._send(404, {"code": -5000, "msg": f"Path {path}, Method GET is invalid"})
+            return
+
+        def on_text(text: str) -> None:
+            with gateway.lock:
+                gateway.streams.command(subscriber, text)
+
+        try:
+            if peer.accept():
+                peer.serve(on_text)
+        finally:
+            with gateway.lock:
+                gateway.streams.disconnect(subscriber)
+
+
+def _params(query: str, body: bytes) -> dict[str, str]:
+    """Return the parameters of query and body; where both have one, the query's is used.
+
+    Whatever the content type says, the body is read as a form; the exchange reads no other.
+    """
+    form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return dict(form) | dict(parse_qsl(query, keep_blank_values=True))
