@@ -1,0 +1,103 @@
+"""The gateway: lanes that each send signed bytes once, read the answer, and post what it means."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from runner import failpoints
+from runner.core.events import CallDone, Event
+from runner.core.orders import Call, Lane, lane_of
+from runner.venues import RawAnswer, SignedRequest, Venue
+
+log = logging.getLogger(__name__)
+
+LANES: Mapping[Lane, int] = {"urgent": 2, "order": 3, "probe": 1}
+"""How many connections each lane has: one slow answer blocks nothing more urgent."""
+
+
+class Gateway:
+    """The only way out to the exchange. `submit`, `idle` and `freed` are the dispatcher's."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        post: Callable[[Event], None],
+        now: Callable[[], int],
+        monotonic: Callable[[], int],
+        lanes: Mapping[Lane, int] = LANES,
+    ) -> None:
+        """Lanes are threads; `now` and `monotonic` give ms."""
+        self._venue = venue
+        self._post = post
+        self._now = now
+        self._monotonic = monotonic
+        self._sizes = dict(lanes)
+        self._busy: Counter[Lane] = Counter()
+        self._queues: dict[Lane, queue.SimpleQueue[SignedRequest | None]] = {
+            lane: queue.SimpleQueue() for lane in lanes
+        }
+        self._threads = [
+            threading.Thread(
+                target=self._work, args=(lane,), name=f"gateway-{lane}-{n}", daemon=True
+            )
+            for lane, size in lanes.items()
+            for n in range(size)
+        ]
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the lanes."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Let each lane finish what it is sending, then end it."""
+        for lane, size in self._sizes.items():
+            for _ in range(size):
+                self._queues[lane].put(None)
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def idle(self, lane: Lane) -> int:
+        """How many more calls this lane can take at once."""
+        return self._sizes[lane] - self._busy[lane]
+
+    def submit(self, signed: SignedRequest) -> None:
+        """Hand over a request whose attempt is durable."""
+        lane = lane_of(signed.call)
+        self._busy[lane] += 1
+        self._queues[lane].put(signed)
+
+    def freed(self, call: Call) -> None:
+        """The dispatcher saw this call's CallDone: its lane has room again."""
+        self._busy[lane_of(call)] -= 1
+
+    def _work(self, lane: Lane) -> None:
+        try:
+            while (signed := self._queues[lane].get()) is not None:
+                self._carry(signed)
+        except BaseException as error:
+            log.exception("a gateway lane died")
+            self.failure = error
+            raise
+
+    def _carry(self, signed: SignedRequest) -> None:
+        answer = self._send(signed)
+        failpoints.hit("answer.before")
+        for event in self._venue.interpret(signed, answer):
+            self._post(event)
+        self._post(CallDone(signed.call, self._now()))
+
+    def _send(self, signed: SignedRequest) -> RawAnswer:
+        """Send once, unless the signature grew too old in the queue to be accepted."""
+        age = self._monotonic() - signed.signed_monotonic
+        if age > signed.recv_window // 2:
+            return RawAnswer("not_sent", detail=f"signed {age} ms ago, too old to send")
+        failpoints.hit("send.before")
+        answer = self._venue.send(signed)
+        failpoints.hit("send.after")
+        return answer
