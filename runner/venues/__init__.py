@@ -54,13 +54,19 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What came back: `transport` tells whether anything is proven at all."""
+    """What came back: `transport` tells whether anything is proven at all.
+
+    `sent_monotonic` and `received_monotonic` are our monotonic clock in ms around the exchange:
+    the round trip that an answer to TimeCall is worth.
+    """
 
     transport: Transport
     status: int = 0
     body: bytes = b""
     headers: Mapping[str, str] | None = None
     detail: str = ""
+    sent_monotonic: int | None = None
+    received_monotonic: int | None = None
 
 
 class Stream(Protocol):

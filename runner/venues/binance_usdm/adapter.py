@@ -1,0 +1,279 @@
+"""One account on Binance USDⓈ-M: the Venue that the gateway and the dispatcher talk to."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from runner.core.events import CallFailed, Event, ExecutionReport
+from runner.core.instruments import Instrument
+from runner.core.lifecycle import Timing
+from runner.core.orders import (
+    Call,
+    CancelCall,
+    DeadManCall,
+    Outcome,
+    PlaceCall,
+    ProbeCall,
+    ReadCall,
+    TimeCall,
+    lane_of,
+)
+from runner.core.prices import PriceBoard
+from runner.errors import ConfigurationError, VenueError
+from runner.venues import Post, RawAnswer, Request, SignedRequest
+from runner.venues.binance_usdm import wire_answers, wire_orders, wire_reads
+from runner.venues.binance_usdm.clock import ServerClock
+from runner.venues.binance_usdm.codes import KNOWN_CODES
+from runner.venues.binance_usdm.limits import Budget
+from runner.venues.binance_usdm.liveness import Liveness
+from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.rest import Rest
+from runner.venues.binance_usdm.signing import signer
+from runner.venues.binance_usdm.streams import MarketStream
+from runner.venues.binance_usdm.user_stream import UserStream
+from runner.venues.binance_usdm.wire_info import ExchangeInfo, exchange_info
+from runner.venues.binance_usdm.wire_values import integer, mapping
+
+log = logging.getLogger(__name__)
+
+DEAD_MAN_WINDOW = 2_000
+"""recvWindow of a refresh, in ms: it is all that cuts a delayed old refresh off."""
+TIME_SAMPLES = 5
+TOLD_WITHIN = 10_000
+"""ms after an accepted answer by which the user stream must have told of the order."""
+
+_CLOCK_COMPLAINT = re.compile(rb'"code"\s*:\s*"?-(?:1021|5028)\b')
+
+_CURES = {
+    -2014: "the key's form is wrong: copy it again",
+    -2015: "check that the key belongs to this environment (live or demo), may trade futures, "
+    "and allows this machine's address",
+    -1022: "the secret does not belong to the key: copy both again",
+    -1021: "this machine's clock or connection is too unsteady: try again",
+    -1002: "the key may not do this: allow futures for it",
+}
+
+
+class Transport(Protocol):
+    """What carries the bytes; a test or a simulation puts its own here."""
+
+    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+        """Send once, read the whole answer; never raises."""
+
+
+class BinanceUsdm:
+    """Fulfils Venue. `wall` and `monotonic` are clocks in ms.
+
+    Signing, translating and reckoning do no I/O; `connect`, `send` and the streams do.
+    """
+
+    known_codes = KNOWN_CODES
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        key: str,
+        secret: str,
+        timing: Timing,
+        wall: Callable[[], int],
+        monotonic: Callable[[], int],
+        transport: Transport | None = None,
+    ) -> None:
+        """Raises ConfigurationError for a key or secret that cannot be one."""
+        key = _checked(key)
+        self._addresses = addresses
+        self._signer = signer(secret)
+        self._timing = timing
+        self._wall = wall
+        self._monotonic = monotonic
+        self._transport = transport or Rest(addresses.rest, key, timing.answer_deadline)
+        self._clock = ServerClock()
+        self._budget = Budget()
+        self._liveness = Liveness(TOLD_WITHIN)
+        self._watched = False
+        self._counter = itertools.count()
+        self._info: ExchangeInfo | None = None
+        self.hedge_mode: bool | None = None
+
+    def __repr__(self) -> str:
+        """Without key and secret."""
+        return f"BinanceUsdm({self._addresses.rest})"
+
+    def connect(self) -> None:
+        """Read the clock, the symbols and the position mode.
+
+        Raises VenueError, with the cure, when the exchange cannot be reached or refuses the key.
+        """
+        for _ in range(TIME_SAMPLES):
+            self._read_clock()
+        info = self._start("GET", "/fapi/v1/exchangeInfo", "")
+        try:
+            self._info = exchange_info(info)
+        except ValueError as error:
+            raise VenueError(f"{self._addresses.rest} is no exchange we know: {error}") from None
+        for remark in self._info.remarks:
+            log.warning("exchangeInfo: %s", remark)
+        self._budget.adopt(self._info.limits)
+        signed, _ = self._signed("", self._timing.recv_window)
+        mode = mapping(self._start("GET", "/fapi/v1/positionSide/dual", signed))
+        self.hedge_mode = mode.get("dualSidePosition") in (True, "true")
+
+    def instruments(self) -> Mapping[str, Instrument]:
+        """Every symbol of the exchange. Raises VenueError before `connect`."""
+        if self._info is None:
+            raise VenueError("the exchange's symbols are not read yet: connect first")
+        return self._info.instruments
+
+    def request(self, call: Call) -> Request:
+        """The call in Binance's words, unsigned; pure."""
+        return wire_orders.request(call)
+
+    def sign(self, request: Request) -> SignedRequest:
+        """Add recvWindow, timestamp and signature; the time itself is asked without any."""
+        call = request.call
+        window = DEAD_MAN_WINDOW if isinstance(call, DeadManCall) else self._timing.recv_window
+        if isinstance(call, TimeCall):
+            payload, timestamp = request.payload, self.server_time()
+        else:
+            payload, timestamp = self._signed(request.payload, window)
+        return SignedRequest(
+            request_id=f"{timestamp}-{next(self._counter)}",
+            call=call,
+            method=request.method,
+            path=request.path,
+            payload=payload,
+            timestamp=timestamp,
+            recv_window=window,
+            payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
+            signed_monotonic=self._monotonic(),
+        )
+
+    def _signed(self, payload: str, window: int) -> tuple[str, int]:
+        timestamp = self.server_time()
+        timed = f"{payload}&" if payload else ""
+        timed = f"{timed}recvWindow={window}&timestamp={timestamp}"
+        return f"{timed}&signature={self._signer.sign(timed.encode())}", timestamp
+
+    def send(self, signed: SignedRequest) -> RawAnswer:
+        """Write the bytes once, read the answer; never raises, never repeats.
+
+        While the exchange wants silence (429, 418) nothing leaves at all.
+        """
+        pause = self._budget.paused(lane_of(signed.call), self.server_time())
+        if pause:
+            return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
+        answer = self._exchange(signed.method, signed.path, signed.payload)
+        if len(answer.body) < 10_000 and _CLOCK_COMPLAINT.search(answer.body):
+            log.warning("the exchange disagrees about the time: reading its clock anew")
+            self._clock.doubt()
+            self._read_clock()
+        return answer
+
+    def _exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+        sent = self._monotonic()
+        answer = self._transport.exchange(method, path, payload)
+        received = self._monotonic()
+        pause = self._budget.learn(
+            answer.status, answer.headers or {}, answer.body, self.server_time()
+        )
+        if pause:
+            log.error("the exchange answered %d: nothing is sent for %d ms", answer.status, pause)
+        return replace(answer, sent_monotonic=sent, received_monotonic=received)
+
+    def interpret(self, signed: SignedRequest, answer: RawAnswer) -> list[Event]:
+        """The answer as events; total, whatever the body holds."""
+        call, asked = signed.call, signed.timestamp
+        reply = wire_answers.read(answer)
+        match call:
+            case PlaceCall():
+                reports = wire_answers.placed(call, reply, asked)
+                self._expect(reports)
+                return list(reports)
+            case CancelCall():
+                return list(wire_answers.canceled(call, reply, asked))
+            case ProbeCall():
+                return list(wire_answers.probed(call, reply, asked))
+            case ReadCall():
+                return wire_reads.answered(call, reply, asked)
+            case DeadManCall():
+                return wire_reads.counted_down(call, reply, asked)
+            case TimeCall():
+                return self._take_time(call, reply, answer, asked)
+
+    def _expect(self, reports: list[ExecutionReport]) -> None:
+        if self._watched:
+            now = self._monotonic()
+            for report in reports:
+                if report.outcome is Outcome.ACCEPTED:
+                    self._liveness.expect(report.client_order_id, now)
+
+    def _take_time(
+        self, call: TimeCall, reply: wire_answers.Reply, answer: RawAnswer, asked: int
+    ) -> list[Event]:
+        stated = wire_reads.server_time(reply)
+        sent, received = answer.sent_monotonic, answer.received_monotonic
+        if stated is None or sent is None or received is None:
+            return [CallFailed(call, asked, reply.message(reply.value))]
+        self._clock.feed(sent, received, stated)
+        return []
+
+    def room(self, call: Call) -> bool:
+        """True when the rate limits leave room for this call now; then it is counted as spent."""
+        return self._budget.room(wire_orders.cost(call), lane_of(call), self.server_time())
+
+    def server_time(self) -> int:
+        """The exchange's clock now, estimated, in ms; our own before the first answer."""
+        known = self._clock.now(self._monotonic())
+        return self._wall() if known is None else known
+
+    def clock_uncertainty(self) -> int | None:
+        """How far off `server_time` may be in ms, or None before the first answer."""
+        return self._clock.uncertainty(self._monotonic())
+
+    def market_stream(
+        self, wanted: frozenset[tuple[str, str]], board: PriceBoard, post: Post
+    ) -> MarketStream:
+        """A reader of these (symbol, price source) pairs, offering prices to the board."""
+        return MarketStream(self._addresses, wanted, board, post, self._wall)
+
+    def user_stream(self, post: Post) -> UserStream:
+        """A reader of this account's own events; accepted orders must show up there from now."""
+        self._watched = True
+        return UserStream(
+            self._exchange, self._addresses, post, self._wall, self._monotonic, self._liveness
+        )
+
+    def _read_clock(self) -> None:
+        answer = self._exchange("GET", wire_orders.TIME, "")
+        self._take_time(TimeCall(), wire_answers.read(answer), answer, 0)
+
+    def _start(self, method: str, path: str, payload: str) -> Any:
+        """One of the readings at start. Raises VenueError with the cure."""
+        answer = self._exchange(method, path, payload)
+        reply = wire_answers.read(answer)
+        if reply.transport == "ok" and reply.status == 200 and reply.value is not None:
+            return reply.value
+        where, said = f"{self._addresses.rest}{path}", reply.message(reply.value)
+        if reply.transport != "ok":
+            raise VenueError(
+                f"cannot reach {where}: {said}; check the network and the account's address"
+            )
+        code = integer(mapping(reply.value).get("code"))
+        cure = _CURES.get(code or 0, "see the exchange's status page, then start again")
+        named = f"HTTP {reply.status}" if code is None else f"code {code}"
+        raise VenueError(f"{where} answered {named}: {said}; {cure}")
+
+
+def _checked(key: str) -> str:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError(
+            "the API key is empty or holds what no key holds: copy it again from the exchange"
+        )
+    return key

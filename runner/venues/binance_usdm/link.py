@@ -1,0 +1,196 @@
+"""One WebSocket at a time, kept up: connect, read, notice silence, back off, connect again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import websocket
+from websocket import ABNF
+
+from runner.venues.binance_usdm.rest import plain
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTiming:
+    """All in seconds. `stale_after` of silence means a dead link, whatever TCP says.
+
+    The exchange closes a connection after 24 hours; `life` ends it at a moment of our own.
+    `socket_timeout` bounds every read, also one that stalls inside a frame.
+    """
+
+    connect: float = 10.0
+    socket_timeout: float = 1.0
+    ping_every: float = 20.0
+    stale_after: float = 10.0
+    life: float = 23 * 3_600.0
+    back_off: float = 0.5
+    back_off_cap: float = 30.0
+
+
+class Listener(Protocol):
+    """What hears from a link, all on its thread; a returned text ends the connection."""
+
+    def address(self) -> str:
+        """Where to connect now. Raises VenueError when that cannot be had."""
+
+    def connected(self) -> None:
+        """A connection stands."""
+
+    def lost(self, detail: str) -> None:
+        """It is gone."""
+
+    def message(self, data: bytes) -> str | None:
+        """A text frame."""
+
+    def idle(self) -> str | None:
+        """Called between frames, at least once per socket timeout."""
+
+
+class Link:
+    """A thread that keeps one connection up; `generation` counts the connections."""
+
+    def __init__(
+        self, name: str, listener: Listener, timing: LinkTiming, *, pongs_count: bool = False
+    ) -> None:
+        """`pongs_count`: control frames are a sign of life where silence is ordinary.
+
+        A market stream on a wrong path answers pings and delivers nothing: there they are not.
+        """
+        self.generation = 0
+        self._name = name
+        self._listener = listener
+        self._timing = timing
+        self._pongs_count = pongs_count
+        self._stopping = threading.Event()
+        self._socket: websocket.WebSocket | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin connecting, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; returns when it is gone or 3 s are over."""
+        self._stopping.set()
+        link = self._socket
+        if link is not None and link.sock is not None:
+            with contextlib.suppress(OSError):
+                link.sock.shutdown(socket.SHUT_RDWR)
+        if self._thread.is_alive():
+            self._thread.join(3)
+
+    @property
+    def alive(self) -> bool:
+        """False when the thread died without being stopped."""
+        return self._thread.is_alive() or self._stopping.is_set() or self._thread.ident is None
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._socket = self._connect()
+            except Exception as error:  # noqa: BLE001  # whatever it is, try again later
+                failures += 1
+                log.warning("%s: cannot connect: %s", self._name, plain(error))
+            else:
+                failures = 0 if self._serve(self._socket) else failures + 1
+            if not self._stopping.is_set():
+                self._stopping.wait(self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        """Full jitter: anything up to twice as much as the last time, capped."""
+        timing = self._timing
+        return random.uniform(0, min(timing.back_off_cap, timing.back_off * 2 ** min(failures, 10)))
+
+    def _connect(self) -> websocket.WebSocket:
+        link = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
+        link.settimeout(self._timing.connect)
+        link.connect(  # type: ignore[no-untyped-call]  # the library's own gap
+            self._listener.address(),
+            http_no_proxy=["*"],
+            redirect_limit=0,
+            sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        link.settimeout(self._timing.socket_timeout)
+        return link
+
+    def _serve(self, link: websocket.WebSocket) -> bool:
+        """Read until it ends; True when it delivered anything."""
+        self.generation += 1
+        log.info("%s: connected (generation %d)", self._name, self.generation)
+        self._listener.connected()
+        reading = _Reading(link, self._listener, self._timing, self._pongs_count)
+        detail = "stopped"
+        while not self._stopping.is_set():
+            ended = reading.step()
+            if ended is not None:
+                detail = ended
+                break
+        link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
+        log.log(
+            logging.INFO if self._stopping.is_set() else logging.WARNING,
+            "%s: disconnected: %s",
+            self._name,
+            detail,
+        )
+        self._listener.lost(detail)
+        return reading.delivered
+
+
+class _Reading:
+    """One connection's reads and the three clocks beside them: silence, pings, age."""
+
+    def __init__(
+        self,
+        link: websocket.WebSocket,
+        listener: Listener,
+        timing: LinkTiming,
+        pongs_count: bool,
+    ) -> None:
+        self.delivered = False
+        self._link = link
+        self._listener = listener
+        self._timing = timing
+        self._pongs_count = pongs_count
+        self._began = self._heard = self._pinged = time.monotonic()
+
+    def step(self) -> str | None:
+        """One frame, or one socket timeout; returns why the connection ends, else None."""
+        try:
+            opcode, data = self._link.recv_data(control_frame=True)
+        except websocket.WebSocketTimeoutException:
+            return self._look_around(time.monotonic())
+        except (websocket.WebSocketException, OSError, ValueError) as error:
+            return plain(error)
+        now = time.monotonic()
+        if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
+            self._heard, self.delivered = now, True
+            return self._listener.message(data) or self._look_around(now)
+        if opcode == ABNF.OPCODE_CLOSE:
+            return "closed by the exchange"
+        if self._pongs_count:
+            self._heard = now
+        return self._look_around(now)
+
+    def _look_around(self, now: float) -> str | None:
+        timing = self._timing
+        if now - self._heard > timing.stale_after:
+            return f"silent for {timing.stale_after:g} s"
+        if now - self._began > timing.life:
+            return "renewed before the exchange ends it"
+        if now - self._pinged > timing.ping_every:
+            self._pinged = now
+            try:
+                self._link.ping()
+            except (websocket.WebSocketException, OSError) as error:
+                return plain(error)
+        return self._listener.idle()

@@ -1,0 +1,42 @@
+"""Where Binance's environments are found, by name; the paper exchange says its own addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Sources disagree about the private form: without `events` some accounts get nothing, a path
+# form connects and stays silent (reference/binance-api.md, section 1). So it is a template.
+PRIVATE = (
+    "{streams}/private/ws?listenKey={listen_key}"
+    "&events=ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/ALGO_UPDATE/TRADE_LITE/MARGIN_CALL"
+    "/ACCOUNT_CONFIG_UPDATE/listenKeyExpired"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Roots without a trailing slash; `private` is the user stream's template."""
+
+    rest: str
+    streams: str
+    ws_api: str
+    private: str = PRIVATE
+
+    def user(self, listen_key: str) -> str:
+        """The user stream's address for this listen key."""
+        return self.private.format(streams=self.streams, listen_key=listen_key)
+
+
+PRESETS: dict[str, Addresses] = {
+    "live": Addresses(
+        rest="https://fapi.binance.com",
+        streams="wss://fstream.binance.com",
+        ws_api="wss://ws-fapi.binance.com/ws-fapi/v1",
+    ),
+    "demo": Addresses(
+        rest="https://demo-fapi.binance.com",
+        streams="wss://demo-fstream.binance.com",
+        ws_api="wss://testnet.binancefuture.com/ws-fapi/v1",
+    ),
+}
+"""Presets by name (documentation of 2026-05; the demo stream host is the newest of three)."""

@@ -1,0 +1,167 @@
+"""Market streams: text -> price -> price board, and the ticks that somebody waits for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from urllib.parse import quote
+
+import orjson
+
+from runner.core.events import StreamState
+from runner.core.prices import PriceBoard
+from runner.venues import Post
+from runner.venues.binance_usdm.link import Link, LinkTiming
+from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.wire_events import prices
+
+log = logging.getLogger(__name__)
+
+Wanted = frozenset[tuple[str, str]]
+
+STREAM_OF: dict[str, tuple[str, str]] = {
+    "mark": ("market", "markPrice@1s"),
+    "index": ("market", "markPrice@1s"),
+    "funding": ("market", "markPrice@1s"),
+    "last": ("market", "aggTrade"),
+    "bid": ("public", "bookTicker"),
+    "ask": ("public", "bookTicker"),
+}
+"""Price source -> category of address, name of stream: one connection is one category."""
+
+PER_CONNECTION = 200
+"""The exchange takes 1024 streams a connection; the length of an address is not documented."""
+
+QUIET_AFTER = 60.0
+"""Seconds of ordinary silence of a book nobody trades; /public has no stream that beats."""
+
+
+class MarketStream:
+    """Reads the wanted (symbol, source) pairs, over as many connections as they take."""
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        wanted: Wanted,
+        board: PriceBoard,
+        post: Post,
+        wall: Callable[[], int],
+        timing: LinkTiming | None = None,
+    ) -> None:
+        """Raises KeyError for a source that no stream carries."""
+        self._wanted = wanted
+        self._board = board
+        self._post = post
+        self.links: list[Link] = []
+        timing = timing or LinkTiming()
+        for name, address, symbols in plan(addresses.streams, wanted):
+            patient = replace(timing, stale_after=max(timing.stale_after, QUIET_AFTER))
+            listener = _Feed(name, address, symbols, self, wall)
+            beats = name.startswith("market")
+            self.links.append(Link(name, listener, timing if beats else patient))
+
+    def start(self) -> None:
+        """Connect and keep reading in threads of their own."""
+        for link in self.links:
+            link.start()
+
+    def stop(self) -> None:
+        """Disconnect and end the threads."""
+        for link in self.links:
+            link.stop()
+
+    @property
+    def alive(self) -> bool:
+        """False when a thread died without being stopped."""
+        return all(link.alive for link in self.links)
+
+    def feed(self, text: str | bytes, received_at: int) -> None:
+        """Take one frame, whoever read it: a connection, a replay or a test."""
+        try:
+            frame = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            log.warning("market stream: a frame that is no JSON was left out")
+            return
+        for symbol, source, price, event_time in prices(frame):
+            if (symbol, source) in self._wanted:
+                tick = self._board.offer(symbol, source, price, event_time, received_at)
+                if tick is not None:
+                    self._post(tick)
+
+    def forget(self, symbols: frozenset[str]) -> None:
+        """The next price of these symbols is a fresh start."""
+        self._board.forget(symbols)
+
+    def tell(self, state: StreamState) -> None:
+        """A connection of ours came or went."""
+        self._post(state)
+
+
+class _Feed:
+    """One connection's listener: its address, and when it was last surely alive."""
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        symbols: frozenset[str],
+        stream: MarketStream,
+        wall: Callable[[], int],
+    ) -> None:
+        self._name = name
+        self._address = address
+        self._symbols = symbols
+        self._stream = stream
+        self._wall = wall
+        self._alive_at: int | None = None
+
+    def address(self) -> str:
+        return self._address
+
+    def connected(self) -> None:
+        self._stream.forget(self._symbols)
+        self._stream.tell(StreamState(self._name, True, self._wall(), self._alive_at))
+
+    def lost(self, detail: str) -> None:
+        self._stream.tell(
+            StreamState(self._name, False, self._wall(), self._alive_at, detail=detail)
+        )
+
+    def message(self, data: bytes) -> str | None:
+        self._alive_at = now = self._wall()
+        self._stream.feed(data, now)
+        return None
+
+    def idle(self) -> str | None:
+        return None
+
+
+def plan(root: str, wanted: Wanted) -> list[tuple[str, str, frozenset[str]]]:
+    """Name, address and symbols of each connection that these pairs need.
+
+    A connection of trades alone also takes one symbol's mark price: it comes every second, so
+    that silence means something.
+    """
+    by_category: dict[str, set[tuple[str, str]]] = {"market": set(), "public": set()}
+    for symbol, source in wanted:
+        category, stream = STREAM_OF[source]
+        by_category[category].add((symbol, stream))
+    found = []
+    for category, pairs in by_category.items():
+        for number, chunk in enumerate(_chunks(sorted(pairs)), start=1):
+            if category == "market" and not any("markPrice" in stream for _, stream in chunk):
+                chunk = [*chunk, (chunk[0][0], "markPrice@1s")]  # noqa: PLW2901  # its heartbeat
+            name = category if number == 1 else f"{category}-{number}"
+            found.append((name, _address(root, category, chunk), frozenset(s for s, _ in chunk)))
+    return found
+
+
+def _chunks(pairs: list[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
+    return (pairs[at : at + PER_CONNECTION] for at in range(0, len(pairs), PER_CONNECTION))
+
+
+def _address(root: str, category: str, pairs: list[tuple[str, str]]) -> str:
+    """Stream names are lower case; some symbols are Chinese and go percent-encoded."""
+    names = "/".join(f"{quote(symbol.lower(), safe='')}@{stream}" for symbol, stream in pairs)
+    return f"{root}/{category}/stream?streams={names}"
