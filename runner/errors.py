@@ -1,4 +1,4 @@
-"""The errors that leave a room, as one tree; each message says what happened, to what, and the cure."""
+"""The errors that leave a room, as one tree; each says what happened, to what, and the cure."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class JournalError(RunnerError):
 
 class JournalBusy(JournalError):
     """Another runner already leads on this journal."""
+
+
+class JournalFull(JournalError):
+    """The disk is full; nothing was written, and the same may be committed when there is room."""
 
 
 class CommitFailed(JournalError):
