@@ -96,7 +96,10 @@ class PriceBoard:
         """A stream broke off: the next price of these symbols (all when None) is a fresh start."""
         for key in list(self._last):
             if symbols is None or key[0] in symbols:
-                self._seen[key] = self._last.pop(key).received_at
+                # two streams of one symbol may break off at the same moment
+                before = self._last.pop(key, None)
+                if before is not None:
+                    self._seen[key] = before.received_at
 
     def last(self, symbol: str, source: PriceSource) -> Price | None:
         """The newest price, or None before the first one."""
