@@ -1,0 +1,158 @@
+"""A mistake in a rule file with its place and its cure, and how it is shown."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WIDEST = 120
+"""Characters of a source line that are shown; a longer one is cut around the mistake."""
+
+MOST_SHOWN = 100
+"""Mistakes of one file that are written out; beyond it only their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that has to do with the mistake: the first of two, say. From 1."""
+
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. Lines and columns count characters from 1; line 0 means the whole file.
+
+    `severity` is error or warning; only errors keep rules from being loaded. `source` is the
+    line of the file, for showing.
+    """
+
+    file: str
+    line: int
+    column: int
+    length: int
+    severity: str
+    code: str
+    message: str
+    cure: str | None = None
+    related: tuple[Related, ...] = ()
+    source: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """True when nothing is loaded because of it."""
+        return self.severity == "error"
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as plain values, for `--json`."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "length": self.length,
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "cure": self.cure,
+            "related": [
+                {"file": place.file, "line": place.line, "text": place.text}
+                for place in self.related
+            ],
+        }
+
+    def text(self) -> str:
+        """The finding as a person reads it: first line for machines too, source, caret, cure."""
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        lines = [f"{where}: {self.severity}: {self.message} [{self.code}]"]
+        if self.line:
+            lines += self._excerpt()
+        elif self.cure:
+            lines.append(f"  {self.cure}")
+        margin = " " * (len(str(self.line)) + 1)
+        for place in self.related:
+            at = f"line {place.line}" if place.file == self.file else f"{place.file}:{place.line}"
+            lines.append(f"{margin}  = {place.text} {at}")
+        return "\n".join(lines)
+
+    def _excerpt(self) -> list[str]:
+        """The source line and the caret under its part, the cure behind the caret."""
+        number, margin = f" {self.line} ", " " * (len(str(self.line)) + 2)
+        before, part, after = _cut(self.source, self.column - 1, self.length)
+        pad = "".join("\t" if c == "\t" else " " * _width(c) for c in before)
+        caret = "^" + "~" * (sum(map(_width, part)) - 1)
+        shown = "".join(map(_printable, before + part + after))
+        under = f"{pad}{caret} {self.cure or ''}".rstrip()
+        return [f"{number}| {shown}".rstrip(), f"{margin}| {under}"]
+
+
+def _cut(line: str, start: int, length: int) -> tuple[str, str, str]:
+    """What stands before, in and after the marked part, cut to a line that can be read."""
+    before, part, after = line[:start], line[start : start + length], line[start + length :]
+    if len(line) <= WIDEST:
+        return before, part, after
+    if len(part) > WIDEST // 2:
+        part, after = part[: WIDEST // 2], "…"
+    room = (WIDEST - len(part)) // 2
+    if len(before) > room:
+        before = "…" + before[-room:]
+    if len(after) > room:
+        after = after[:room] + "…"
+    return before, part, after
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _printable(character: str) -> str:
+    """Control and direction characters could garble the terminal: show a stand-in."""
+    if character == "\t" or unicodedata.category(character) not in ("Cc", "Cf", "Zl", "Zp"):
+        return character
+    return "\N{REPLACEMENT CHARACTER}"
+
+
+def order(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By file, line and column, each once."""
+    return sorted(
+        dict.fromkeys(found), key=lambda d: (d.file, d.line, d.column, d.severity, d.message)
+    )
+
+
+def render(found: Sequence[Diagnostic], effect: str = "Nothing was loaded.") -> str:
+    """All findings in order, then how many and what follows from them; empty for none."""
+    if not found:
+        return ""
+    blocks: list[str] = []
+    shown: Counter[str] = Counter()
+    for diagnostic in order(found):
+        shown[diagnostic.file] += 1
+        if shown[diagnostic.file] <= MOST_SHOWN:
+            blocks.append(diagnostic.text())
+    for file, count in shown.items():
+        if count > MOST_SHOWN:
+            blocks.append(f"{file}: {count - MOST_SHOWN} more are not shown.")
+    return "\n\n".join([*blocks, summary(found, effect)]) + "\n"
+
+
+def summary(found: Sequence[Diagnostic], effect: str = "Nothing was loaded.") -> str:
+    """One line: `3 errors in a.yaml. Nothing was loaded.`"""
+    errors = [diagnostic for diagnostic in found if diagnostic.is_error]
+    warnings = [diagnostic for diagnostic in found if not diagnostic.is_error]
+    counts = [_count(errors, "error"), _count(warnings, "warning")]
+    files = {diagnostic.file for diagnostic in found}
+    where = next(iter(files)) if len(files) == 1 else f"{len(files)} files"
+    line = f"{' and '.join(filter(None, counts))} in {where}."
+    return f"{line} {effect}" if errors and effect else line
+
+
+def _count(found: Sequence[Diagnostic], noun: str) -> str:
+    if not found:
+        return ""
+    return f"1 {noun}" if len(found) == 1 else f"{len(found)} {noun}s"

@@ -1,0 +1,174 @@
+"""Rule files to one rule set, or to every mistake of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from runner.core.document import Node, Path, Problem
+from runner.core.rules import DeadMan, RuleSet
+from runner.rulebook import canonical, explain, together
+from runner.rulebook.build import Sound, Surroundings, build
+from runner.rulebook.diagnostics import Diagnostic, order
+from runner.rulebook.meaning import Instruments, check_orders, check_symbols, written_symbols
+from runner.rulebook.reader import MOST_BYTES, read
+from runner.rulebook.source import Source
+from runner.rulebook.symbols import read_lists, read_symbols
+from runner.rulebook.together import Part, read_dead_man
+
+SUFFIXES = (".yaml", ".yml")
+TESTS = (".tests.yaml", ".tests.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of reading rule files: rules, unless there is an error among the diagnostics.
+
+    `files` are those that were read, in order.
+    """
+
+    rules: RuleSet | None
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[FilePath, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The findings because of which nothing was loaded."""
+        return tuple(found for found in self.diagnostics if found.is_error)
+
+
+def load(
+    paths: FilePath | str | Sequence[FilePath | str], instruments: Instruments | None = None
+) -> Loaded:
+    """The rules of files, or of all rule files of folders. Never raises for what is in them.
+
+    With `instruments` symbols, prices and sizes are checked against the exchange's filters.
+    """
+    given = [paths] if isinstance(paths, (str, FilePath)) else list(paths)
+    found: list[Diagnostic] = []
+    files: dict[FilePath, None] = {}
+    for each in given:
+        listed = _files(FilePath(each), found)
+        files.update(dict.fromkeys(listed))
+    parts: list[Part] = []
+    complete = not found
+    for path in files:
+        part, readable = _part(path, instruments)
+        parts.append(part)
+        complete = complete and readable
+        found += part.source.found
+    found += together.check(parts, complete)
+    failed = any(diagnostic.is_error for diagnostic in found)
+    rules = None if failed else _rule_set(parts)
+    return Loaded(rules, tuple(order(found)), tuple(files))
+
+
+def is_rule_file(path: FilePath) -> bool:
+    """True for `*.yaml` and `*.yml`, but not `*.tests.yaml` and not hidden files."""
+    name = path.name
+    return name.endswith(SUFFIXES) and not name.endswith(TESTS) and not name.startswith(".")
+
+
+def _files(path: FilePath, found: list[Diagnostic]) -> list[FilePath]:
+    """The rule files at a path; notes when there are none."""
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(each for each in path.iterdir() if is_rule_file(each))
+    except OSError as error:
+        found.append(_about(path, "unreadable", f"cannot be read: {_reason(error)}"))
+        return []
+    if not files:
+        message = "there is no rule file in this folder"
+        found.append(_about(path, "no-rules", message, "rules stand in files *.yaml"))
+    return files
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _about(path: FilePath, code: str, message: str, cure: str | None = None) -> Diagnostic:
+    return Diagnostic(str(path), 0, 0, 1, "error", code, message, cure)
+
+
+def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
+    """One file's share, and whether its text could be read."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError(0, "it is not a file")
+        with path.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        size = path.stat().st_size
+    except OSError as error:
+        source = Source(str(path), readable=False)
+        source.found.append(_about(path, "unreadable", f"cannot be read: {_reason(error)}"))
+        return Part(source), False
+    source = read(str(path), content, size)
+    part = Part(source)
+    if source.readable:
+        problems = _fill(part, instruments)
+        source.found += [
+            source.locate(problem)
+            for problem in dict.fromkeys(problems)
+            if problem.path not in source.spoilt
+        ]
+    return part, source.readable
+
+
+def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
+    """Build what is sound in one file; all its problems."""
+    source = part.source
+    problems = explain.check(source)
+    if not isinstance(source.tree, dict):
+        return problems
+    blamed = {problem.path for problem in problems} | source.spoilt
+
+    def sound(path: Path) -> bool:
+        # a missing key is blamed on the block it is missing in
+        return not any(place[: len(path)] == path for place in blamed)
+
+    root = Node(source.tree, (), {}, problems)
+    lists = read_lists(root.child("lists")) if sound(("lists",)) else {}
+    around = Surroundings(
+        file=source.file,
+        account=root.text("account") if sound(("account",)) else "",
+        lists=lists,
+        guards=source.tree.get("guards") or {} if sound(("guards",)) else {},
+    )
+    dead_man = root.child("dead_man")
+    if dead_man.value is not None and sound(("dead_man",)):
+        symbols = read_symbols(dead_man.child("symbols"), lists)
+        part.dead_men += read_dead_man(dead_man, symbols)
+    for path, _ in part.trees():
+        node = root.child("rules").child(int(path[1]))
+        rule = build(node, around, sound, source.line(path))
+        if rule is not None:
+            part.rules.append((path, rule))
+    if instruments is not None:
+        _check_meaning(part, instruments, sound, problems)
+    return problems
+
+
+def _check_meaning(
+    part: Part, instruments: Instruments, sound: Sound, problems: list[Problem]
+) -> None:
+    tree = part.source.tree
+    spoken = {problem.path for problem in problems}
+    named = (pair for pair in written_symbols(tree) if sound(pair[0]) and pair[0] not in spoken)
+    problems += check_symbols(named, instruments)
+    for path, rule in part.rules:
+        problems += check_orders(rule, part.source.value(path), path, instruments)
+
+
+def _rule_set(parts: Sequence[Part]) -> RuleSet:
+    rules = {rule.id: rule for part in parts for _, rule in part.rules}
+    dead_men = {dead_man.symbol: dead_man for part in parts for dead_man in part.dead_men}
+    texts = [rules[rule_id].text_hash for rule_id in sorted(rules)]
+    switches = [_switch_text(dead_men[symbol]) for symbol in sorted(dead_men)]
+    return RuleSet(rules, dead_men, canonical.digest("\n".join([*texts, *switches])))
+
+
+def _switch_text(dead_man: DeadMan) -> str:
+    return f"{dead_man.symbol} {dead_man.countdown} {dead_man.refresh}"

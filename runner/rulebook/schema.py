@@ -1,0 +1,215 @@
+"""The JSON Schema of rule files, bundled from the fragments that stand beside each kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner.core.actions import ACTIONS
+from runner.core.rules import ActionKind, TriggerKind
+from runner.core.triggers import TRIGGERS
+
+FILE_NAME = "rules.v1.schema.json"
+
+SYMBOLS: Mapping[str, Any] = {
+    "type": ["array", "string"],
+    "minItems": 1,
+    "uniqueItems": True,
+    "items": {"type": "string", "description": "A symbol or the name of a list: BTCUSDT"},
+}
+
+
+def _duration(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+def _positive(description: str) -> dict[str, Any]:
+    return {"type": "number", "exclusiveMinimum": 0, "description": description}
+
+
+def _count(description: str) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 1, "description": description}
+
+
+ACCOUNT: Mapping[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "description": "One of the accounts in runner.yaml: main. Left out: the default account.",
+}
+
+GUARDS: Mapping[str, Any] = {
+    "type": "object",
+    "description": "Limits that are checked before every order of every rule of this file; exits "
+    "always pass. Example: {max_order_notional: 5000, max_orders_per_minute: 20}",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "max_order_notional": _positive("The most one order may be worth, in USDT: 5000"),
+        "max_position_notional": _positive(
+            "The most a symbol's position may be worth with this order, in USDT: 20000"
+        ),
+        "max_orders_per_minute": _count("How many orders may go out within a minute: 20"),
+    },
+}
+
+DEAD_MAN: Mapping[str, Any] = {
+    "type": "object",
+    "description": "The exchange cancels the open orders of these symbols when the runner falls "
+    "silent. Example: {symbols: majors, countdown: 2m, refresh: 30s}",
+    "additionalProperties": False,
+    "required": ["symbols", "countdown", "refresh"],
+    "properties": {
+        "symbols": {**SYMBOLS, "description": "The symbols: a list's name or [BTCUSDT, ETHUSDT]"},
+        "countdown": _duration("After this silence the exchange cancels the open orders: 2m"),
+        "refresh": _duration("How often the countdown is started anew: 30s"),
+    },
+}
+
+LISTS: Mapping[str, Any] = {
+    "type": "object",
+    "description": "Names for groups of symbols. Example: {majors: [BTCUSDT, ETHUSDT]}",
+    "additionalProperties": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"type": "string", "description": "A symbol: BTCUSDT"},
+        "description": "The symbols of the list: [BTCUSDT, ETHUSDT]",
+    },
+}
+
+MAX_FIRES: Mapping[str, Any] = {
+    "type": ["integer", "object"],
+    "minimum": 1,
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "per_day": _count("How often it may fire on one UTC day: 3"),
+        "total": _count("How often it may fire at all: 10"),
+    },
+    "description": "How often it may fire at all, or {per_day: 3, total: 10}; for each symbol",
+}
+
+IF: Mapping[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "string", "description": "A formula: position.size == 0"},
+    "description": "All of these must be true when it fires; every line is a formula. "
+    "Example: [position.size == 0, account.available >= 500]",
+}
+
+
+def _items(kinds: Mapping[str, TriggerKind] | Mapping[str, ActionKind], what: str) -> Any:
+    """One entry of `when` or `do`: the kind is its only key. No oneOf: messages stay exact."""
+    return {
+        "type": "object",
+        "description": what,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {name: kind.schema for name, kind in kinds.items()},
+    }
+
+
+def _rule() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "One rule. Example: {id: tp, symbol: BTCUSDT, when: […], do: […]}",
+        "additionalProperties": False,
+        "required": ["id", "when", "do"],
+        "properties": {
+            "id": {
+                "type": "string",
+                "pattern": "^[a-z][a-z0-9-]{1,47}$",
+                "description": "A short name that stays: cooldown, armed state and timers are "
+                "kept under it. Example: btc-breakout",
+            },
+            "name": {
+                "type": "string",
+                "description": "What people call the rule: Buy the 70k breakout",
+            },
+            "account": ACCOUNT,
+            "symbol": {"type": "string", "description": "The symbol it trades: BTCUSDT"},
+            "symbols": {
+                **SYMBOLS,
+                "description": "Several symbols, one run and one state for each: a list's name "
+                "or [BTCUSDT, ETHUSDT]",
+            },
+            "when": {
+                "type": "array",
+                "minItems": 1,
+                "items": _items(TRIGGERS, "One trigger. Example: - price: {crosses_above: 70000}"),
+                "description": "What fires the rule: any of these. "
+                "Example: [{price: {crosses_above: 70000}}]",
+            },
+            "if": IF,
+            "do": {
+                "type": "array",
+                "minItems": 1,
+                "items": _items(ACTIONS, "One action. Example: - close: {type: market}"),
+                "description": "What it does, in this order. Example: [{close: {type: market}}]",
+            },
+            "cooldown": _duration("After a fire it does not fire again for this long: 4h"),
+            "max_fires": MAX_FIRES,
+            "enabled": {
+                "type": "boolean",
+                "description": "false: the rule is loaded but does not fire. Default true.",
+            },
+            "dry_run": {
+                "type": "boolean",
+                "description": "true: it fires and shows its orders, but sends none.",
+            },
+            "expires_after": _duration(
+                "An entry decided this long ago is not sent any more: 30s. Default 60s."
+            ),
+            "on_failure": {
+                "enum": ["stop", "continue"],
+                "description": "What to do after an action failed: stop (default) leaves out the "
+                "rest of do, continue goes on.",
+            },
+        },
+    }
+
+
+@cache
+def bundle() -> dict[str, Any]:
+    """The whole schema, draft-07. Read it, do not change it."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Rules",
+        "description": "A rule file: which events lead to which orders.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["version", "rules"],
+        "properties": {
+            "version": {"enum": [1], "description": "The version of this format: 1"},
+            "account": ACCOUNT,
+            "lists": LISTS,
+            "guards": GUARDS,
+            "dead_man": DEAD_MAN,
+            "rules": {
+                "type": "array",
+                "minItems": 1,
+                "items": _rule(),
+                "description": "The rules of this file, each starting with - id:",
+            },
+        },
+    }
+
+
+def text() -> str:
+    """The schema as it stands in schemas/, the same bytes every time."""
+    return json.dumps(bundle(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write(path: Path) -> None:
+    """Write the schema to a file; `schemas/rules.v1.schema.json` is made this way."""
+    path.write_text(text(), "utf-8")
+
+
+if __name__ == "__main__":
+    from runner.resources import folder
+
+    write(folder("schemas") / FILE_NAME)

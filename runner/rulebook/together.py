@@ -1,0 +1,177 @@
+"""What holds between rules and between files: one id a rule, one secret a path, known names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.core.document import Node, Path, Problem
+from runner.core.rules import DeadMan, Rule
+from runner.rulebook.diagnostics import Diagnostic, Related
+from runner.rulebook.source import Source
+from runner.rulebook.words import meant
+
+SHORT_COUNTDOWN = 60_000
+
+
+@dataclass(slots=True)
+class Part:
+    """One file's share: its rules with their places, and its dead-man switches."""
+
+    source: Source
+    rules: list[tuple[Path, Rule]] = field(default_factory=list)
+    dead_men: list[DeadMan] = field(default_factory=list)
+
+    def trees(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Every rule as written, also those that are not sound."""
+        tree = self.source.tree
+        rules = tree.get("rules") if isinstance(tree, dict) else None
+        for index, rule in enumerate(rules if isinstance(rules, list) else []):
+            if isinstance(rule, dict):
+                yield ("rules", index), rule
+
+
+def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
+    """A file's dead-man switch for each symbol; notes problems."""
+    before = len(node.problems)
+    countdown, refresh = node.duration("countdown"), node.duration("refresh")
+    if countdown is None or refresh is None:
+        return []
+    if refresh < 1_000:
+        node.child("refresh").problem("range", "refresh must be at least 1s")
+    elif countdown < 2 * refresh:
+        node.child("countdown").problem(
+            "dead-man",
+            "countdown must be at least twice refresh",
+            "one late refresh would let the exchange cancel the orders",
+        )
+    elif countdown < SHORT_COUNTDOWN:
+        node.child("countdown").problem(
+            "dead-man",
+            "a countdown under 60s",
+            "a short break of the connection cancels the orders; 2m is usual",
+            severity="warning",
+        )
+    if any(problem.severity == "error" for problem in node.problems[before:]):
+        return []
+    return [DeadMan(symbol, countdown, refresh) for symbol in symbols]
+
+
+def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
+    """Every mistake between rules. `complete` is False when a file could not be read at all."""
+    found = [*_duplicate_ids(parts), *_secrets(parts), *_dead_men(parts)]
+    if complete:
+        found += [*_references(parts), *_never_expires(parts)]
+    return found
+
+
+def _duplicate_ids(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    first: dict[str, tuple[Source, Path]] = {}
+    for part in parts:
+        for path, tree in part.trees():
+            rule_id, place = tree.get("id"), (*path, "id")
+            if not isinstance(rule_id, str):
+                continue
+            if rule_id not in first:
+                first[rule_id] = part.source, place
+                continue
+            message = f"two rules have the id {rule_id}"
+            cure = "ids keep the cooldown and the armed state, so each rule needs its own"
+            other = _related(*first[rule_id], "the other is at")
+            yield part.source.locate(Problem(place, "duplicate-id", message, cure), (other,))
+
+
+def _related(source: Source, path: Path, text: str) -> Related:
+    return Related(source.file, source.line(path), text)
+
+
+def _secrets(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """The sender proves one secret for a path, whichever rules listen there."""
+    first: dict[str, tuple[Source, Path, str, str]] = {}
+    for part in parts:
+        for path, hook in _kinds(part, "when", "webhook"):
+            route, secret = hook.get("path"), hook.get("secret")
+            where = str(hook.get("secret_field", "secret"))
+            if not isinstance(route, str) or not isinstance(secret, str):
+                continue
+            known = first.setdefault(route, (part.source, (*path, "secret"), secret, where))
+            if known[2:] == (secret, where):
+                continue
+            same = known[2] == secret
+            key = "secret_field" if same else "secret"
+            value = known[3] if same else known[2]
+            message = f"two rules listen on {route} with different {key}s"
+            other = _related(known[0], known[1], "the other is at")
+            problem = Problem((*path, key), "webhook-secret", message, f"write {key}: {value}")
+            yield part.source.locate(problem, (other,))
+
+
+def _kinds(part: Part, section: str, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every entry of a kind that is a block of keys."""
+    for path, value in _entries(part, section, kind):
+        if isinstance(value, dict):
+            yield path, value
+
+
+def _entries(part: Part, section: str, kind: str) -> Iterator[tuple[Path, Any]]:
+    for path, tree in part.trees():
+        entries = tree.get(section)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict) and kind in entry:
+                yield (*path, section, index, kind), entry[kind]
+
+
+def _dead_men(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """A symbol has one countdown on the exchange, so all files must agree on it."""
+    first: dict[str, tuple[Part, DeadMan]] = {}
+    for part in parts:
+        for dead_man in part.dead_men:
+            other, known = first.setdefault(dead_man.symbol, (part, dead_man))
+            if known == dead_man:
+                continue
+            message = f"{dead_man.symbol} has another countdown or refresh in another file"
+            related = _related(other.source, ("dead_man",), "the other is at")
+            problem = Problem(("dead_man",), "dead-man", message, "a symbol has one countdown")
+            yield part.source.locate(problem, (related,))
+
+
+def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """`disable:`, `enable:` and `cancel: {rule: …}` name rules that exist."""
+    ids = [
+        tree["id"] for part in parts for _, tree in part.trees() if isinstance(tree.get("id"), str)
+    ]
+    for part in parts:
+        for path, name in _named(part):
+            if isinstance(name, str) and name not in ids:
+                guess = meant(name, ids)
+                cure = f"did you mean {guess}?" if guess else f"the rules: {', '.join(ids[:8])}"
+                problem = Problem(path, "unknown-rule", f"there is no rule {name}", cure)
+                yield part.source.locate(problem)
+
+
+def _named(part: Part) -> Iterator[tuple[Path, Any]]:
+    for kind in ("disable", "enable"):
+        for path, value in _entries(part, "do", kind):
+            if isinstance(value, list):
+                yield from (((*path, index), name) for index, name in enumerate(value))
+            else:
+                yield path, value
+    for path, value in _kinds(part, "do", "cancel"):
+        yield (*path, "rule"), value.get("rule")
+
+
+def _never_expires(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """A `dead_man` trigger without a countdown for its symbol can never fire."""
+    covered = {dead_man.symbol for part in parts for dead_man in part.dead_men}
+    for part in parts:
+        for path, rule in part.rules:
+            for index, trigger in enumerate(rule.triggers):
+                bare = [symbol for symbol in rule.symbols if symbol not in covered]
+                if trigger.interest[0] != "dead_man" or not bare:
+                    continue
+                message = f"this never fires for {bare[0]}, which has no countdown"
+                cure = f"add dead_man: {{symbols: [{bare[0]}], countdown: 2m, refresh: 30s}}"
+                place = (*path, "when", index, "dead_man")
+                problem = Problem(place, "never-fires", message, cure, severity="warning")
+                yield part.source.locate(problem)
