@@ -1,0 +1,158 @@
+"""Webhooks: a Flask app that turns an authenticated POST into an Alert and tells what came of it.
+
+Answers: 200 once the outcome is committed (none of these may be sent again), 503 only when it
+could not be committed, 4xx for what can never succeed. A sender with the right secret never
+gets 429 or 504: TradingView would not repeat those.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+
+from runner.core.decision import AlertAnswer
+from runner.core.events import Alert, Value
+from runner.sources.bodies import MAX_BYTES, body_hash, event_time, parse
+from runner.sources.hooks import Hook, HookTable
+from runner.sources.malformed import BodyError
+
+RETRY_AFTER = 5
+"""Seconds; what TradingView waits before it sends an alert again."""
+
+STATUS: Mapping[str, int] = {"fired": 200, "not fired": 200, "duplicate": 200, "unfit": 422}
+TOO_LARGE = f"the body is larger than {MAX_BYTES} bytes: send fewer or shorter fields"
+UNKNOWN = "there is no such hook, or its secret is missing or wrong"
+NOT_COMMITTED = "the alert could not be stored, nothing was done: send it again"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether alerts lead to orders now; `reasons` say why not."""
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+
+def create_app(
+    hooks: Callable[[], HookTable],
+    submit: Callable[[Alert], AlertAnswer | None],
+    readiness: Callable[[], Readiness],
+    now: Callable[[], int],
+) -> Flask:
+    """Return the app.
+
+    `submit` blocks until the alert's outcome is committed and returns it, or returns None when
+    it could not be committed in time. `hooks` is asked at each request, so a reload takes effect
+    at once. `now` is UTC ms.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.url_map.merge_slashes = False  # a redirect would make the sender drop the body
+    door = _Door(hooks, submit, now)
+    for rule in ("/hook/<path>", "/hook/<path>/<token>"):
+        app.add_url_rule(rule, "hook", door.take, methods=["POST"], provide_automatic_options=False)
+    app.add_url_rule("/livez", "livez", lambda: jsonify(live=True))
+    app.add_url_rule("/readyz", "readyz", lambda: _readyz(readiness()))
+    app.register_error_handler(BodyError, _malformed)
+    app.register_error_handler(RequestEntityTooLarge, lambda _: _error(413, TOO_LARGE))
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _not_committed)
+    return app
+
+
+class _Door:
+    """The way of one request: parse, authenticate, submit, answer."""
+
+    def __init__(
+        self,
+        hooks: Callable[[], HookTable],
+        submit: Callable[[Alert], AlertAnswer | None],
+        now: Callable[[], int],
+    ) -> None:
+        self._hooks = hooks
+        self._submit = submit
+        self._now = now
+        # an unknown path is compared with this, so that it costs what a wrong secret costs
+        self._nobody = Hook("", os.urandom(32))
+
+    def take(self, path: str, token: str | None = None) -> Response:
+        """Answer `POST /hook/<path>`.
+
+        The body is read before the path is looked up: a malformed one gets the same answer
+        whether the path exists or not.
+        """
+        received_at = self._now()
+        fields = parse(request.get_data(cache=False))
+        self._authenticate(path, token, fields)
+        alert = Alert(path, fields, body_hash(fields), received_at, event_time(fields))
+        answer = self._submit(alert)
+        response = _error(503, NOT_COMMITTED) if answer is None else _outcome(answer)
+        outcome = answer.outcome if answer else "not committed"
+        log.info("alert", extra={"hook": path, "status": response.status_code, "outcome": outcome})
+        return response
+
+    def _authenticate(self, path: str, token: str | None, fields: dict[str, Value]) -> None:
+        """Take the secret out of the fields; raise NotFound unless it opens this path."""
+        hook = self._hooks().get(path, self._nobody)
+        in_body = fields.pop(hook.secret_field, None)
+        if not hook.admits(in_body if token is None else token):
+            # not the path: people put secrets there
+            log.warning("unknown hook or wrong secret", extra={"address": request.remote_addr})
+            raise NotFound(UNKNOWN)
+
+
+def _outcome(answer: AlertAnswer) -> Response:
+    body: dict[str, Any] = {"outcome": answer.outcome}
+    if answer.outcome == "unfit":
+        misfits = "; ".join(
+            f"{each.rule_id}: {each.detail or each.reason}" for each in answer.rules
+        )
+        body["error"] = f"no rule takes this body: {misfits}"
+    body["rules"] = [asdict(each) for each in answer.rules]
+    response = jsonify(body)
+    response.status_code = STATUS[answer.outcome]
+    return response
+
+
+def _readyz(state: Readiness) -> Response:
+    response = jsonify(ready=state.ready, reasons=list(state.reasons))
+    response.status_code = 200 if state.ready else 503
+    return response
+
+
+def _error(status: int, message: str, **more: str) -> Response:
+    response = jsonify(error=message, **more)
+    response.status_code = status
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def _malformed(error: BodyError) -> Response:
+    log.warning("malformed body", extra={"address": request.remote_addr, "reason": error.message})
+    return _error(400, error.message, cure=error.cure)
+
+
+def _refused(error: HTTPException) -> Response:
+    message = {
+        404: UNKNOWN,
+        405: f"{request.method} does nothing here: send the alert by POST",
+    }.get(error.code or 500, f"{error.name}: the request is not understood")
+    response = _error(error.code or 500, message)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _not_committed(error: Exception) -> Response:
+    log.error("an alert could not be handed over", exc_info=error)
+    return _error(503, NOT_COMMITTED)
