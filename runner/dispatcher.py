@@ -20,7 +20,7 @@ from runner.core.triggers.schedule import ScheduleTrigger
 from runner.errors import JournalError
 from runner.gateway import Gateway
 from runner.journal import Journal
-from runner.sources.schedule import next_occurrence, occurrences
+from runner.sources.schedule import AlarmClock, next_occurrence, occurrences
 from runner.venues import SignedRequest, Venue
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ class Dispatcher:
         self.engine = engine
         self.schedules = Schedules()
         self.gateway: Gateway | None = None
+        self._alarm: AlarmClock | None = None
         self._journal = journal
         self._venue = venue
         self._timing = timing
@@ -140,6 +141,23 @@ class Dispatcher:
 
     # the loop
 
+    def begin(
+        self, decisions: Sequence[Decision], gateway: Gateway, alarm: AlarmClock | None = None
+    ) -> None:
+        """Commit what loading and recovering decided, then take the schedules up."""
+        self.gateway = gateway
+        self._alarm = alarm
+        self._commit(decisions, self._moment())
+        self.schedules.load(self.engine)
+        self._set_alarm()
+        for observe in self._observers:
+            observe(decisions)
+
+    def _set_alarm(self) -> None:
+        at = self.schedules.next_at()
+        if self._alarm is not None and at is not None:
+            self._alarm.set([at])
+
     def run(self) -> None:
         """Turn until stopped. Raises JournalError when a commit failed: the process must end."""
         items: list[Item] = []
@@ -164,7 +182,10 @@ class Dispatcher:
             if reply is not None:
                 replies.append((reply, decision.answer))
         moment = self._moment()
-        decisions += [self._decide(due) for due in self.schedules.due(moment.now)]
+        due = [self._decide(event) for event in self.schedules.due(moment.now)]
+        if due:
+            decisions += due
+            self._set_alarm()
         decisions.append(self.engine.wake(moment))
         signed = self._sign(moment)
         if signed:
@@ -174,8 +195,7 @@ class Dispatcher:
 
     def _wait(self) -> float:
         moment = self._moment()
-        times = [self.engine.next_at(moment), self.schedules.next_at()]
-        due = min(at for at in times if at is not None)
+        due = self.engine.next_at(moment)
         return min(max((due - moment.now) / 1000, SHORTEST_WAIT), LONGEST_WAIT)
 
     def _drain(self, timeout: float) -> list[Item]:

@@ -1,0 +1,301 @@
+"""The composition root: builds the ten or so objects by hand, starts them, watches them, stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.core.decision import AlertAnswer, Decision
+from runner.core.engine import Engine
+from runner.core.events import Alert, Fire
+from runner.core.legs import Moment
+from runner.core.prices import PriceBoard
+from runner.core.rules import RuleSet
+from runner.core.running import World
+from runner.core.state import State
+from runner.core.triggers.webhook import WebhookTrigger
+from runner.core.view import View
+from runner.dispatcher import Dispatcher, Observer
+from runner.errors import ConfigurationError, RunnerError
+from runner.gateway import Gateway
+from runner.journal import Journal
+from runner.ops.secrets import Secrets
+from runner.rulebook import build
+from runner.rulebook.load import load
+from runner.settings import Settings
+from runner.sources.hooks import Hook, HookTable
+from runner.sources.schedule import AlarmClock
+from runner.sources.server import HookServer
+from runner.sources.webhook import Readiness, create_app
+from runner.venues import Stream, Venue
+from runner.venues.binance_usdm.presets import PRESETS, Addresses
+from runner.venues.paper.server import PaperServer
+from runner.venues.registry import VENUES
+
+log = logging.getLogger(__name__)
+
+ALERT_PATIENCE = 2.5
+"""Seconds an alert waits for its commit; TradingView gives up after 3."""
+
+PRICE_PATIENCE = 15_000
+"""Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
+
+WATCH_EVERY = 0.25
+PAPER_KEY = "paper-key"
+PAPER_SECRET = "paper-secret"  # noqa: S105 - it opens nothing but the exchange inside this process
+
+
+def wall_ms() -> int:
+    """Our clock: UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that never steps, in ms."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class RulesRefused(ConfigurationError):
+    """The rule files have mistakes; the text is their diagnostics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a runner lives: `rules/*.yaml`, `journal.db`, `runner.yaml` and `secrets/`."""
+
+    folder: Path
+
+    @property
+    def rules(self) -> Path:
+        """The folder of the rule files."""
+        return self.folder / "rules"
+
+    @property
+    def paper_state(self) -> Path:
+        """Where the embedded paper exchange keeps orders and positions."""
+        return self.folder / "paper.json"
+
+
+def read_rules(place: Place, venue: Venue | None) -> RuleSet:
+    """The rule set of a folder. Raises RulesRefused with every mistake of every file."""
+    loaded = load(place.rules, venue.instruments() if venue is not None else None)
+    if loaded.rules is None:
+        raise RulesRefused(loaded.text())
+    return loaded.rules
+
+
+def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venue:
+    """The account's venue, connected. Raises ConfigurationError or VenueError with the cure."""
+    if paper is not None:
+        addresses = Addresses(**paper.addresses)
+        venue = VENUES["binance_usdm"](
+            addresses, PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
+        )
+        venue.connect()
+        return venue
+    account = settings.account()
+    secrets = Secrets(settings.secrets, place.folder)
+    address = account.address
+    addresses = PRESETS[address] if isinstance(address, str) else Addresses(**address)
+    venue = VENUES[account.venue](
+        addresses,
+        secrets.get(account.api_key),
+        secrets.get(account.api_secret),
+        settings.timing,
+        wall_ms,
+        monotonic_ms,
+    )
+    venue.connect()
+    return venue
+
+
+def embedded_paper(place: Place, settings: Settings) -> PaperServer:
+    """The paper exchange inside this process; its orders and positions survive a kill."""
+    return PaperServer(
+        keys={PAPER_KEY: PAPER_SECRET},
+        state_file=place.paper_state,
+        balance=str(settings.paper.balance),
+    )
+
+
+def hook_table(rules: RuleSet, secrets: Secrets) -> HookTable:
+    """The hooks that the rules listen on. Raises ConfigurationError for a missing secret."""
+    return {
+        trigger.path: Hook(trigger.path, secrets.get(trigger.secret).encode(), trigger.secret_field)
+        for rule in rules.rules.values()
+        for trigger in rule.triggers
+        if isinstance(trigger, WebhookTrigger)
+    }
+
+
+def remembered(journal: Journal) -> State:
+    """The engine's state as the journal has it."""
+    state = State(memories=journal.memories(), dead_men=journal.dead_men())
+    runs = journal.open_runs()
+    legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
+    legs |= {leg.client_order_id: leg for leg in journal.open_legs()}
+    for run in runs:
+        text = journal.rule_text(run.rule_hash)
+        if text is not None and run.rule_hash not in state.revisions:
+            state.revisions[run.rule_hash] = build.rebuild(text)
+        state.put_run(run)
+    for leg in legs.values():
+        state.put_leg(leg)
+    return state
+
+
+class App:
+    """One runner: built by the constructor, started, watched, stopped."""
+
+    def __init__(
+        self,
+        place: Place,
+        settings: Settings,
+        paper: PaperServer | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet."""
+        self.place = place
+        self.settings = settings
+        self.paper = paper
+        self.started_at = wall_ms()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self.journal = Journal.open(place.folder / settings.journal, settings.namespace, wall_ms)
+        try:
+            self._build(observers)
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def _build(self, observers: Sequence[Observer]) -> None:
+        self.venue = connect(self.place, self.settings, self.paper)
+        self.rules = read_rules(self.place, self.venue)
+        self.secrets = Secrets(self.settings.secrets, self.place.folder)
+        self._hooks = hook_table(self.rules, self.secrets)
+        self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
+        self.view = View(self.board, self.venue.instruments())
+        world = World(
+            self.rules, self.view, self.settings.namespace, self._account(), self.journal.seen
+        )
+        self.engine = Engine(world, remembered(self.journal))
+        self.dispatcher = Dispatcher(
+            self.engine, self.journal, self.venue, self.settings.timing, wall_ms, observers
+        )
+        self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
+        self.alarm = AlarmClock(self.dispatcher.wake)
+        self._streams: list[Stream] = [
+            self.venue.user_stream(self.dispatcher.post),
+            self.venue.market_stream(self.rules.wanted(), self.board, self.dispatcher.post),
+        ]
+        host, port = self.settings.hook
+        app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms)
+        self.hook_server = HookServer(app, host, port)
+        self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+
+    def _account(self) -> str:
+        return "paper" if self.paper is not None else self.settings.account().name
+
+    # life
+
+    def start(self) -> None:
+        """Start every thread; alerts are answered 503 until the account was read."""
+        self._thread.start()
+        self.gateway.start()
+        self.alarm.start()
+        for stream in self._streams:
+            stream.start()
+        self.hook_server.start()
+
+    def _dispatch(self) -> None:
+        try:
+            self.journal.own()
+            moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
+            self.dispatcher.begin(
+                [self.engine.load(self.rules, moment), self.engine.recover(moment)],
+                self.gateway,
+                self.alarm,
+            )
+            self.dispatcher.run()
+        except BaseException as error:
+            log.exception("the dispatcher died")
+            self._failure = error
+        finally:
+            self._stop.set()
+
+    def request_stop(self) -> None:
+        """Ask for a clean stop; safe in a signal handler."""
+        self._stop.set()
+
+    def wait(self) -> None:
+        """Return when a stop was asked for. Raises RunnerError when a thread died."""
+        while not self._stop.wait(WATCH_EVERY):
+            self._watch()
+        if self._failure is not None:
+            raise RunnerError(f"stopped: {self._failure}") from self._failure
+
+    def _watch(self) -> None:
+        """A thread that dies takes the process down: nothing fails silently."""
+        if self.gateway.failure is not None:
+            self._failure = self.gateway.failure
+        dead = [stream for stream in self._streams if not stream.alive]
+        if dead or not self.hook_server.alive:
+            self._failure = RunnerError("a stream reader or the hook server died")
+        if self._failure is not None:
+            self._stop.set()
+
+    def stop(self) -> None:
+        """Stop cleanly: alerts first, then decisions, then what is on the wire."""
+        self.hook_server.stop()
+        self.alarm.stop()
+        self.dispatcher.stop()
+        self._thread.join(10)
+        self.gateway.stop()
+        for stream in self._streams:
+            stream.stop()
+        self.journal.close()
+
+    # what other threads ask
+
+    def submit(self, event: Alert | Fire) -> AlertAnswer | None:
+        """Have an alert decided and committed; None when that cannot be now."""
+        if self._stop.is_set() or not self.readiness().ready:
+            return None
+        return self.dispatcher.ask(event, ALERT_PATIENCE)
+
+    def readiness(self) -> Readiness:
+        """Whether alerts are taken, and if not, why not."""
+        reasons = tuple(self._not_ready())
+        return Readiness(not reasons, reasons)
+
+    def _not_ready(self) -> list[str]:
+        reasons = []
+        if self._stop.is_set():
+            reasons.append("stopping")
+        if self.venue.clock_uncertainty() is None:
+            reasons.append("the exchange's clock is not known yet")
+        if not self.view.positions_known or self.view.account is None:
+            reasons.append("positions and balances are not read yet")
+        if wall_ms() - self.started_at < PRICE_PATIENCE:
+            missing = sorted(
+                f"{symbol} {source}"
+                for symbol, source in self.rules.wanted()
+                if self.board.last(symbol, source) is None  # type: ignore[arg-type]
+            )
+            if missing:
+                reasons.append(f"no price yet: {', '.join(missing)}")
+        return reasons
+
+
+def logged(decisions: Sequence[Decision]) -> None:
+    """Observer: every record of a committed decision as a log line."""
+    for decision in decisions:
+        for record in decision.records:
+            level = logging.ERROR if record.kind == "error" else logging.INFO
+            names = ("rule_id", "symbol", "run_id", "reason")
+            fields = {name: getattr(record, name) for name in names if getattr(record, name)}
+            log.log(level, "%s: %s", record.kind, record.text, extra=fields)
