@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
-from sqlalchemy.exc import DBAPIError
 
 from runner.core.decision import DeadManState, Decision, Leg, RuleMemory, Run
 from runner.errors import CommitFailed, JournalError, JournalFull
@@ -100,7 +100,7 @@ class Journal:
             _sync_folder(path.parent)
             sqlite.grow_wal(connection, path, wal_bytes)
             return cls(connection, path, lock, meta, lease, now, on_commit)
-        except DBAPIError as error:
+        except sqlite.ERRORS as error:
             connection.close()
             raise sqlite.explain(error, path) from error
         except BaseException:
@@ -142,7 +142,7 @@ class Journal:
     def _transact(self, write: Callable[[], None]) -> None:
         now = self._now()
         renew = now - self._alive_at >= ALIVE_EVERY
-        run = self._connection.exec_driver_sql
+        run = self._writer.run
         try:
             run("BEGIN IMMEDIATE")
             self._writer.hold_lease(self.epoch, now if renew else None)
@@ -152,7 +152,7 @@ class Journal:
             self._failure = error
             self._undo()
             raise
-        except DBAPIError as error:
+        except sqlite.ERRORS as error:
             self._undo()
             raise sqlite.explain(error, self.path) from error
         except (TypeError, ValueError, OverflowError) as error:
@@ -163,9 +163,9 @@ class Journal:
             raise
         try:
             run("COMMIT")
-        except DBAPIError as error:
+        except sqlite.ERRORS as error:
             raise self._failed(
-                f"a commit to {self.path} did not end well ({error.orig}), so it is not known "
+                f"a commit to {self.path} did not end well ({error}), so it is not known "
                 "whether it is durable; free space or mend the disk, then start again"
             ) from error
         self._alive_at = now if renew else self._alive_at
@@ -176,10 +176,10 @@ class Journal:
         if not sqlite.in_transaction(self._connection):
             return
         try:
-            self._connection.exec_driver_sql("ROLLBACK")
-        except DBAPIError as error:
+            self._writer.run("ROLLBACK")
+        except sqlite.ERRORS as error:
             raise self._failed(
-                f"{self.path} could not undo an unfinished commit ({error.orig}): start again"
+                f"{self.path} could not undo an unfinished commit ({error}): start again"
             ) from error
 
     def _failed(self, text: str) -> CommitFailed:
@@ -220,30 +220,30 @@ class Journal:
             "the_symbol": symbol,
             "the_event_key": event_key,
         }
-        found = self._connection.exec_driver_sql(self._seen.text, self._seen.arrange(row)).scalar()
-        return None if found is None else str(found)
+        found = self._writer.find(self._seen, row)
+        return None if found is None else str(found[0])
 
     def open_runs(self) -> list[Run]:
         """The runs whose `do` is still going on, oldest first."""
         statement = select(tables.runs).where(tables.RUNNING_RUN)
-        return [rows.run_of(row) for row in self._rows(statement.order_by(tables.runs.c.fired_at))]
+        return [rows.run_of(row) for row in self._rows(statement.order_by(tables.runs.c.seq))]
 
     def runs(self, run_ids: Iterable[str]) -> list[Run]:
         """These runs, oldest first, whatever became of them."""
         table = tables.runs
         found = self._rows_among(select(table), table.c.run_id, run_ids)
-        return sorted(map(rows.run_of, found), key=lambda run: run.fired_at)
+        return [rows.run_of(row) for row in found]
 
     def legs_of(self, run_ids: Iterable[str]) -> list[Leg]:
         """All legs of these runs, in the order in which they were planned."""
         table = tables.legs
         found = self._rows_among(select(table), table.c.run_id, run_ids)
-        return sorted(map(rows.leg_of, found), key=lambda leg: leg.planned_at)
+        return [rows.leg_of(row) for row in found]
 
     def open_legs(self) -> list[Leg]:
         """Every leg of which something may still come, oldest first; `runs` has their runs."""
         statement = select(tables.legs).where(tables.OPEN_LEG)
-        ordered = statement.order_by(tables.legs.c.planned_at)
+        ordered = statement.order_by(tables.legs.c.seq)
         return [rows.leg_of(row) for row in self._rows(ordered)]
 
     def memories(self) -> dict[tuple[str, str], RuleMemory]:
@@ -265,7 +265,7 @@ class Journal:
     def _rows(self, statement: Select[Any]) -> list[rows.Row]:
         try:
             return [dict(row) for row in self._connection.execute(statement).mappings()]
-        except DBAPIError as error:
+        except sqlite.ERRORS as error:
             raise sqlite.explain(error, self.path) from error
 
     def _rows_among(
@@ -275,7 +275,7 @@ class Journal:
         found: list[rows.Row] = []
         for start in range(0, len(wanted), _MANY):
             found += self._rows(statement.where(column.in_(wanted[start : start + _MANY])))
-        return found
+        return sorted(found, key=itemgetter("seq"))
 
 
 def _identity() -> Select[Any]:

@@ -113,7 +113,7 @@ class JournalReader:
         for name, value in wanted.items():
             if value is not None:
                 statement = statement.where(table.c[name] == value)
-        return [_plain_run(row) for row in self._newest(statement, table.c.fired_at, limit)]
+        return [_plain_run(row) for row in self._newest(statement, table.c.seq, limit)]
 
     def run(self, run_id: str) -> Plain | None:
         """One firing with `rule_text` (the rule as it was) and `orders`; None if unknown."""
@@ -175,7 +175,7 @@ class JournalReader:
         return str(found[0]["text"]) if found else None
 
     def _orders(self, statement: Select[Any], limit: int | None = None) -> list[Plain]:
-        found = self._newest(statement, tables.legs.c.planned_at, limit)
+        found = self._newest(statement, tables.legs.c.seq, limit)
         ids = [row["client_order_id"] for row in found]
         attempts = self._children(tables.attempts, tables.attempts.c.attempt, ids)
         fills = self._children(tables.fills, tables.fills.c.event_time, ids)
@@ -249,11 +249,12 @@ def _order_rows(
 
 
 def _plain_run(row: Plain) -> Plain:
-    return row | {"fields": plain(decode(row["fields"])), "watching": decode(row["watching"])}
+    told = {key: value for key, value in row.items() if key != "seq"}
+    return told | {"fields": plain(decode(row["fields"])), "watching": decode(row["watching"])}
 
 
 def _plain_order(row: Plain) -> Plain:
-    rest = dict(row)
+    rest = {key: value for key, value in row.items() if key != "seq"}
     intent = intent_of(rest.pop("intent"))
     kind = "order" if isinstance(intent, OrderIntent) else "cancel"
     said = {name: plain(getattr(intent, name)) for name in type(intent).__slots__}

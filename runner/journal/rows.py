@@ -32,13 +32,11 @@ from runner.core.orders import (
     Side,
     TimeInForce,
 )
-from runner.journal.canonical import decode, encode, encode_leniently, legible
+from runner.journal.canonical import decode, encode, encode_dataclass, encode_leniently, legible
 
 Row = dict[str, Any]
 """Column names to what the database driver takes."""
 
-_ORDER_FIELDS = tuple(field.name for field in fields(OrderIntent))
-_CANCEL_FIELDS = tuple(field.name for field in fields(CancelIntent))
 _ENUMS: dict[str, type[Side | OrderType | TimeInForce | Family]] = {
     "side": Side,
     "type": OrderType,
@@ -48,20 +46,18 @@ _ENUMS: dict[str, type[Side | OrderType | TimeInForce | Family]] = {
 
 
 def intent_text(intent: Intent) -> str:
-    """An intent as canonical JSON; `kind` is order or cancel, absent fields are left out."""
-    order = isinstance(intent, OrderIntent)
-    names = _ORDER_FIELDS if order else _CANCEL_FIELDS
-    values = {name: getattr(intent, name) for name in names}
-    present = {name: value for name, value in values.items() if value is not None}
-    return encode({"kind": "order" if order else "cancel", **present})
+    """An intent as JSON, its fields under their own names."""
+    return encode_dataclass(intent)
 
 
 def intent_of(text: str) -> Intent:
     """The intent that `intent_text` wrote."""
     values = decode(text)
-    for name in _ENUMS.keys() & values.keys():
-        values[name] = _ENUMS[name](values[name])
-    return OrderIntent(**values) if values.pop("kind") == "order" else CancelIntent(**values)
+    for name, kind in _ENUMS.items():
+        if values.get(name) is not None:
+            values[name] = kind(values[name])
+    # only an order has a side
+    return OrderIntent(**values) if "side" in values else CancelIntent(**values)
 
 
 def run_row(run: Run) -> Row:

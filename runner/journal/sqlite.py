@@ -14,6 +14,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from runner.errors import JournalBusy, JournalError, JournalFull
 
 BUSY_TIMEOUT: Final = 5000
+ERRORS: Final = (DBAPIError, sqlite3.Error)
+"""What a statement raises, through SQLAlchemy or at the driver's own cursor."""
 
 # name, what is set, what must be read back (https://sqlite.org/pragma.html)
 _PRAGMAS: Final = (
@@ -134,24 +136,25 @@ def in_transaction(connection: Connection) -> bool:
     return driver.in_transaction
 
 
-def explain(error: DBAPIError, path: Path) -> JournalError:
-    """What a database error means for the user, and what to do."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+def explain(error: Exception, path: Path) -> JournalError:
+    """What a database error (one of ERRORS) means for the user, and what to do."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     match code:
         case sqlite3.SQLITE_FULL:
             return JournalFull(f"no room left for {path}: free space on its disk")
         case sqlite3.SQLITE_NOTADB:
             return JournalError(f"{path} is not a journal: move it away, or name another --dir")
         case sqlite3.SQLITE_CORRUPT:
-            return damaged(path, str(error.orig))
+            return damaged(path, str(cause))
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return JournalError(
-                f"cannot open {path} ({error.orig}): check that this user may read and write "
+                f"cannot open {path} ({cause}): check that this user may read and write "
                 "it and its folder"
             )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return JournalBusy(f"{path} is held by another program: close it and try again")
-    return JournalError(f"{path}: {error.orig}")
+    return JournalError(f"{path}: {cause}")
 
 
 def damaged(path: Path, detail: str) -> JournalError:

@@ -30,7 +30,8 @@ SCHEMA_VERSION: Final = 1
 
 metadata = MetaData()
 
-# SQLite numbers rows by itself only when the key's type is spelled INTEGER
+# The order of writing. SQLite numbers rows by itself only when the key's type is spelled INTEGER;
+# numbers are not used again as long as the newest row is never deleted.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 meta = Table(
@@ -60,7 +61,8 @@ rule_texts = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("run_id", String, primary_key=True),
+    Column("seq", Sequence, primary_key=True),
+    Column("run_id", String, nullable=False, unique=True),
     Column("namespace", String, nullable=False),
     Column("account", String, nullable=False),
     Column("rule_id", String, nullable=False),
@@ -81,7 +83,8 @@ runs = Table(
 legs = Table(
     "legs",
     metadata,
-    Column("client_order_id", String, primary_key=True),
+    Column("seq", Sequence, primary_key=True),
+    Column("client_order_id", String, nullable=False, unique=True),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
     Column("name", String, nullable=False),
     Column("symbol", String, nullable=False),
@@ -172,7 +175,6 @@ alerts = Table(
     Column("outcome", Text, nullable=False),
 )
 
-# seq only grows, because the newest record is never deleted
 records = Table(
     "records",
     metadata,
@@ -206,12 +208,10 @@ def _partial(
     Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
 
 
-_partial("legs_open", OPEN_LEG, legs.c.planned_at)
-_partial("runs_running", RUNNING_RUN, runs.c.fired_at)
+_partial("legs_open", OPEN_LEG, legs.c.seq)
+_partial("runs_running", RUNNING_RUN, runs.c.seq)
 _partial("records_by_rule", HAS_RULE, records.c.rule_id)
 _partial("records_by_run", HAS_RUN, records.c.run_id)
-Index("runs_by_rule", runs.c.rule_id, runs.c.fired_at)
-Index("runs_by_time", runs.c.fired_at)
 Index("fills_of_leg", fills.c.client_order_id)
 Index("records_by_time", records.c.at)
 Index("alerts_by_time", alerts.c.received_at)
