@@ -73,10 +73,10 @@ class Diagnostic:
             lines += self._excerpt()
         elif self.cure:
             lines.append(f"  {self.cure}")
-        margin = " " * (len(str(self.line)) + 1)
+        margin = " " * (len(str(self.line)) + 2)
         for place in self.related:
             at = f"line {place.line}" if place.file == self.file else f"{place.file}:{place.line}"
-            lines.append(f"{margin}  = {place.text} {at}")
+            lines.append(f"{margin}= {place.text} {at}")
         return "\n".join(lines)
 
     def _excerpt(self) -> list[str]:

@@ -1,46 +1,19 @@
-"""What the schema objects to, in the user's words: one handler for each of its keywords."""
+"""What the schema objects to in a file's tree, as problems that a trader understands."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft7Validator
 
-from runner.core.actions import ACTIONS
 from runner.core.document import Path, Problem
-from runner.core.triggers import TRIGGERS
+from runner.rulebook.objections import HANDLERS, kinds_at, unforeseen, unknown_kind
+from runner.rulebook.reader import START
 from runner.rulebook.schema import bundle
 from runner.rulebook.source import Source
-from runner.rulebook.words import TYPES, as_number, either, kind_of, meant, shown
-
-DURATIONS = frozenset(
-    {
-        "for",
-        "cooldown",
-        "countdown",
-        "refresh",
-        "expires_after",
-        "max_age",
-        "dedupe_window",
-        "every",
-        "grace",
-    }
-)
-"""The keys whose text is a length of time."""
-
-NEEDS_QUOTES = "a formula with a comma inside { } needs quotes"
-
-PATTERNS: Mapping[str, str] = {
-    "^=": "a number or a formula",
-    "^(buy|sell|=.*)$": "buy, sell or a formula such as =trigger.action",
-    "^[a-z][a-z0-9-]{1,47}$": "2 to 48 of a-z, 0-9 and -, the first a letter: btc-breakout",
-    "^[a-z0-9][a-z0-9-]{0,63}$": "up to 64 of a-z, 0-9 and -: eth-signal",
-    "^[a-z][a-z0-9_]{0,63}$": "up to 64 of a-z, 0-9 and _, the first a letter: tv_eth",
-}
-"""Every pattern of the schema in words."""
+from runner.rulebook.words import kind_of
 
 
 @cache
@@ -52,8 +25,7 @@ def validator() -> Draft7Validator:
 def check(source: Source) -> list[Problem]:
     """Every objection of the schema to a file's tree."""
     if source.tree is None:
-        cure = "a rule file starts with version: 1 and has rules:"
-        return [Problem((), "empty", "the file is empty", cure)]
+        return [Problem((), "empty", "the file is empty", START)]
     if not isinstance(source.tree, dict):
         return [_no_rule_file(source.tree)]
     problems = list(_crowded(source))
@@ -70,13 +42,13 @@ def check(source: Source) -> list[Problem]:
 
 def _no_rule_file(tree: Any) -> Problem:
     message = f"this is not a rule file, it is {kind_of(tree)}"
-    return Problem((), "not-rules", message, "a rule file starts with version: 1 and has rules:")
+    return Problem((), "not-rules", message, START)
 
 
 def explain(error: Any, source: Source) -> Iterator[Problem]:
     """The problems that one objection stands for."""
     path: Path = tuple(error.absolute_path)
-    handler = HANDLERS.get(error.validator, _unforeseen)
+    handler = HANDLERS.get(error.validator, unforeseen)
     yield from handler(error, path, source)
 
 
@@ -96,29 +68,6 @@ def _without_echo(problems: Iterable[Problem]) -> list[Problem]:
     ]
 
 
-def place_name(path: Path, source: Source) -> str:
-    """What a message calls a place: `price`, `rule eth-ladder`, `order 2 of place`."""
-    if not path:
-        return "the file"
-    if len(path) == 2 and path[0] == "rules":
-        rule_id = source.value((*path, "id"))
-        return f"rule {shown(rule_id)}" if isinstance(rule_id, str) else "the rule"
-    if isinstance(path[-1], str):
-        return path[-1]
-    if len(path) == 4 and path[2] in ("when", "do"):
-        return "this trigger" if path[2] == "when" else "this action"
-    return f"entry {path[-1] + 1} of {path[-2]}"
-
-
-def _kinds(path: Path) -> tuple[str, Mapping[str, Any]] | None:
-    """The kinds that an entry of `when` or `do` may be."""
-    if len(path) == 4 and path[0] == "rules" and path[2] == "when":
-        return "trigger", TRIGGERS
-    if len(path) == 4 and path[0] == "rules" and path[2] == "do":
-        return "action", ACTIONS
-    return None
-
-
 def _crowded(source: Source) -> Iterator[Problem]:
     """Entries of `when` and `do` with more than one key: nearly always the indentation."""
     rules = source.tree.get("rules")
@@ -131,7 +80,7 @@ def _crowded(source: Source) -> Iterator[Problem]:
 
 
 def _crowd(path: Path, entry: Mapping[str, Any]) -> Problem:
-    found = _kinds(path)
+    found = kinds_at(path)
     assert found is not None
     word, kinds = found
     known = [key for key in entry if key in kinds]
@@ -145,225 +94,18 @@ def _crowd(path: Path, entry: Mapping[str, Any]) -> Problem:
         cure = f"move it to the right, under {known[0]}, or into its {{ }}"
         return Problem((*path, others[0]), "indentation", message, cure, at_key=True)
     key = next(iter(entry))
-    return _unknown_kind((*path, key), key, word, kinds)
+    return unknown_kind((*path, key), key, word, kinds)
 
 
-def _unknown_kind(path: Path, key: str, word: str, kinds: Mapping[str, Any]) -> Problem:
-    guess = meant(key, kinds)
-    cure = f"did you mean {guess}?" if guess else f"the {word}s: {', '.join(kinds)}"
-    return Problem(path, "unknown-kind", f"unknown {word} {shown(key)}", cure, at_key=True)
-
-
-def _unknown_keys(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    allowed = error.schema.get("properties", {})
-    kinds = _kinds(path)
-    for key in error.instance:
-        if key in allowed:
-            continue
-        if kinds is not None:
-            yield _unknown_kind((*path, key), key, *kinds)
-            continue
-        message = f"unknown key {shown(key)}"
-        if path:
-            message += f" in {place_name(path, source)}"
-        cure = _key_cure(key, path, error.instance, allowed, source)
-        yield Problem((*path, key), "unknown-key", message, cure, at_key=True)
-
-
-def _key_cure(
-    key: str, path: Path, siblings: Mapping[str, Any], allowed: Iterable[str], source: Source
-) -> str:
-    if path in source.flow and siblings[key] is None:
-        keys = list(siblings)
-        before = siblings[keys[keys.index(key) - 1]] if keys.index(key) else None
-        if isinstance(before, str) and (before.startswith("=") or before.count("(")):
-            return NEEDS_QUOTES
-    if not key.isascii() and any(not c.isprintable() or c == "\u00a0" for c in key):
-        return "there is an invisible character in it: type it again"
-    guess = meant(key, allowed)
-    if guess is not None:
-        return f"did you mean {guess}?"
-    rule_keys = bundle()["properties"]["rules"]["items"]["properties"]
-    if len(path) > 2 and key in rule_keys:
-        return f"{key} is a key of the rule: move it to the left, under id"
-    if not path and key in rule_keys:
-        return f"{key} is a key of a rule: move it under one"
-    return f"the keys here: {', '.join(allowed)}"
-
-
-def _missing(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    for key in error.validator_value:
-        if key in error.instance:
-            continue
-        about = error.schema["properties"][key].get("description", "")
-        cure = f"add {key}: {about[:1].lower()}{about[1:].rstrip('.')}" if about else None
-        message = f"{key} is missing in {place_name(path, source)}"
-        yield Problem(path, "missing-key", message, cure)
-
-
-def _wrong_type(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    wanted = error.validator_value
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    name, value = place_name(path, source), error.instance
-    is_duration = name in DURATIONS and "string" in names
-    if value is None:
-        cure = _example(path) or _about(error)
-        yield Problem(path, "missing-value", f"{name} has no value", cure)
-        return
-    if is_duration:
-        expected = "a length of time with a unit"
-    elif "^=" in str(error.schema.get("pattern")):
-        expected = PATTERNS["^="]
-    elif section_item(path):
-        expected = "a formula" if path[2] == "if" else TYPES["object"]
-    else:
-        expected = either(TYPES[word] for word in sorted(names, key=list(TYPES).index))
-    message = f"{name} must be {expected}, this is {kind_of(value)}"
-    yield Problem(path, "wrong-type", message, _type_cure(names, path, value, is_duration))
-
-
-def section_item(path: Path) -> bool:
-    """True for an entry of `when`, `if` or `do`."""
-    return len(path) == 4 and path[0] == "rules" and path[2] in ("when", "if", "do")
-
-
-def _type_cure(names: list[str], path: Path, value: Any, is_duration: bool) -> str | None:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    if is_duration and number:
-        return f"write {either(f'{value}{unit}' for unit in 'smh')}"
-    if "boolean" in names:
-        word = {"yes": "true", "on": "true", "no": "false", "off": "false", "1": "true"}
-        guess = word.get(str(value).lower(), str(value).lower())
-        return f"write {guess}" if guess in ("true", "false") else "write true or false"
-    if isinstance(value, str) and {"number", "integer"} & set(names):
-        return _number_cure(value)
-    if "integer" in names:
-        return "write a whole number"
-    if section_item(path) and path[2] != "if":
-        return f"write its kind and a colon: - {value}: …"
-    example = _example(path)
-    if example is not None:
-        return example
-    if names == ["string"] and not isinstance(value, (list, dict)):
-        return f'put it in quotes: "{shown(value)}"'
-    if "array" in names:
-        return "write a list: a line with - for each entry"
-    return None
-
-
-def _number_cure(text: str) -> str | None:
-    """How to write what a text in a number's place was meant to be."""
-    number = as_number(text)
-    if number is None:
-        if re.fullmatch(r"\s*[\d.]+\s*%\s*", text):
-            return f"a percentage stands in a formula: ={text.strip()} * account.available / mark"
-        if re.search(r"[-+*/(]|\bif\b|^[a-z_.]+$", text):
-            return f"a formula starts with =: ={shown(text)}"
-        return None
-    if "," in text and "." not in text and number.count(".") == 1:
-        return f"decimals are written with a point: {number}"
-    return f"write {number}, without quotes" if number == text else f"write {number}"
-
-
-def _example(path: Path) -> str | None:
-    """The example of the kind that stands here, for a value of the wrong shape."""
-    kinds = _kinds(path[:-1])
-    if kinds is None or path[-1] not in kinds[1]:
-        return None
-    example = str(kinds[1][str(path[-1])].example)
-    return None if "\n" in example else f"write {example}"
-
-
-def _about(error: Any) -> str | None:
-    about = str(error.schema.get("description", ""))
-    return about or None
-
-
-def _enum(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    choices = [str(choice) for choice in error.validator_value]
-    guess = meant(str(error.instance), choices)
-    cure = f"did you mean {guess}?" if guess else f"write {either(choices)}"
-    name = place_name(path, source)
-    if error.instance is None:
-        yield Problem(path, "missing-value", f"{name} has no value", f"write {either(choices)}")
-        return
-    if isinstance(error.instance, (dict, list)):
-        message = f"{name} must be {either(choices)}, this is {kind_of(error.instance)}"
-        yield Problem(path, "wrong-type", message)
-        return
-    yield Problem(path, "enum", f"{name} cannot be {shown(error.instance)}", cure)
-
-
-def _pattern(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    name, text = place_name(path, source), str(error.instance)
-    words = PATTERNS.get(error.validator_value) or _about(error) or "written in another way"
-    if error.validator_value == "^=":
-        message = f"{name} must be {words}, this is text"
-        yield Problem(path, "wrong-type", message, _number_cure(text))
-        return
-    if error.validator_value.startswith("^(buy|sell"):
-        guess = meant(text, ("buy", "sell"))
-        cure = f"did you mean {guess}?" if guess else f"write {words}"
-        yield Problem(path, "enum", f"{name} cannot be {shown(text)}", cure)
-        return
-    plain = re.sub(r"[^a-z0-9]+", "_" if "_]" in error.validator_value else "-", text.lower())
-    plain = plain.strip("_-")[:48]
-    fits = plain and re.search(error.validator_value, plain)
-    better = f"write {plain}" if fits else None
-    yield Problem(path, "pattern", f"{name} must be {words}", better)
-
-
-def _range(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    words = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "maximum": "at most",
-        "exclusiveMaximum": "less than",
-    }
-    name = place_name(path, source)
-    message = f"{name} must be {words[error.validator]} {error.validator_value}"
-    yield Problem(path, "range", f"{message}, this is {shown(error.instance)}")
-
-
-def _count(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    name, limit, count = place_name(path, source), error.validator_value, len(error.instance)
-    if count == 0:
-        yield Problem(path, "empty", f"{name} is empty", _about(error))
-        return
-    least = error.validator.startswith("min")
-    words = "needs at least" if least else "has at most"
-    yield Problem(path, "range", f"{name} {words} {limit} entries, here are {count}")
-
-
-def _repeated(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    for index, entry in enumerate(error.instance):
-        if entry in error.instance[:index]:
-            message = f"{shown(entry)} stands in {place_name(path, source)} twice"
-            yield Problem((*path, index), "range", message, "delete one of them")
-
-
-def _unforeseen(error: Any, path: Path, source: Source) -> Iterator[Problem]:
-    yield Problem(path, "schema", f"{place_name(path, source)} does not fit here", _about(error))
-
-
-Handler = Callable[[Any, Path, Source], Iterator[Problem]]
-
-HANDLERS: Mapping[str, Handler] = {
-    "additionalProperties": _unknown_keys,
-    "required": _missing,
-    "type": _wrong_type,
-    "enum": _enum,
-    "pattern": _pattern,
-    "minimum": _range,
-    "exclusiveMinimum": _range,
-    "maximum": _range,
-    "exclusiveMaximum": _range,
-    "minItems": _count,
-    "maxItems": _count,
-    "minLength": _count,
-    "maxLength": _count,
-    "minProperties": _count,
-    "maxProperties": _count,
-    "uniqueItems": _repeated,
-}
-"""Every keyword the schema uses; what is not here is said in general words."""
+def cut_formulas(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
+    """The problems, those of a formula that a comma inside [ ] cut in two said as one."""
+    for problem in problems:
+        text = source.value(problem.path)
+        if problem.code == "formula" and isinstance(text, str) and problem.path[:-1] in source.flow:
+            open_brackets = text.count("(") - text.count(")")
+            if open_brackets > 0:
+                message = "a comma inside [ ] cuts this formula in two"
+                yield Problem(problem.path, "formula", message, "put the whole formula in quotes")
+            if open_brackets:
+                continue
+        yield problem

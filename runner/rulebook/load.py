@@ -111,7 +111,7 @@ def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
         problems = _fill(part, instruments)
         source.found += [
             source.locate(problem)
-            for problem in dict.fromkeys(problems)
+            for problem in explain.cut_formulas(dict.fromkeys(problems), source)
             if problem.path not in source.spoilt
         ]
     return part, source.readable

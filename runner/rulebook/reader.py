@@ -21,6 +21,7 @@ LONGEST_LINE = 10_000
 MOST_VALUES = 100_000
 DEEPEST = 30
 LONGEST_NUMBER = 40
+START = "a rule file starts with version: 1 and has rules:"
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
 _ODD_NUMBER = re.compile(
@@ -30,6 +31,8 @@ _ODD_NUMBER = re.compile(
 _NOT_FINITE = re.compile(r"[-+]?\.?(?:inf|infinity|nan)", re.IGNORECASE)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BREAK = re.compile(r"\r\n|\n|\r")
+# spaces that look like indentation and are none, pasted from a web page
+_ODD_INDENT = re.compile("^[ -]*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000])")
 # control characters, line breaks that editors do not show, and marks that reverse what is read
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]"
@@ -73,12 +76,22 @@ def _not_utf8(file: str, content: bytes, at: int) -> Source:
 
 def _refuse_text(source: Source) -> bool:
     """Note what no rule file may hold anywhere; True when the parser must not see it."""
+    first = next((line.strip() for line in source.lines if line.strip()), "")
+    if first.startswith("<"):
+        message = "this is not a rule file, it looks like a web page"
+        source.found.append(source.mark(0, 0, len(first), "not-rules", message, START))
+        source.readable = False
+        return True
     for number, line in enumerate(source.lines):
         unseen = _UNSEEN.search(line)
+        odd = _ODD_INDENT.match(line)
         if unseen is not None:
-            name = f"U+{ord(unseen.group()):04X}"
-            message = f"here is an invisible character ({name})"
+            message = f"here is an invisible character (U+{ord(unseen.group()):04X})"
             found = source.mark(number, unseen.start(), 1, "character", message, "delete it")
+        elif odd is not None:
+            message = f"this looks like a space and is none (U+{ord(odd[1]):04X})"
+            cure = "type a plain space over it"
+            found = source.mark(number, odd.start(1), 1, "character", message, cure)
         elif len(line) > LONGEST_LINE:
             message = f"the line has {len(line)} characters, at most {LONGEST_LINE} can be read"
             found = source.mark(number, 0, 1, "too-large", message, "break it into lines")
@@ -157,12 +170,16 @@ class _Reader:
 
     def _mapping(self, begin: Any, path: Path) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        second = False
         event = next(self.events)
         while not isinstance(event, yaml.MappingEndEvent):
             key = self._key(event)
             below = (*path, key)
             if key in values:
-                self._twice(event, key, below)
+                # a second id: a whole rule was added without its dash, one message is enough
+                if key == "id" or not second:
+                    self._twice(event, key, below)
+                second = second or key == "id"
                 self._skip(path)
             else:
                 self.source.keys[below] = _place(event, event)
@@ -197,7 +214,7 @@ class _Reader:
                 _place(event, event),
                 "duplicate-key",
                 f"{key} is written twice in the same block",
-                "delete one of them",
+                "a new rule starts with - id:" if key == "id" else "delete one of them",
                 (Related(self.source.file, first.line + 1, "first at"),),
             )
         )

@@ -115,15 +115,17 @@ class Source:
         if problem.column is not None and path == problem.path:
             return self._part(place, problem)
         key = self.keys.get(path)
-        if key is not None and (problem.at_key or self._is_block(path)):
+        if key is not None and (problem.at_key or self._has_no_line(path)):
             return key.line, key.column, self._length(key)
-        if self._is_block(path) and path not in self.flow:
+        if isinstance(self.value(path), (dict, list)) and path not in self.flow:
             first = next(iter(self.value(path)), None)
             place = self.keys.get((*path, first), place) if isinstance(first, str) else place
         return place.line, place.column, self._length(place)
 
-    def _is_block(self, path: Path) -> bool:
-        return isinstance(self.value(path), (dict, list))
+    def _has_no_line(self, path: Path) -> bool:
+        """A block or nothing at all: its key is the better place to look at."""
+        value = self.value(path)
+        return value is None or isinstance(value, (dict, list))
 
     def _part(self, place: Place, problem: Problem) -> tuple[int, int, int]:
         """A column inside a text; exact when the text stands on one line as it is."""

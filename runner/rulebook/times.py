@@ -44,7 +44,7 @@ def _timezone(node: Node) -> None:
 def _at(node: Node) -> None:
     text = node.value
     try:
-        if re.fullmatch(r"\d\d?:\d\d(:\d\d)?", text):
+        if re.fullmatch(r"\d\d?:\d\d", text):
             time.fromisoformat(text.rjust(len(text) + (text[1] == ":"), "0"))
             return
         datetime.fromisoformat(text)
@@ -68,7 +68,9 @@ def _cron(node: Node) -> None:
             return
         values.append(found)
     _, _, days, months, _ = values
-    if not any(day <= MONTH_DAYS[month - 1] for day in days for month in months):
+    # as in Vixie cron: with both day fields restricted, either one suffices
+    either = not any(parts[index].group().startswith("*") for index in (2, 4))
+    if not either and not any(day <= MONTH_DAYS[month - 1] for day in days for month in months):
         cure = "no month named here has that day"
         node.problem("cron", "this time never comes", cure)
 

@@ -106,6 +106,9 @@ def meant(word: str, choices: Iterable[str]) -> str | None:
     synonym = SYNONYMS.get(plain)
     if synonym in known:
         return synonym
+    longer = [form for form in by_form if len(plain) > 2 and form.startswith(f"{plain}_")]
+    if len(longer) == 1:
+        return by_form[longer[0]]
     close = get_close_matches(plain, by_form, n=1, cutoff=0.65)
     return by_form[close[0]] if close else None
 

@@ -29,7 +29,14 @@ def translate(error: Any, source: Source) -> Diagnostic:
     if "block scalar" in context:
         start = source.lines[opened.line][opened.column : opened.column + 1]
         message = f"a text that starts with {start} needs quotes"
-        return source.mark(opened.line, opened.column, 1, CODE, message, _quotes(source, opened))
+        return source.mark(
+            opened.line,
+            opened.column,
+            1,
+            CODE,
+            message,
+            _quotes(source, opened.line, opened.column),
+        )
     if "cannot start any token" in problem:
         return _special(source, line, column)
     if "mapping values are not allowed" in problem:
@@ -77,8 +84,8 @@ def _tab(source: Source, line: int, column: int) -> Diagnostic:
     return source.mark(line, at, 1, "tab", "here is a tab", "use spaces, not a tab")
 
 
-def _quotes(source: Source, mark: Any) -> str:
-    rest = re.split(r"\s#", source.lines[mark.line][mark.column :])[0].strip()
+def _quotes(source: Source, line: int, column: int) -> str:
+    rest = re.split(r"\s#", source.lines[line][column:])[0].strip()
     quote = "'" if '"' in rest else '"'
     return f"write {quote}{rest}{quote}" if len(rest) <= 60 else "put the whole text in quotes"
 
@@ -106,18 +113,10 @@ def _bracket(source: Source, opened: Any, line: int, column: int) -> Diagnostic:
     return source.mark(opened.line, opened.column, 1, CODE, message, f"close it with {closing}")
 
 
-class _Mark:
-    """A place like the parser's."""
-
-    def __init__(self, line: int, column: int) -> None:
-        self.line = line
-        self.column = column
-
-
 def _special(source: Source, line: int, column: int) -> Diagnostic:
     character = source.lines[line][column : column + 1]
     message = f"a text that starts with {character} needs quotes"
-    return source.mark(line, column, 1, CODE, message, _quotes(source, _Mark(line, column)))
+    return source.mark(line, column, 1, CODE, message, _quotes(source, line, column))
 
 
 def _second_colon(source: Source, line: int, column: int) -> Diagnostic:
@@ -132,7 +131,7 @@ def _second_colon(source: Source, line: int, column: int) -> Diagnostic:
         if ":" not in source.lines[before]:
             return _no_colon(source, before)
         if start != above and re.search(r":\s*\S", source.lines[before]) is not None:
-            return _shifted(source, line, start, "right" if start > above else "left", before)
+            return _shifted(source, line)
         if re.search(r"^[^\s:]+:\S", source.lines[before].strip()):
             return _no_space(source, before)
     message = "here is a second ': ' in one value"
@@ -155,12 +154,36 @@ def _key_column(text: str) -> int:
     return found.end() if found else 0
 
 
-def _shifted(source: Source, line: int, column: int, way: str, above: int) -> Diagnostic:
-    key = re.match(r"[^\s:]+", source.lines[line][column:])
-    length = len(key.group()) if key else 1
+def _enclosing(source: Source, line: int) -> list[tuple[int, int]]:
+    """The lines above whose keys a line could belong beside, nearest first: (line, column)."""
+    found: list[tuple[int, int]] = []
+    limit: int | None = None
+    above = _previous(source, line)
+    while above is not None:
+        text = source.lines[above]
+        key, indent = _key_column(text), _indent(text)
+        if limit is None or key < limit:
+            found.append((above, key))
+            # the key above a list may stand at the very column of its dashes
+            limit = indent + 1 if indent < key else key
+        above = _previous(source, above)
+    return found
+
+
+def _shifted(source: Source, line: int) -> Diagnostic:
+    """A line that starts beside no line above: name the nearest it could belong to."""
+    text = source.lines[line]
+    column = _key_column(text)
+    lines = _enclosing(source, line) or [(line, 0)]
+    near, meant = min(lines, key=lambda each: abs(each[1] - column))
+    way = "right" if column > meant else "left"
     message = f"this line starts further {way} than the lines it belongs to"
-    cure = f"line {above + 1} starts at column {_key_column(source.lines[above]) + 1}"
-    return source.mark(line, column, length, "indentation", message, cure)
+    cure = f"line {near + 1} starts at column {meant + 1}"
+    return source.mark(line, column, _key_length(text, column), "indentation", message, cure)
+
+
+def _key_length(text: str, column: int) -> int:
+    return max(1, len(re.split(r":(?:\s|$)", text[column:])[0].rstrip()))
 
 
 def _no_colon(source: Source, line: int) -> Diagnostic:
@@ -186,20 +209,15 @@ def _indentation(source: Source, problem: str, opened: Any, line: int, column: i
         cure = "put the whole text in quotes, or a quote inside it twice ('it''s')"
         length = len(text.rstrip()) - column
         return source.mark(line, column, length, CODE, message, cure)
-    above = _previous(source, line)
-    assert above is not None
     if "found '-'" in problem or "block sequence" in problem:
         message = "this - does not stand under the others of its list"
         cure = "start every - of a list at the same column"
         return source.mark(line, column, 1, "indentation", message, cure)
-    if source.lines[opened.line][opened.column] == "-":
+    dash = opened.column if source.lines[opened.line][opened.column] == "-" else -1
+    if dash == column:
         message = "this line stands beside a list, but has no - before it"
         related = (Related(source.file, opened.line + 1, "the list starts at"),)
         cure = "move it right under the entry it belongs to, or start it with -"
-        length = max(1, len(text[column:].partition(":")[0]))
+        length = _key_length(text, column)
         return source.mark(line, column, length, "indentation", message, cure, related=related)
-    way = "right" if column > opened.column else "left"
-    start = _key_column(source.lines[above])
-    if way == "right" and column < start:
-        way = "left"
-    return _shifted(source, line, column, way, above)
+    return _shifted(source, line)
