@@ -46,20 +46,23 @@ def prices(frame: Any) -> list[Quote]:
 
 
 def _prices(data: Mapping[str, Any]) -> list[Quote]:
-    fields = _FIELDS.get(data.get("e", ""))
+    kind, symbol, event_time = data.get("e"), data.get("s"), data.get("E")
+    fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None or data.get("st", 1) != 1:
         return []
-    symbol, event_time = data.get("s"), data.get("E")
     if not isinstance(symbol, str) or not isinstance(event_time, int):
         return []
     found: list[Quote] = []
     for source, name in fields:
+        text = data.get(name)
+        if not isinstance(text, str):
+            continue
         try:
-            price = Decimal(data[name])
-        except (KeyError, TypeError, ValueError, InvalidOperation):
+            price = Decimal(text)
+        except InvalidOperation:
             continue
         # a rate may be negative; a trade at 0 is an adjustment, an empty book side is "0"
-        if price > 0 or (source == "funding" and price.is_finite()):
+        if price.is_finite() and (price > 0 or source == "funding"):
             found.append((symbol, source, price, event_time))
     return found
 

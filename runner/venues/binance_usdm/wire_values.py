@@ -21,6 +21,10 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+LARGEST_EXPONENT = 40
+"""No price, size or time is longer; arithmetic on more could overflow."""
+
+
 def decimal(value: Any) -> Decimal | None:
     """A finite number given as text or number, else None (`""`, `"None"`, absent)."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -29,13 +33,14 @@ def decimal(value: Any) -> Decimal | None:
         number = Decimal(value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    usable = number.is_finite() and abs(number.adjusted()) <= LARGEST_EXPONENT
+    return number if usable else None
 
 
 def integer(value: Any) -> int | None:
     """A whole number given as number or text (`"code":"200"`), else None."""
     number = decimal(value)
-    if number is None or abs(number) >= 10**20 or number != int(number):
+    if number is None or number != int(number):
         return None
     return int(number)
 
