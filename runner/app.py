@@ -25,6 +25,7 @@ from runner.gateway import Gateway
 from runner.journal import Journal
 from runner.ops.secrets import Secrets
 from runner.rulebook import build
+from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.settings import Settings
 from runner.sources.hooks import Hook, HookTable
@@ -84,7 +85,7 @@ def read_rules(place: Place, venue: Venue | None) -> RuleSet:
     """The rule set of a folder. Raises RulesRefused with every mistake of every file."""
     loaded = load(place.rules, venue.instruments() if venue is not None else None)
     if loaded.rules is None:
-        raise RulesRefused(loaded.text())
+        raise RulesRefused(render(loaded.diagnostics))
     return loaded.rules
 
 
@@ -143,6 +144,8 @@ def remembered(journal: Journal) -> State:
         if text is not None and run.rule_hash not in state.revisions:
             state.revisions[run.rule_hash] = build.rebuild(text)
         state.put_run(run)
+    for run in journal.runs({leg.run_id for leg in legs.values()} - state.runs.keys()):
+        state.rule_ids[run.run_id] = run.identity.rule_id
     for leg in legs.values():
         state.put_leg(leg)
     return state

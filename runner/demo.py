@@ -227,7 +227,7 @@ def _summary(folder: Path, rest: str, screen: Screen, done: bool) -> int:
     plain = [order["clientOrderId"] for order in seen["orders"] if not order.get("algoId")]
     with JournalReader.open(folder / "journal.db") as journal:
         runs, orders, fills = journal.runs(), journal.orders(), journal.fills()
-        placed = [order for order in orders if order["type"] is not None]
+        placed = [order for order in orders if order["kind"] == "order"]
         found = differences(placed, [*plain, *algos], "main")
     states = sorted({order["state"] for order in placed})
     counts = ", ".join(

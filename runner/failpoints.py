@@ -1,7 +1,8 @@
 """Places where a crash test stops the process: named points, off unless the environment asks.
 
-`RUNNER_FAILPOINT=NAME:COUNT` kills the process with SIGKILL when NAME is reached for the
-COUNT-th time (1 when left out). Nothing else reads the variable.
+`RUNNER_FAILPOINT=NAME[:COUNT][@FILE]` kills the process with SIGKILL when NAME is reached for
+the COUNT-th time (1 when left out); with FILE only passes count for which that file exists, so
+that a test can choose the moment. Nothing else reads the variable.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ POINTS = (
 _lock = threading.Lock()
 
 
-def _asked() -> tuple[str, int]:
-    name, _, count = os.environ.get("RUNNER_FAILPOINT", "").partition(":")
+def _asked() -> tuple[str, int, str]:
+    point, _, file = os.environ.get("RUNNER_FAILPOINT", "").partition("@")
+    name, _, count = point.partition(":")
     if name and name not in POINTS:
         raise ValueError(f"no failpoint is called {name}: there are {', '.join(POINTS)}")
-    return name, int(count or 1)
+    return name, int(count or 1), file
 
 
-_name, _left = _asked()
+_name, _left, _file = _asked()
 
 
 def hit(name: str) -> None:
     """Reach a point; the process ends here, as by a power cut, if the environment asks for it."""
-    if name != _name:
+    if name != _name or (_file and not os.path.exists(_file)):  # noqa: PTH110 - cheapest
         return
     global _left  # noqa: PLW0603 - one process, one countdown to its end
     with _lock:

@@ -44,6 +44,14 @@ class Signed(Protocol):
         """What it asks for."""
 
     @property
+    def method(self) -> str:
+        """POST, DELETE …"""
+
+    @property
+    def path(self) -> str:
+        """The endpoint."""
+
+    @property
     def timestamp(self) -> int:
         """The signed server time in ms."""
 

@@ -13,6 +13,7 @@ from runner.core.decision import (
     AlertRow,
     Attempt,
     Decision,
+    Record,
 )
 from runner.core.events import (
     AccountUpdate,
@@ -31,6 +32,7 @@ from runner.core.events import (
     StreamState,
     Tick,
 )
+from runner.core.figures import figure
 from runner.core.firing import answered, fire, offer, trigger_memory
 from runner.core.formula import EvaluationError
 from runner.core.legs import Moment
@@ -238,10 +240,10 @@ class Engine:
             )
         first = work.leg(intents[0].client_order_id)
         assert first is not None
-        what = "batch of " + str(len(intents)) if len(intents) > 1 else "one request"
+        many = f", {len(intents)} orders" if len(intents) > 1 else ""
+        what = f"{request.method} {request.path}{many}"
         data = {"request_id": request.request_id, "legs": [i.client_order_id for i in intents]}
-        run = self.state.runs.get(first.run_id)
-        rule_id = run.identity.rule_id if run else ""
+        rule_id = self.state.rule_ids.get(first.run_id, "")
         symbol = first.intent.symbol
         work.record("sent", what, rule_id=rule_id, symbol=symbol, run_id=first.run_id, data=data)
 
@@ -271,7 +273,9 @@ class Engine:
             )
         )
         data = {name: str(value) for name, value in event.fields.items()}
-        work.record("event", f"alert on {event.path}: {outcome}", data=data)
+        text = f"alert on {event.path}: {outcome}"
+        # first in the log, as it was first in the world
+        work.decision.records.insert(0, Record(work.now, "event", text, data=data))
 
     def _tick(self, work: Work, event: Tick, moment: Moment) -> None:
         del moment
@@ -312,7 +316,7 @@ class Engine:
             return
         self._moved_symbols.add(event.symbol)
         self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
-        text = f"{event.size:f} @ {event.entry_price:f}" if event.size else "flat"
+        text = f"{figure(event.size)} @ {figure(event.entry_price)}" if event.size else "flat"
         work.record("position", text, symbol=event.symbol)
 
     def _positions(self, work: Work, event: Positions, moment: Moment) -> None:

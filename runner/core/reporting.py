@@ -7,6 +7,7 @@ from dataclasses import replace
 from runner.core import legs
 from runner.core.decision import AttemptOutcome, FillRow, Leg, Reason
 from runner.core.events import ExecutionReport, OpenOrders
+from runner.core.figures import figure
 from runner.core.legs import Moment
 from runner.core.orders import CancelIntent, OrderState, Outcome
 from runner.core.state import Work
@@ -65,20 +66,22 @@ def _covered(leg: Leg, event: OpenOrders) -> bool:
 def change(work: Work, before: Leg, after: Leg) -> None:
     """Change a leg, and say in the journal what changed."""
     work.put_leg(after)
-    run = work.run(after.run_id)
     who = {
-        "rule_id": run.identity.rule_id if run else "",
+        "rule_id": work.state.rule_ids.get(after.run_id, ""),
         "symbol": after.intent.symbol,
         "run_id": after.run_id,
         "client_order_id": after.client_order_id,
     }
     if after.cumulative_quantity != before.cumulative_quantity:
-        price = f" @ {after.average_price:f}" if after.average_price else ""
-        work.record("fill", f"{after.name}: {after.cumulative_quantity:f} filled{price}", **who)
+        price = f" @ {figure(after.average_price)}" if after.average_price else ""
+        work.record(
+            "fill", f"{after.name}: {figure(after.cumulative_quantity)} filled{price}", **who
+        )
     if after.state is before.state:
         return
     reason = str(after.code) if after.code is not None else ""
-    detail = f" ({after.message})" if after.message else ""
+    known = f"order {after.order_id}" if after.order_id and not before.order_id else ""
+    detail = f" ({after.message or known})" if after.message or known else ""
     text = f"{after.name}: {before.state.value} -> {after.state.value}{detail}"
     work.record("state", text, reason=reason, **who)
     if after.state is OrderState.PARKED:

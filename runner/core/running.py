@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from runner.core import guards
 from runner.core.decision import Leg, Reason, Run, RunStatus
+from runner.core.figures import figure
 from runner.core.formula import EvaluationError
 from runner.core.orders import OrderIntent, OrderState
 from runner.core.rules import ActionContext, Planned, Progress, Rule, RuleSet, Step
@@ -190,9 +191,9 @@ def described(planned: Planned) -> str:
         return f"cancel {intent.target or f'all {intent.family.value} orders'}"
     words = [intent.side.value.lower(), intent.type.value.lower()]
     if intent.quantity is not None:
-        words.append(f"{intent.quantity:f}")
+        words.append(figure(intent.quantity))
     prices = (intent.trigger_price, intent.price)
-    words += [f"@ {price:f}" for price in prices if price is not None]
+    words += [f"@ {figure(price)}" for price in prices if price is not None]
     if intent.close_position:
         words.append("close position")
     if intent.reduce_only:

@@ -32,6 +32,8 @@ RECENT = 2_000
 class State:
     """Runs that go on, their legs, every open leg, rule memories and countdowns.
 
+    `rule_ids` tell whose run a leg is, also after the run is over.
+
     `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
     them.
@@ -47,6 +49,7 @@ class State:
     revisions: dict[str, Rule] = field(default_factory=dict)
     entries: deque[int] = field(default_factory=deque)
     recent: dict[str, Leg] = field(default_factory=dict)
+    rule_ids: dict[str, str] = field(default_factory=dict)
 
     def put_leg(self, leg: Leg) -> None:
         """Keep a leg under every index it belongs to; a finished one only with its run."""
@@ -65,6 +68,7 @@ class State:
 
     def put_run(self, run: Run) -> None:
         """Keep a run while it goes on; forget a finished one with its finished legs."""
+        self.rule_ids[run.run_id] = run.identity.rule_id
         if run.status is RunStatus.RUNNING:
             self.runs[run.run_id] = run
             return
@@ -84,7 +88,9 @@ class State:
             self.legs.pop(leg.client_order_id, None)
             self.recent[leg.client_order_id] = leg
         while len(self.recent) > RECENT:
-            self.recent.pop(next(iter(self.recent)))
+            leg = self.recent.pop(next(iter(self.recent)))
+            if leg.run_id not in self.runs and leg.run_id not in self.by_run:
+                self.rule_ids.pop(leg.run_id, None)
 
     def find(self, client_order_id: str) -> Leg | None:
         """A leg that is kept, or one that finished not long ago."""

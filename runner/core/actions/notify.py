@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from runner.core.document import Node
+from runner.core.figures import figure
 from runner.core.formula import EvaluationError, Formula, FormulaError, compile_formula
 from runner.core.rules import ActionContext, ActionKind, Progress, Step
 
@@ -40,7 +41,7 @@ def _shown(formula: Formula, context: ActionContext) -> str:
         value = formula.evaluate(context.names)
     except EvaluationError:
         return "?"
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return figure(value) if isinstance(value, Decimal) else str(value)
 
 
 SCHEMA: Mapping[str, Any] = {

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from runner.core.decision import Reason
 from runner.core.document import Node, Scope, Term
 from runner.core.events import Event, PriceSource, Tick, Value
+from runner.core.figures import figure
 from runner.core.formula import NUMBER, TEXT
 from runner.core.rules import Hit, Interest, Match, Memory, Miss, Quiet, TriggerKind, Waits
 from runner.core.view import Names
@@ -100,7 +101,9 @@ class PriceTrigger:
             return _reset(after, event, level)
         if not memory["armed"] and self._rearmed(event.price, names):
             after["armed"] = True
-            return Quiet(after, ("armed", f"{self.source} {event.price}, waits for {level}"))
+            return Quiet(
+                after, ("armed", f"{self.source} {figure(event.price)}, waits for {figure(level)}")
+            )
         return Quiet(after)
 
     def _rearmed(self, price: Decimal, names: Names) -> bool:
@@ -136,7 +139,7 @@ class PriceTrigger:
         return Hit(str(generation), fields, after, self._crossed(event, level))
 
     def _crossed(self, event: Tick, level: Decimal) -> str:
-        return f"{self.source} {event.price} {'>' if self.above else '<'} {level:f}"
+        return f"{self.source} {figure(event.price)} {'>' if self.above else '<'} {figure(level)}"
 
 
 def _side(past: bool) -> str:
@@ -147,7 +150,7 @@ def _reset(memory: dict[str, Any], event: Tick, level: Decimal) -> Quiet:
     """Back over the level: a running `for:` is over."""
     if memory.pop("crossed_at", None) is None:
         return Quiet(memory)
-    note = f"{event.source} {event.price} is back at {level:f} before the time was up"
+    note = f"{event.source} {figure(event.price)} is back at {figure(level)} too early"
     return Quiet(memory, ("reset", note))
 
 
