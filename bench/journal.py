@@ -1,6 +1,6 @@
 """Commits per second of the journal, alone and in groups of 50, beside raw sqlite3 in one run.
 
-    python bench/journal.py [--seconds 3] [--dir FOLDER]
+    python -m bench.journal [--seconds 3] [--dir FOLDER]
 
 Both write the same rows (one run, five legs, five attempts, one alert, two records an alert) into
 the same tables with WAL and synchronous=FULL, in turns, so that a busy disk is busy for both.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,8 +20,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from runner.core.decision import AlertRow, Attempt, Decision, Leg, Record, Run
 from runner.core.events import Value

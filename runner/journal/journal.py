@@ -9,13 +9,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from runner.core.decision import DeadManState, Decision, Leg, RuleMemory, Run
 from runner.errors import CommitFailed, JournalError, JournalFull
 from runner.journal import rows, schema, sqlite, tables
 from runner.journal.locking import Lock, refuse_network_file_system
-from runner.journal.writing import Writer, prepare
+from runner.journal.writing import Writer
 
 Failpoint = Callable[[str], None]
 """Called with before_commit and after_commit; tests stop the process there."""
@@ -51,7 +51,7 @@ class Journal:
         self._now = now
         self._on_commit = on_commit
         self._writer = Writer(connection)
-        self._seen = prepare(_identity(), connection.dialect)
+        self._file = _identity(path)
         self._alive_at = now()
         self._owner: int | None = None
         self._failure: CommitFailed | None = None
@@ -193,6 +193,11 @@ class Journal:
     def _check_may_commit(self) -> None:
         if self._failure is not None:
             raise CommitFailed(f"nothing is committed any more, because: {self._failure}")
+        if _identity(self.path) != self._file:
+            raise self._failed(
+                f"{self.path} was moved, removed or replaced while the runner used it: put it "
+                "back, or restore a backup, then start again"
+            )
         if __debug__:
             thread = threading.get_ident()
             self._owner = self._owner or thread
@@ -214,14 +219,7 @@ class Journal:
 
     def seen(self, rule_id: str, trigger: str, symbol: str, event_key: str) -> str | None:
         """The run that this event of this trigger already led to, if any."""
-        row = {
-            "the_rule_id": rule_id,
-            "the_trigger": trigger,
-            "the_symbol": symbol,
-            "the_event_key": event_key,
-        }
-        found = self._writer.find(self._seen, row)
-        return None if found is None else str(found[0])
+        return self._writer.seen(rule_id, trigger, symbol, event_key)
 
     def open_runs(self) -> list[Run]:
         """The runs whose `do` is still going on, oldest first."""
@@ -278,16 +276,6 @@ class Journal:
         return sorted(found, key=itemgetter("seq"))
 
 
-def _identity() -> Select[Any]:
-    table = tables.runs
-    return select(table.c.run_id).where(
-        table.c.rule_id == bindparam("the_rule_id"),
-        table.c.trigger == bindparam("the_trigger"),
-        table.c.symbol == bindparam("the_symbol"),
-        table.c.event_key == bindparam("the_event_key"),
-    )
-
-
 def _check_place(path: Path) -> None:
     if not path.parent.is_dir():
         raise JournalError(
@@ -298,6 +286,15 @@ def _check_place(path: Path) -> None:
     if path.exists() and not sqlite.may(path, os.R_OK | os.W_OK):
         raise JournalError(f"{path} is read-only for this user: change its owner or mode")
     refuse_network_file_system(path.parent)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has this name; a file without one would take commits and lose them."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sync_folder(folder: Path) -> None:

@@ -230,7 +230,8 @@ class JournalReader:
         try:
             yield
         finally:
-            self._connection.exec_driver_sql("ROLLBACK")
+            if sqlite.in_transaction(self._connection):
+                self._connection.exec_driver_sql("ROLLBACK")
 
 
 def _order_rows(

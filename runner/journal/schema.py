@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ def prepare(connection: Connection, path: Path, namespace: str, now: int) -> Met
     """
     names = set(inspect(connection).get_table_names())
     if not names:
-        _create(connection, namespace, now)
+        _create(connection, path, namespace, now)
     elif not {"meta", "lease"} <= names:
         raise foreign(path)
     meta = read_meta(connection, path)
@@ -91,16 +91,22 @@ def take_lease(connection: Connection, now: int) -> Lease:
     return Lease(epoch=epoch, last_alive=before.alive_at)
 
 
-def _create(connection: Connection, namespace: str, now: int) -> None:
+def _create(connection: Connection, path: Path, namespace: str, now: int) -> None:
     tables.metadata.create_all(connection, checkfirst=False)
     facts = {
         "schema_version": str(tables.SCHEMA_VERSION),
         "namespace": namespace,
-        "journal_id": uuid.uuid4().hex,
+        "journal_id": _journal_id(path, now),
         "created_at": str(now),
     }
     rows = [{"key": key, "value": value} for key, value in facts.items()]
     connection.execute(insert(tables.meta), rows)
+
+
+def _journal_id(path: Path, now: int) -> str:
+    # no two are made on one machine, in one place, by one process, at one moment
+    place = f"{socket.gethostname()}\n{path}\n{os.getpid()}\n{now}"
+    return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def foreign(path: Path) -> JournalError:

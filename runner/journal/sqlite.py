@@ -115,12 +115,17 @@ def grow_wal(connection: Connection, path: Path, size: int) -> None:
     if wal.exists() and wal.stat().st_size >= size:
         return
     connection.exec_driver_sql("PRAGMA cache_size=10")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    connection.exec_driver_sql("CREATE TABLE growing (content BLOB)")
     try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("CREATE TABLE growing (content BLOB)")
         connection.exec_driver_sql("INSERT INTO growing VALUES (zeroblob(?))", (size,))
+    except DBAPIError as error:
+        # it only makes commits quicker: with a full disk there is still work to finish
+        if not isinstance(explain(error, path), JournalFull):
+            raise
     finally:
-        connection.exec_driver_sql("ROLLBACK")
+        if in_transaction(connection):
+            connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
 
 

@@ -30,8 +30,8 @@ SCHEMA_VERSION: Final = 1
 
 metadata = MetaData()
 
-# The order of writing. SQLite numbers rows by itself only when the key's type is spelled INTEGER;
-# numbers are not used again as long as the newest row is never deleted.
+# The order of writing, which is also that of time. SQLite numbers rows by itself only when the
+# key's type is spelled INTEGER; no number is used again while the newest row is never deleted.
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 
 meta = Table(
@@ -213,5 +213,3 @@ _partial("runs_running", RUNNING_RUN, runs.c.seq)
 _partial("records_by_rule", HAS_RULE, records.c.rule_id)
 _partial("records_by_run", HAS_RUN, records.c.run_id)
 Index("fills_of_leg", fills.c.client_order_id)
-Index("records_by_time", records.c.at)
-Index("alerts_by_time", alerts.c.received_at)

@@ -84,6 +84,8 @@ def test_a_kill_at_a_failpoint(tmp_path: Path, point: str, found: int) -> None:
         assert child.stdout is not None
         assert child.stdout.read().split() == [str(number) for number in range(7)]
     assert child.returncode == -signal.SIGKILL
+    with JournalReader.open(tmp_path / "journal.db") as reader:
+        assert len(reader.runs()) == 2 * found
     assert groups(tmp_path) == found
 
 
