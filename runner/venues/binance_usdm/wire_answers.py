@@ -84,7 +84,8 @@ def _leg(
     outcome = classify(answer, KNOWN_CODES)
     if outcome is Outcome.ACCEPTED:
         return known(part, leg.family, "answer", asked_time, attempt)
-    return _verdict(leg.client_order_id, "answer", outcome, answer, asked_time, attempt)
+    about = (leg.client_order_id, leg.symbol)
+    return _verdict(about, "answer", outcome, answer, asked_time, attempt)
 
 
 def canceled(call: CancelCall, reply: Reply, asked_time: int) -> list[ExecutionReport]:
@@ -95,7 +96,8 @@ def canceled(call: CancelCall, reply: Reply, asked_time: int) -> list[ExecutionR
     outcome = classify(answer, KNOWN_CODES)
     if done == "error" and answer.code in GONE and reply.status < 500:
         outcome = Outcome.REJECTED
-    own = _verdict(intent.client_order_id, "answer", outcome, answer, asked_time, call.attempt)
+    about = (intent.client_order_id, intent.symbol)
+    own = _verdict(about, "answer", outcome, answer, asked_time, call.attempt)
     if outcome is not Outcome.ACCEPTED:
         return [own]
     own = replace(own, order_status="DONE", code=None, message=None)
@@ -103,7 +105,7 @@ def canceled(call: CancelCall, reply: Reply, asked_time: int) -> list[ExecutionR
         return [own]
     if intent.family is Family.ALGO:
         # the answer names no status: `{"code": "200", "msg": "success"}` means canceled
-        fields = {**fields, "algoStatus": "CANCELED"}
+        fields = {**fields, "algoStatus": "CANCELED", "symbol": intent.symbol}
     return [own, known(fields, intent.family, "answer", asked_time, None)]
 
 
@@ -128,7 +130,8 @@ def probed(call: ProbeCall, reply: Reply, asked_time: int) -> list[ExecutionRepo
         return [replace(found, asked_time=asked_time)]
     absent = shape == "error" and answer.code == NO_SUCH_ORDER and reply.status in (200, 400)
     outcome = Outcome.ABSENT if absent else Outcome.UNKNOWN
-    report = _verdict(call.client_order_id, "probe", outcome, answer, asked_time, None)
+    about = (call.client_order_id, call.symbol)
+    report = _verdict(about, "probe", outcome, answer, asked_time, None)
     return [replace(report, asked_time=asked_time)]
 
 
@@ -152,6 +155,7 @@ def known(
         order_status=stated.status,
         cumulative_quantity=stated.quantity,
         average_price=stated.price,
+        symbol=label(fields.get("symbol")) or "",
     )
 
 
@@ -214,13 +218,14 @@ def _error_shape(fields: Mapping[str, Any]) -> Shape:
 
 
 def _verdict(
-    client_order_id: str,
+    about: tuple[str, str],
     origin: Origin,
     outcome: Outcome,
     answer: Answer,
     asked_time: int,
     attempt: int | None,
 ) -> ExecutionReport:
+    client_order_id, symbol = about
     return ExecutionReport(
         client_order_id,
         origin,
@@ -229,4 +234,5 @@ def _verdict(
         attempt,
         code=answer.code,
         message=answer.message,
+        symbol=symbol,
     )

@@ -109,6 +109,7 @@ def _order_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
             cumulative_quantity=decimal(order.get("z")),
             average_price=decimal(order.get("ap")) or None,
             fill=_fill(order, event_time),
+            symbol=label(order.get("s")) or "",
         )
     ]
 
@@ -148,6 +149,7 @@ def _algo_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
             cumulative_quantity=executed,
             average_price=decimal(order.get("ap")) or None,
             message=label(order.get("rm")),
+            symbol=label(order.get("s")) or "",
         )
     ]
 

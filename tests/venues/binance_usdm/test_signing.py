@@ -13,7 +13,6 @@ import pytest
 from runner.errors import ConfigurationError
 from runner.venues.binance_usdm.signing import signer
 
-
 SECRETS = ("secret", "key", "private_key_pem", "key_pem")
 SIGNATURES = ("signature", "sig", "sig_b64")
 

@@ -69,6 +69,7 @@ def test_a_real_order_update(recorded: Path) -> None:
             realised_pnl=Decimal(0),
             event_time=1610638208309,
         ),
+        symbol="BTCUSDT",
     )
 
 

@@ -45,13 +45,17 @@ def _one(intent: OrderIntent) -> tuple[str, str]:
     [
         (
             LIMIT,
-            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.020&price=69999.90"
-            "&newClientOrderId=r1-a",
+            (
+                "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.020&price=69999.90"
+                "&newClientOrderId=r1-a"
+            ),
         ),
         (
             MARKET,
-            "symbol=BTCUSDT&side=SELL&type=MARKET&newOrderRespType=RESULT&quantity=10"
-            "&newClientOrderId=r1-b",
+            (
+                "symbol=BTCUSDT&side=SELL&type=MARKET&newOrderRespType=RESULT&quantity=10"
+                "&newClientOrderId=r1-b"
+            ),
         ),
         (
             OrderIntent(
@@ -65,8 +69,10 @@ def _one(intent: OrderIntent) -> tuple[str, str]:
                 reduce_only=True,
                 good_till_time=1_800_000_000_000,
             ),
-            "symbol=%E9%BE%99%E8%99%BEUSDT&side=SELL&type=LIMIT&timeInForce=GTD&reduceOnly=true"
-            "&quantity=5&price=0.0000010&goodTillDate=1800000000000&newClientOrderId=r1-c",
+            (
+                "symbol=%E9%BE%99%E8%99%BEUSDT&side=SELL&type=LIMIT&timeInForce=GTD&reduceOnly=true"
+                "&quantity=5&price=0.0000010&goodTillDate=1800000000000&newClientOrderId=r1-c"
+            ),
         ),
         (
             OrderIntent(
@@ -78,8 +84,10 @@ def _one(intent: OrderIntent) -> tuple[str, str]:
                 reduce_only=True,
                 position_side="LONG",
             ),
-            "symbol=BTCUSDT&side=SELL&type=MARKET&positionSide=LONG&newOrderRespType=RESULT"
-            "&quantity=1&newClientOrderId=r1-d",
+            (
+                "symbol=BTCUSDT&side=SELL&type=MARKET&positionSide=LONG&newOrderRespType=RESULT"
+                "&quantity=1&newClientOrderId=r1-d"
+            ),
         ),
     ],
 )
@@ -104,8 +112,10 @@ def test_an_order(intent: OrderIntent, expected: str) -> None:
                 working_type="MARK_PRICE",
                 price_protect=True,
             ),
-            "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=STOP_MARKET&closePosition=true"
-            "&workingType=MARK_PRICE&priceProtect=TRUE&triggerPrice=68000&clientAlgoId=r1-s",
+            (
+                "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=STOP_MARKET&closePosition=true"
+                "&workingType=MARK_PRICE&priceProtect=TRUE&triggerPrice=68000&clientAlgoId=r1-s"
+            ),
         ),
         (
             OrderIntent(
@@ -118,8 +128,10 @@ def test_an_order(intent: OrderIntent, expected: str) -> None:
                 Decimal("75000"),
                 reduce_only=True,
             ),
-            "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=TAKE_PROFIT&timeInForce=GTC"
-            "&reduceOnly=true&quantity=0.5&price=75000.1&triggerPrice=75000&clientAlgoId=r1-p",
+            (
+                "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=TAKE_PROFIT&timeInForce=GTC"
+                "&reduceOnly=true&quantity=0.5&price=75000.1&triggerPrice=75000&clientAlgoId=r1-p"
+            ),
         ),
         (
             OrderIntent(
@@ -131,8 +143,10 @@ def test_an_order(intent: OrderIntent, expected: str) -> None:
                 activation_price=Decimal("70000"),
                 callback_rate=Decimal("1.5"),
             ),
-            "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=TRAILING_STOP_MARKET&quantity=0.5"
-            "&activatePrice=70000&callbackRate=1.5&clientAlgoId=r1-t",
+            (
+                "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=TRAILING_STOP_MARKET&quantity=0.5"
+                "&activatePrice=70000&callbackRate=1.5&clientAlgoId=r1-t"
+            ),
         ),
     ],
 )
@@ -194,8 +208,10 @@ CANCEL_ALGO = CancelIntent("r1-x", "BTCUSDT", Family.ALGO, "r1-a")
         (TimeCall(), "GET /fapi/v1/time ", Cost(1)),
         (
             PlaceCall((LIMIT,), (1,)),
-            "POST /fapi/v1/order symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC"
-            "&quantity=0.020&price=69999.90&newClientOrderId=r1-a",
+            (
+                "POST /fapi/v1/order symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC"
+                "&quantity=0.020&price=69999.90&newClientOrderId=r1-a"
+            ),
             Cost(0, 1, 1),
         ),
     ],
@@ -251,7 +267,7 @@ def test_a_batch_of_a_wrong_size_is_a_programming_error(count: int) -> None:
 
 
 def test_a_batch_with_a_conditional_order_is_a_programming_error() -> None:
-    """batchOrders refuses them with -4120."""
+    """The batch address refuses them with -4120."""
     stop = OrderIntent(
         "r1-s", "BTCUSDT", Side.SELL, OrderType.STOP_MARKET, trigger_price=Decimal(1)
     )

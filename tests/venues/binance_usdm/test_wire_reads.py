@@ -34,7 +34,7 @@ def _reply(value: Any, status: int = 200) -> Reply:
 
 def _examples(recorded: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
-        gzip.open(recorded / "sdk-documentation-examples.json.gz").read()
+        gzip.decompress((recorded / "sdk-documentation-examples.json.gz").read_bytes())
     )
     return found
 
@@ -86,7 +86,8 @@ def test_positions_of_one_symbol() -> None:
     )
     (flat,) = answered(call, _reply([]), ASKED)
     assert isinstance(flat, PositionUpdate)
-    assert (flat.size, flat.event_time) == (0, ASKED)
+    assert flat.size == 0
+    assert flat.event_time == ASKED
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
