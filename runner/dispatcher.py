@@ -264,7 +264,7 @@ class Dispatcher:
             self.gateway.submit(request)
         for reply, answer in replies:
             reply.set_result(answer)
-        bands = self.engine.bands(moment.now)
+        bands = self.engine.bands()
         if bands:
             self.engine.world.view.board.publish(bands)
         for observe in self._observers:

@@ -178,7 +178,6 @@ class Engine:
             self._dead_man(work, alarm)
         for symbol in deadman.to_look_up(self.state):
             self.questions.want(ReadCall("open_orders", symbol))
-        self._levels.due(moment.now)
         return self._applied(work, moment)
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
@@ -203,9 +202,8 @@ class Engine:
 
     def next_at(self, moment: Moment) -> int:
         """Our clock's reading at which `wake` or `calls` may have something new."""
-        at = asking.next_at(self.state, self.questions, self.world.rules.dead_men.values(), moment)
-        timer = self._levels.next_timer()
-        return at if timer is None or timer <= moment.now else min(at, timer)
+        dead_men = self.world.rules.dead_men.values()
+        return asking.next_at(self.state, self.questions, dead_men, moment)
 
     def sending(self, requests: Sequence[Signed], moment: Moment) -> Decision:
         """What must be durable before the first byte of these requests leaves."""
@@ -247,9 +245,9 @@ class Engine:
         symbol = first.intent.symbol
         work.record("sent", what, rule_id=rule_id, symbol=symbol, run_id=first.run_id, data=data)
 
-    def bands(self, now: int) -> dict[Key, Band]:
+    def bands(self) -> dict[Key, Band]:
         """The bands that changed, with a new version."""
-        return self._levels.bands(now, self.world.view.board.next_version())
+        return self._levels.bands(self.world.view.board.next_version())
 
     # the handlers, one an event kind
 

@@ -34,7 +34,8 @@ class Alert:
 class Tick:
     """A price that left its band, or the first one after a silence (`fresh_start`: only arms).
 
-    `version` is the version of the bands that were published when the price was seen.
+    `version` is the version of the bands that were published when the price was seen, `number`
+    counts the ticks of this symbol and source, so that a band can say which it reckons with.
     `previous_at` is when the price before this one was received, also across a reconnect.
     """
 
@@ -44,6 +45,7 @@ class Tick:
     event_time: int
     received_at: int
     version: int = 0
+    number: int = 0
     fresh_start: bool = False
     previous_at: int | None = None
 

@@ -25,6 +25,7 @@ class _Board:
     pending: set[Owner] = field(default_factory=set)
     timed: set[Owner] = field(default_factory=set)
     price: Decimal | None = None
+    heard: int = 0
 
 
 class Levels:
@@ -87,7 +88,7 @@ class Levels:
         board = self._boards.get(key)
         if board is None:
             return []
-        before, board.price = board.price, tick.price
+        before, board.price, board.heard = board.price, tick.price, tick.number
         self._changed.add(key)
         if before is None or tick.fresh_start:
             found = set(board.waits)
@@ -101,39 +102,32 @@ class Levels:
         board.pending.difference_update(owner for owner in heard if not board.waits[owner].awake)
         return heard
 
-    def due(self, now: int) -> None:
-        """Timers that have come due open their band, so that the next tick completes them."""
-        for key, board in self._boards.items():
-            if any(self._timer(board, owner) <= now for owner in board.timed):
-                self._changed.add(key)
-
-    def next_timer(self) -> int | None:
-        """When the earliest `for:` is over."""
-        timers = [
-            self._timer(board, owner) for board in self._boards.values() for owner in board.timed
-        ]
-        return min(timers, default=None)
-
     @staticmethod
     def _timer(board: _Board, owner: Owner) -> int:
         wake_at = board.waits[owner].wake_at
         assert wake_at is not None
         return wake_at
 
-    def bands(self, now: int, version: int) -> dict[Key, Band]:
+    def bands(self, version: int) -> dict[Key, Band]:
         """The bands of every key that changed since the last call."""
         changed, self._changed = self._changed, set()
-        return {key: self._band(self._boards[key], now, version) for key in changed}
+        return {key: self._band(self._boards[key], version) for key in changed}
 
-    def _band(self, board: _Board, now: int, version: int) -> Band:
-        timer_due = any(self._timer(board, owner) <= now for owner in board.timed)
-        if board.price is None or board.pending or timer_due:
-            return Band(version=version, wide_awake=True)
-        at = bisect_left(board.levels, (board.price, ("", "", "")))
-        above = bisect_right(board.levels, (board.price, ("\uffff", "", "")))
-        if at != above:
-            # the price stands exactly on a level: every move matters
-            return Band(board.price, board.price, version)
+    def _band(self, board: _Board, version: int) -> Band:
+        low, high = self._neighbours(board)
+        wake_at = min((self._timer(board, owner) for owner in board.timed), default=None)
+        wide_awake = board.price is None or bool(board.pending)
+        return Band(low, high, version, wide_awake, wake_at, board.heard)
+
+    @staticmethod
+    def _neighbours(board: _Board) -> tuple[Decimal | None, Decimal | None]:
+        """The nearest levels below and above; on a level every move matters."""
+        price = board.price
+        if price is None:
+            return None, None
+        at = bisect_left(board.levels, (price, ("", "", "")))
+        if at < len(board.levels) and board.levels[at][0] == price:
+            return price, price
         low = board.levels[at - 1][0] if at else None
         high = board.levels[at][0] if at < len(board.levels) else None
-        return Band(low, high, version)
+        return low, high

@@ -24,18 +24,21 @@ class Price:
 class Band:
     """The open interval in which no rule waits for a price; None is open-ended.
 
-    A price strictly between `low` and `high` interests nobody. `wide_awake` lets every tick
-    pass (a `for:` timer is due, or the last price is not known).
+    A price strictly between `low` and `high` interests nobody before `wake_at` (ms), when a
+    `for:` is over. `wide_awake` lets every tick pass (the last price is not known, or a level
+    is new). `heard` is the number of the last tick this band reckons with.
     """
 
     low: Decimal | None = None
     high: Decimal | None = None
     version: int = 0
     wide_awake: bool = False
+    wake_at: int | None = None
+    heard: int = 0
 
-    def holds(self, price: Decimal) -> bool:
+    def holds(self, price: Decimal, received_at: int) -> bool:
         """True when no rule needs to hear of this price."""
-        if self.wide_awake:
+        if self.wide_awake or (self.wake_at is not None and received_at >= self.wake_at):
             return False
         return (self.low is None or self.low < price) and (self.high is None or price < self.high)
 
@@ -44,8 +47,8 @@ class PriceBoard:
     """Last prices, written by the market threads, and bands, written by the dispatcher.
 
     One writer per key and whole-object assignments: no lock is needed. After a tick was let
-    through, every further tick of that key passes until the dispatcher publishes again, so a
-    tick that resets a `for:` timer is never dropped against a stale band.
+    through, every further tick of that key passes until a band is published that reckons with
+    the last of them, so a tick that resets a `for:` timer is never dropped against a stale band.
     """
 
     def __init__(self, stale_after: int, alive_at: int | None = None) -> None:
@@ -86,11 +89,22 @@ class PriceBoard:
         if band is None:
             return None
         fresh = before is None or received_at - before.received_at > self.stale_after
-        if not fresh and band.holds(price) and self._passed.get(key, -1) != band.version:
+        passed = self._passed.get(key, 0)
+        if not fresh and passed == band.heard and band.holds(price, received_at):
             return None
-        self._passed[key] = band.version
+        self._passed[key] = passed + 1
         previous = self._seen.get(key, self._alive_at) if before is None else before.received_at
-        return Tick(symbol, source, price, event_time, received_at, band.version, fresh, previous)
+        return Tick(
+            symbol,
+            source,
+            price,
+            event_time,
+            received_at,
+            version=band.version,
+            number=passed + 1,
+            fresh_start=fresh,
+            previous_at=previous,
+        )
 
     def forget(self, symbols: frozenset[str] | None = None) -> None:
         """A stream broke off: the next price of these symbols (all when None) is a fresh start."""
