@@ -70,25 +70,21 @@ class PriceTrigger:
         past = event.price > level if self.above else event.price < level
         if "side" not in memory:
             return Quiet({**memory, "side": _side(past), "armed": True})
-        if event.fresh_start:
-            return self._fresh_start(event, memory, past, level, names.view.board.stale_after)
         if not past:
             return self._not_past(event, memory, level, names)
+        if event.fresh_start:
+            return self._fresh_start(event, memory, level, names.view.board.stale_after)
         return self._past(event, memory, level)
 
-    def _fresh_start(
-        self, event: Tick, memory: Memory, past: bool, level: Decimal, stale_after: int
-    ) -> Match:
-        """The first tick after a silence or reconnect only arms; what was crossed is recorded."""
-        stepped = past and memory["side"] == NOT_PAST and memory["armed"]
-        after = {**memory, "side": _side(past)}
-        if not past:
-            return _reset(after, event, level)
-        if stepped and self.fire_after_gap:
-            return self._hit(event, after, level)
-        if stepped:
+    def _fresh_start(self, event: Tick, memory: Memory, level: Decimal, stale_after: int) -> Match:
+        """Past the level after a silence or a reconnect: what was crossed is only recorded."""
+        stepped = memory["side"] == NOT_PAST and memory["armed"]
+        after = {**memory, "side": PAST}
+        if stepped and not self.fire_after_gap:
             detail = f"{self._crossed(event, level)} while prices were missing"
             return Miss(Reason.CROSSED_WHILE_AWAY, detail, after)
+        if stepped:
+            return self._past(event, memory, level)
         away = event.previous_at is None or event.received_at - event.previous_at > stale_after
         if away and memory.get("crossed_at") is not None:
             after["crossed_at"] = event.received_at
