@@ -191,7 +191,7 @@ class Dispatcher:
         if signed:
             decisions.append(self.engine.sending(signed, moment))
         self._commit(decisions, moment)
-        self._release(signed, replies, decisions, moment)
+        self._release(signed, replies, decisions)
 
     def _wait(self) -> float:
         moment = self._moment()
@@ -256,7 +256,6 @@ class Dispatcher:
         signed: Sequence[SignedRequest],
         replies: Sequence[tuple[Reply, AlertAnswer | None]],
         decisions: Sequence[Decision],
-        moment: Moment,
     ) -> None:
         """The effects, only now: requests first, they are what the alert is about."""
         for request in signed:
