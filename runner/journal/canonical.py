@@ -37,8 +37,8 @@ def encode_leniently(value: Any) -> str:
 def encode_dataclass(value: Any) -> str:
     """The text of a flat dataclass of text, whole numbers, Decimals, booleans and enumerations.
 
-    For `decode` it is like the others; it is written four times as fast, in the fields' order.
-    Raises TypeError for anything else.
+    `decode` reads it like the others; it is written four times as fast, in the fields' order.
+    Raises TypeError for what JSON does not know.
     """
     return orjson.dumps(value, default=_mark).decode()
 

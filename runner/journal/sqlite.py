@@ -184,7 +184,7 @@ def _check_intact(connection: Connection, path: Path) -> None:
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         connection.close()
-        raise damaged(path, str(found))
+        raise damaged(path, str(found).splitlines()[-1])
 
 
 def _has_wal(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.orders import Side
-from runner.journal.canonical import decode, encode, encode_leniently, legible, plain
+from runner.journal.canonical import (
+    decode,
+    encode,
+    encode_dataclass,
+    encode_leniently,
+    legible,
+    plain,
+)
 from tests.journal.building import ANY_TEXT, NESTED
 
 
@@ -80,3 +88,25 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, list):
         return [_sorted(item) for item in value]
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A dataclass as an intent is one."""
+
+    name: str
+    size: Any
+    side: Side = Side.SELL
+
+
+@given(ANY_TEXT.filter(lambda text: text.encode("utf-8", "ignore").decode() == text))
+def test_a_flat_dataclass_is_decoded_like_a_mapping(name: str) -> None:
+    """The quick way to write an intent is read by the same decoder."""
+    text = encode_dataclass(Flat(name, Decimal("1.50")))
+    assert same(decode(text), {"name": name, "size": Decimal("1.50"), "side": "SELL"})
+
+
+def test_a_flat_dataclass_holds_nothing_inexact() -> None:
+    """What has no exact form is refused there too."""
+    with pytest.raises(TypeError):
+        encode_dataclass(Flat("a", {1, 2}))

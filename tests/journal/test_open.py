@@ -16,6 +16,7 @@ import pytest
 from runner.errors import JournalBusy, JournalError
 from runner.journal import Journal, JournalReader
 from runner.journal.locking import Lock, refuse_network_file_system
+from runner.journal.sqlite import grow_wal, in_transaction
 from tests.journal.building import firing, open_journal
 
 NOBODY = 65534
@@ -312,3 +313,42 @@ def test_a_lock_that_the_disk_does_not_know_is_named(
     monkeypatch.setattr("runner.journal.locking.fcntl.flock", refuse)
     with pytest.raises(JournalError, match="No locks available"):
         Lock.acquire(tmp_path / "journal.db")
+
+
+def test_a_journal_with_a_spoilt_page_is_damaged(tmp_path: Path) -> None:
+    """Bytes that changed on the disk are found when the journal is opened."""
+    journal = open_journal(tmp_path)
+    journal.commit([firing(f"k{number}", legs=5)[0] for number in range(50)])
+    journal.close()
+    path = tmp_path / "journal.db"
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xa5" * 4096)
+    with pytest.raises(JournalError, match=r"is damaged .*restore a backup"):
+        open_journal(tmp_path)
+
+
+def test_a_table_that_vanished_is_one_clear_error(tmp_path: Path) -> None:
+    """What another program breaks while we run is named, for writer and reader alike."""
+    journal = open_journal(tmp_path)
+    connection = sqlite3.connect(journal.path)
+    connection.execute("DROP TABLE dead_men")
+    connection.close()
+    with pytest.raises(JournalError, match="no such table: dead_men"):
+        journal.dead_men()
+    with (
+        JournalReader.open(journal.path) as reader,
+        pytest.raises(JournalError, match="no such table: dead_men"),
+    ):
+        reader.dead_men()
+    journal.close()
+
+
+def test_a_full_disk_does_not_stop_a_start(tmp_path: Path) -> None:
+    """Without room the WAL stays short, and what is under way can still be finished."""
+    journal = open_journal(tmp_path)
+    journal._connection.exec_driver_sql("PRAGMA max_page_count=1")
+    grow_wal(journal._connection, journal.path, 4_000_000)
+    assert not in_transaction(journal._connection)
+    assert journal.open_runs() == []
+    journal.close()
