@@ -118,17 +118,14 @@ class Absence:
     def counted(self, asked_time: int, timing: Timing) -> Absence:
         """One more negative answer to a question begun at `asked_time` (server time).
 
-        Questions before the fence, or nearer to the first one than the table of offsets
-        allows, count for nothing: reads lag.
+        Questions before the fence, or nearer to the one before than the table of offsets
+        allows, count for nothing: reads lag. A late question shifts the rest of the table, so
+        that one answer told twice never counts twice.
         """
         if asked_time < self.next_time(timing):
             return self
-        first = self.first_negative_time
-        return replace(
-            self,
-            negatives=self.negatives + 1,
-            first_negative_time=asked_time if first is None else first,
-        )
+        offset = timing.probe_offsets[min(self.negatives, len(timing.probe_offsets) - 1)]
+        return replace(self, negatives=self.negatives + 1, first_negative_time=asked_time - offset)
 
     def next_time(self, timing: Timing) -> int:
         """Server time from which the next negative counts."""
