@@ -193,6 +193,7 @@ def end_algo(state: State, algo: Algo, status: str, now: int, reason: str = "") 
 
 
 def _tell(state: State, algo: Algo, now: int) -> None:
+    state.changed_algos.add(algo.algo_id)
     state.tell(algo.account, algo_update(algo, state.symbols[algo.symbol], now))
 
 
@@ -210,9 +211,13 @@ def watch(state: State, symbol: str, now: int) -> None:
     for algo in list(state.waiting.get(symbol, {}).values()):
         if algo.status != "NEW":
             continue
-        price = watched_price(market, algo)
+        price, extreme = watched_price(market, algo), algo.extreme
         _activate(state, algo, price, now)
-        if algo.reached(price) and not _protected(market, algo):
+        due = algo.reached(price)
+        if algo.extreme != extreme:
+            state.changed_algos.add(algo.algo_id)
+            state.version += 1
+        if due and not _protected(market, algo):
             trigger(state, algo, now)
 
 

@@ -181,9 +181,9 @@ class Exchange:
         """Return all that must survive the process, ready for JSON."""
         return pack(self.state)
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over a snapshot; raises KeyError for a document that is not one."""
-        unpack(self.state, snapshot)
+    def restore(self, *documents: Mapping[str, Any]) -> None:
+        """Take over a snapshot and changes after it; raises KeyError, ValueError for others."""
+        unpack(self.state, documents)
 
 
 __all__ = ["ApiError", "Exchange"]

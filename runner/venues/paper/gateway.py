@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .auth import Credential, KeyRing, check_signature, check_window, split_signature
@@ -15,6 +13,7 @@ from .exchange import Exchange
 from .faults import Faults
 from .limits import Limits, Throttled
 from .listen_keys import ListenKeys
+from .memory import Memory
 from .numbers import Json
 from .operations import OPERATIONS
 from .params import Params
@@ -57,7 +56,7 @@ class Gateway:
         clock: Callable[[], int],
         *,
         limits: bool = True,
-        state_file: Path | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.exchange = exchange
@@ -67,7 +66,7 @@ class Gateway:
         self.listen_keys = ListenKeys()
         self.streams = Streams(self.listen_keys.account_of)
         self.faults = Faults()
-        self._state_file = state_file
+        self._memory = memory
         self._stored_version = exchange.state.version
 
     def handle(self, request: Request) -> Answer:
@@ -135,10 +134,10 @@ class Gateway:
         return {}
 
     def settle(self, now: int, *, at_once: bool = False) -> None:
-        """Write what changed to the state file, then tell the streams."""
+        """Write what changed to the memory, then tell the streams."""
         state = self.exchange.state
-        if self._state_file and state.version != self._stored_version:
-            store(self._state_file, self.exchange.snapshot())
+        if self._memory and state.version != self._stored_version:
+            self._memory.append()
             self._stored_version = state.version
         events = self.exchange.drain()
         if events:
@@ -161,10 +160,3 @@ class Gateway:
 
 def _body(refusal: ApiError) -> dict[str, Any]:
     return {"code": refusal.code, "msg": refusal.msg}
-
-
-def store(path: Path, document: Json) -> None:
-    """Write a document so that the file is whole at every moment; raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
-    temporary.replace(path)

@@ -34,6 +34,9 @@ class Source(Protocol):
     def next_at(self) -> int | None:
         """Return when the next move comes (ms), None for never."""
 
+    def moved(self, symbol: str, price: Decimal) -> None:
+        """Take note of a price that was set by hand or remembered from before."""
+
 
 class Still:
     """Prices that stay; only the control endpoint moves them."""
@@ -57,6 +60,9 @@ class Still:
     def next_at(self) -> int | None:
         """Return None: nothing comes."""
         return None
+
+    def moved(self, symbol: str, price: Decimal) -> None:
+        """Take note; there is nothing to do."""
 
 
 class Walk:
@@ -124,8 +130,9 @@ class Walk:
         return self._next if self._ticks else None
 
     def moved(self, symbol: str, price: Decimal) -> None:
-        """Go on from a price that was set by hand."""
-        self._prices[symbol] = price
+        """Go on from a price that was set by hand or remembered from before."""
+        if symbol in self._prices:
+            self._prices[symbol] = price
 
 
 class _Timed:
@@ -159,6 +166,9 @@ class _Timed:
     def next_at(self) -> int | None:
         """Return the next move's time."""
         return None if self._waiting is None else self._start + self._waiting.at
+
+    def moved(self, symbol: str, price: Decimal) -> None:
+        """Take note; what is written down goes on as written."""
 
 
 class Script(_Timed):

@@ -22,6 +22,7 @@ def tell_order(
 ) -> None:
     """Send the ORDER_TRADE_UPDATE of what just happened to an order."""
     account = state.accounts[order.account]
+    state.changed_orders.add(order.order_id)
     bids = asks = ZERO
     for other in account.open.values():
         if other.symbol == order.symbol:
@@ -43,6 +44,7 @@ def finish_algo(state: State, order: Order, now: int) -> None:
     if algo.status != "TRIGGERED":
         return
     algo.status = "FINISHED"
+    state.changed_algos.add(algo.algo_id)
     algo.update_time = now
     algo.actual_price, algo.actual_quantity = order.average, order.executed
     state.tell(order.account, algo_update(algo, state.symbols[order.symbol], now))

@@ -1,67 +1,140 @@
-"""The exchange's memory as JSON and back."""
+"""The exchange's memory as JSON and back: whole, or what changed since the last time."""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .account import Account
+from .algo import Algo
 from .numbers import Json, JsonObject
+from .orders import Order
 from .state import Serials, State
 
 VERSION = 1
+# Kept in full in a snapshot, and only by what is new or changed in a delta.
+_TABLES: dict[str, type] = {"orders": Order, "algos": Algo}
+_LOGS = ("fills", "income", "amendments")
+# Rebuilt from the tables.
+_DERIVED = ("open", "waiting", "newest")
 
 
 def pack(state: State) -> JsonObject:
-    """Return the accounts, counters and prices of a state as a JSON document."""
+    """Return all of a state as a JSON document."""
+    return _document(state, {name: encode(one) for name, one in state.accounts.items()}, "all")
+
+
+def pack_changes(state: State, told: dict[str, dict[str, int]]) -> JsonObject:
+    """Return what changed since the last call; `told` remembers how much of the logs was."""
+    accounts: dict[str, Json] = {}
+    for name, account in state.accounts.items():
+        part = {
+            one.name: encode(getattr(account, one.name))
+            for one in fields(account)
+            if one.name not in (*_TABLES, *_LOGS, *_DERIVED)
+        }
+        part["orders"] = {
+            str(number): encode(account.orders[number])
+            for number in sorted(state.changed_orders)
+            if number in account.orders
+        }
+        part["algos"] = {
+            str(number): encode(account.algos[number])
+            for number in sorted(state.changed_algos)
+            if number in account.algos
+        }
+        seen = told.setdefault(name, {})
+        for log in _LOGS:
+            rows = getattr(account, log)
+            part[log] = encode(rows[seen.get(log, 0) :])
+        accounts[name] = part
+    remember(state, told)
+    return _document(state, accounts, "changes")
+
+
+def remember(state: State, told: dict[str, dict[str, int]]) -> None:
+    """Note that everything so far has been written."""
+    for name, account in state.accounts.items():
+        told[name] = {log: len(getattr(account, log)) for log in _LOGS}
+    state.changed_orders.clear()
+    state.changed_algos.clear()
+
+
+def _document(state: State, accounts: dict[str, Json], kind: str) -> JsonObject:
+    busy = set(state.markets) if kind == "all" else _busy(state)
     prices: dict[str, Json] = {
         name: [str(market.mark), str(market.last), str(market.bid), str(market.ask)]
         for name, market in state.markets.items()
+        if name in busy
     }
     return {
         "version": VERSION,
+        "kind": kind,
         "now": state.now,
         "serials": encode(state.serials),
-        "accounts": {name: encode(one) for name, one in state.accounts.items()},
+        "accounts": accounts,
         "prices": prices,
     }
 
 
-def unpack(state: State, document: Mapping[str, Any]) -> None:
-    """Put a packed document into a state whose symbols are set; raises KeyError, ValueError."""
-    if document["version"] != VERSION:
-        raise ValueError(
-            f"the paper exchange's state file has version {document['version']}, "
-            f"this runner reads {VERSION}: move the file away to start afresh"
-        )
-    state.now = document["now"]
-    state.serials = decode(Serials, document["serials"])
-    for name, one in document["accounts"].items():
-        state.accounts[name] = account = decode(Account, one)
-        for order in account.orders.values():
-            if order.is_open:
-                account.open[order.order_id] = order
-                state.resting.setdefault(order.symbol, {})[order.order_id] = order
-        for algo in account.algos.values():
-            if algo.status == "NEW":
-                account.waiting[algo.algo_id] = algo
-                state.waiting.setdefault(algo.symbol, {})[algo.algo_id] = algo
-    for name, (mark, last, bid, ask) in document["prices"].items():
-        if name in state.symbols:
-            state.market(name).move(
-                state.now,
-                mark=Decimal(mark),
-                last=Decimal(last),
-                bid=Decimal(bid),
-                ask=Decimal(ask),
+def _busy(state: State) -> set[str]:
+    names = {name for name, orders in state.resting.items() if orders}
+    names |= {name for name, algos in state.waiting.items() if algos}
+    for account in state.accounts.values():
+        names |= {held.symbol for held in account.positions.values() if held.amount}
+    return names
+
+
+def unpack(state: State, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Put a snapshot and the changes after it into a state whose symbols are set.
+
+    Raises KeyError for a document that is none and ValueError for another version.
+    """
+    for document in documents:
+        if document["version"] != VERSION:
+            raise ValueError(
+                f"the paper exchange's memory has version {document['version']}, this runner "
+                f"reads {VERSION}: move the file away to start afresh"
             )
+        state.now = document["now"]
+        state.serials = decode(Serials, document["serials"])
+        for name, part in document["accounts"].items():
+            before = state.accounts.get(name) if document["kind"] == "changes" else None
+            state.accounts[name] = _merged(before, part)
+        _restore_prices(state, document["prices"])
+    for account in state.accounts.values():
+        _index(state, account)
 
 
-# Views of `orders` and `algos` that are rebuilt instead of stored.
-_DERIVED = ("open", "waiting")
+def _merged(before: Account | None, part: Mapping[str, Any]) -> Account:
+    account: Account = decode(Account, part)
+    if before is not None:
+        account.orders = before.orders | account.orders
+        account.algos = before.algos | account.algos
+        account.fills = before.fills + account.fills
+        account.income = before.income + account.income
+        account.amendments = before.amendments + account.amendments
+    return account
+
+
+def _index(state: State, account: Account) -> None:
+    for order in account.orders.values():
+        account.newest[f"{order.symbol} {order.client_order_id}"] = order.order_id
+        if order.is_open:
+            state.rest(order)
+    for algo in account.algos.values():
+        if algo.status == "NEW":
+            state.wait(algo)
+
+
+def _restore_prices(state: State, prices: Mapping[str, list[str]]) -> None:
+    for name, texts in prices.items():
+        if name in state.symbols:
+            mark, last, bid, ask = (Decimal(text) for text in texts)
+            state.market(name).move(state.now, mark=mark, last=last, bid=bid, ask=ask)
 
 
 def encode(value: Any) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from .control import Control
 from .exchange import Exchange
 from .gateway import Gateway
 from .market import Source, Walk
+from .memory import Memory
 from .rest import WS_API_PATH, Listener
 from .symbols import Symbol, built_in, read_symbols
 
@@ -66,12 +66,17 @@ class PaperServer:
             level_quantity=level_quantity,
             now=now,
         )
-        path = Path(state_file) if state_file else None
-        if path is not None and path.exists():
-            self.exchange.restore(json.loads(path.read_text(encoding="utf-8")))
+        self._memory = Memory(Path(state_file), self.exchange) if state_file else None
+        if self._memory is not None and self._memory.load():
+            for name, one in self.exchange.state.markets.items():
+                self._market.moved(name, one.last)
         for name in ring.accounts():
             self.exchange.open_account(name, now)
-        self._gateway = Gateway(self.exchange, ring, self._clock, limits=limits, state_file=path)
+        if self._memory is not None:
+            self._memory.compact()
+        self._gateway = Gateway(
+            self.exchange, ring, self._clock, limits=limits, memory=self._memory
+        )
         switch = Control(self._gateway) if control else None
         self._listener = Listener((host, port), self._gateway, switch)
         self._stopping = threading.Event()
@@ -113,6 +118,8 @@ class PaperServer:
         self._listener.hang_up()
         for thread in self._threads:
             thread.join(timeout=5)
+        if self._memory is not None:
+            self._memory.close()
 
     def __enter__(self) -> PaperServer:
         return self.start()
@@ -126,8 +133,7 @@ class PaperServer:
         with self._gateway.lock:
             now = self._clock()
             self.exchange.set_price(symbol, price=value, now=now)
-            if isinstance(self._market, Walk):
-                self._market.moved(symbol, value)
+            self._market.moved(symbol, value)
             self._gateway.settle(now, at_once=True)
 
     def tick(self, now: int) -> None:

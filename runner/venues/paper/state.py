@@ -87,6 +87,8 @@ class State:
     level_quantity: Decimal | None = None
     now: int = 0
     version: int = 0
+    changed_orders: set[int] = field(default_factory=set)
+    changed_algos: set[int] = field(default_factory=set)
 
     def symbol(self, name: str) -> Symbol:
         """Return a symbol; raises -1121."""
