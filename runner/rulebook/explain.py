@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from runner.rulebook.objections import HANDLERS, kinds_at, unforeseen, unknown_k
 from runner.rulebook.reader import START
 from runner.rulebook.schema import bundle
 from runner.rulebook.source import Source
-from runner.rulebook.words import kind_of
+from runner.rulebook.words import as_duration, kind_of
 
 
 @cache
@@ -97,15 +98,24 @@ def _crowd(path: Path, entry: Mapping[str, Any]) -> Problem:
     return unknown_kind((*path, key), key, word, kinds)
 
 
-def cut_formulas(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
-    """The problems, those of a formula that a comma inside [ ] cut in two said as one."""
+def retouched(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
+    """The builders' problems, with what only the file's own text can tell."""
     for problem in problems:
-        text = source.value(problem.path)
-        if problem.code == "formula" and isinstance(text, str) and problem.path[:-1] in source.flow:
-            open_brackets = text.count("(") - text.count(")")
-            if open_brackets > 0:
-                message = "a comma inside [ ] cuts this formula in two"
-                yield Problem(problem.path, "formula", message, "put the whole formula in quotes")
-            if open_brackets:
-                continue
+        value = source.value(problem.path)
+        if isinstance(value, str) and "length of time" in problem.message and not problem.cure:
+            meant = as_duration(value)
+            yield replace(problem, cure=f"write {meant}" if meant else None)
+        elif isinstance(value, str) and problem.code == "formula":
+            yield from _cut_formula(problem, value, problem.path[:-1] in source.flow)
+        else:
+            yield problem
+
+
+def _cut_formula(problem: Problem, text: str, in_brackets: bool) -> Iterator[Problem]:
+    """One problem for a formula that a comma inside [ ] cut in two, none for its second part."""
+    unclosed = text.count("(") - text.count(")")
+    if not in_brackets or unclosed == 0:
         yield problem
+    elif unclosed > 0:
+        message = "a comma inside [ ] cuts this formula in two"
+        yield Problem(problem.path, "formula", message, "put the whole formula in quotes")

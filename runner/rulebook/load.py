@@ -111,7 +111,7 @@ def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
         problems = _fill(part, instruments)
         source.found += [
             source.locate(problem)
-            for problem in explain.cut_formulas(dict.fromkeys(problems), source)
+            for problem in explain.retouched(dict.fromkeys(problems), source)
             if problem.path not in source.spoilt
         ]
     return part, source.readable
@@ -130,7 +130,7 @@ def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
         return not any(place[: len(path)] == path for place in blamed)
 
     root = Node(source.tree, (), {}, problems)
-    lists = read_lists(root.child("lists")) if sound(("lists",)) else {}
+    lists = read_lists(root.child("lists"), sound(("lists",)))
     around = Surroundings(
         file=source.file,
         account=root.text("account") if sound(("account",)) else "",

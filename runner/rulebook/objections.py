@@ -104,6 +104,8 @@ def _key_cure(
     rule_keys = bundle()["properties"]["rules"]["items"]["properties"]
     if len(path) > 2 and key in rule_keys:
         return f"{key} is a key of the rule: move it to the left, under id"
+    if path and key in bundle()["properties"]:
+        return f"{key} is a key of the file: move it to the left margin"
     if not path and key in rule_keys:
         return f"{key} is a key of a rule: move it under one"
     return f"the keys here: {', '.join(allowed)}"
@@ -214,8 +216,8 @@ def _hint(schema: Mapping[str, Any]) -> str:
     if len(schema.get("enum", ())) == 1:
         return str(schema["enum"][0])
     about = str(schema.get("description", ""))
-    example = about.partition("Example: ")[2]
     first = about.partition(". ")[0]
+    example = about.partition("Example: ")[2] or first.partition(": ")[2]
     return (example or f"{first[:1].lower()}{first[1:]}").rstrip(".")
 
 

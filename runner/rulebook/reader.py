@@ -214,7 +214,7 @@ class _Reader:
                 _place(event, event),
                 "duplicate-key",
                 f"{key} is written twice in the same block",
-                "a new rule starts with - id:" if key == "id" else "delete one of them",
+                _second_cure(path),
                 (Related(self.source.file, first.line + 1, "first at"),),
             )
         )
@@ -263,6 +263,12 @@ class _Reader:
             self.source.spoilt.add(path)
             self.source.found.append(self.source.mark_place(place, "number", *problem))
         return text
+
+
+def _second_cure(path: Path) -> str:
+    if len(path) == 3 and path[0] == "rules":
+        return "delete one of them; a new rule starts with - id:"
+    return "delete one of them"
 
 
 def _odd(text: str) -> tuple[str, str] | None:

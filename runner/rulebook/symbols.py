@@ -13,9 +13,14 @@ _LIST_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 Lists = Mapping[str, tuple[str, ...]]
 
 
-def read_lists(node: Node) -> Lists:
-    """The lists of a file by name; notes bad names and bad symbols."""
+def read_lists(node: Node, sound: bool = True) -> Lists:
+    """The lists of a file by name; notes bad names and bad symbols.
+
+    Where the schema already objected (`sound` is False) only the names are of use.
+    """
     lists: dict[str, tuple[str, ...]] = {}
+    if not sound:
+        return dict.fromkeys(node.value, ()) if isinstance(node.value, dict) else lists
     for name in node.value or {}:
         below = node.child(name)
         if not _LIST_NAME.fullmatch(name):

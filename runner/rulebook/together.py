@@ -138,9 +138,10 @@ def _dead_men(parts: Sequence[Part]) -> Iterator[Diagnostic]:
 
 def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """`disable:`, `enable:` and `cancel: {rule: …}` name rules that exist."""
-    ids = [
-        tree["id"] for part in parts for _, tree in part.trees() if isinstance(tree.get("id"), str)
-    ]
+    trees = [tree for part in parts for _, tree in part.trees()]
+    ids = [tree["id"] for tree in trees if isinstance(tree.get("id"), str)]
+    if len(ids) < len(trees):
+        return
     for part in parts:
         for path, name in _named(part):
             if isinstance(name, str) and name not in ids:
@@ -163,6 +164,8 @@ def _named(part: Part) -> Iterator[tuple[Path, Any]]:
 
 def _never_expires(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """A `dead_man` trigger without a countdown for its symbol can never fire."""
+    if any(part.source.value(("dead_man",)) and not part.dead_men for part in parts):
+        return
     covered = {dead_man.symbol for part in parts for dead_man in part.dead_men}
     for part in parts:
         for path, rule in part.rules:

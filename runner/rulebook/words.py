@@ -8,6 +8,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
+from runner.core.document import duration
+
 LONGEST_WORD = 60
 
 SYNONYMS: Mapping[str, str] = {
@@ -52,6 +54,15 @@ SYNONYMS: Mapping[str, str] = {
     "short": "sell",
 }
 """What people of other programs write, and what it is called here."""
+
+UNITS: Mapping[str, str] = {
+    **dict.fromkeys(("d", "day", "days"), "d"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), "ms"),
+}
+"""Words for units of time, and how they are written here."""
 
 TYPES: Mapping[str, str] = {
     "array": "a list",
@@ -111,6 +122,18 @@ def meant(word: str, choices: Iterable[str]) -> str | None:
         return by_form[longer[0]]
     close = get_close_matches(plain, by_form, n=1, cutoff=0.65)
     return by_form[close[0]] if close else None
+
+
+def as_duration(text: str) -> str | None:
+    """The length of time that a text was meant to be, as it is written here: 4 hours, 90 sec."""
+    if re.fullmatch(r"\d{1,9}", text.strip()):
+        return either(f"{text.strip()}{unit}" for unit in "smh")
+    parts = re.findall(r"(\d{1,9})\s*([a-zA-Z]+)", text)
+    if not parts or re.sub(r"\d+\s*[a-zA-Z]+|and|[\s,]", "", text):
+        return None
+    units = [UNITS.get(unit.lower()) for _, unit in parts]
+    written = "".join(f"{count}{unit}" for (count, _), unit in zip(parts, units, strict=True))
+    return written if duration(written) else None
 
 
 def as_number(text: str) -> str | None:

@@ -39,6 +39,12 @@ def translate(error: Any, source: Source) -> Diagnostic:
         )
     if "cannot start any token" in problem:
         return _special(source, line, column)
+    if any(mark in context for mark in ("an alias", "an anchor", "a tag")):
+        return _special(source, opened.line, opened.column)
+    if "expected the node content" in problem and source.lines[line][column : column + 1] in "}],":
+        character = source.lines[line][column : column + 1]
+        message = f"a {character} without a {'[' if character == ']' else '{'} before it"
+        return source.mark(line, column, 1, CODE, message, "delete it, or put the text in quotes")
     if "mapping values are not allowed" in problem:
         return _second_colon(source, line, column)
     if "could not find expected ':'" in problem:
@@ -85,7 +91,9 @@ def _tab(source: Source, line: int, column: int) -> Diagnostic:
 
 
 def _quotes(source: Source, line: int, column: int) -> str:
-    rest = re.split(r"\s#", source.lines[line][column:])[0].strip()
+    text = source.lines[line]
+    in_brackets = re.search(r"[\[{]", text[:column]) is not None
+    rest = re.split(r"\s#|[,\]}]" if in_brackets else r"\s#", text[column:])[0].strip()
     quote = "'" if '"' in rest else '"'
     return f"write {quote}{rest}{quote}" if len(rest) <= 60 else "put the whole text in quotes"
 
