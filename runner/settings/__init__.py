@@ -1,0 +1,193 @@
+"""What one runner is set to: runner.yaml, read once, checked whole, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from runner.core.document import duration
+from runner.core.lifecycle import Timing
+from runner.errors import ConfigurationError
+from runner.settings.checking import schema_mistakes
+from runner.settings.reading import Mistake, read
+
+FILE_NAME = "runner.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account: `address` is live, demo, paper, or a mapping of rest, streams and ws_api.
+
+    `api_key` and `api_secret` are names of secrets.
+    """
+
+    name: str
+    venue: str
+    address: str | Mapping[str, str]
+    api_key: str
+    api_secret: str
+    position_mode: str = "one_way"
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where one secret comes from; exactly one of the three is set."""
+
+    env: str | None = None
+    file: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The embedded paper exchange: no `symbols` means all it knows; `state` is a file's name."""
+
+    seed: int = 1
+    state: str = "paper.json"
+    balance: Decimal = Decimal(10_000)
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their defaults; `journal` is a path seen from the folder, or a URL.
+
+    `stale_after` (ms): older prices are not acted on.
+    """
+
+    namespace: str = "main"
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    journal: str = "journal.db"
+    hook: tuple[str, int] = ("127.0.0.1", 8080)
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    timing: Timing = field(default_factory=Timing)
+    stale_after: int = 30_000
+    on_stop: str = "leave_armed"
+    paper: Paper = field(default_factory=Paper)
+
+    def account(self, name: str = "") -> Account:
+        """Return the account of this name; without a name the only one, or the default.
+
+        Raises ConfigurationError with what to write when there is none.
+        """
+        if name in self.accounts:
+            return self.accounts[name]
+        if name:
+            known = ", ".join(self.accounts) or "none"
+            raise ConfigurationError(
+                f"there is no account {name} in {FILE_NAME} (known: {known}): add it under accounts"
+            )
+        if not self.accounts:
+            raise ConfigurationError(
+                f"{FILE_NAME} has no account to trade with: add one under accounts, or start with "
+                "--paper"
+            )
+        chosen = [account for account in self.accounts.values() if account.default]
+        return (chosen or list(self.accounts.values()))[0]
+
+
+def load(folder: Path) -> Settings:
+    """Return the settings of a folder, the defaults when it has no runner.yaml.
+
+    Raises ConfigurationError with every mistake, its place and its cure.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read {path}: {error.strerror}. Is it a file that this user may read?"
+        ) from error
+    return parse(str(path), content)
+
+
+def parse(file: str, content: bytes) -> Settings:
+    """Return the settings in the text of a file. Raises ConfigurationError with every mistake."""
+    document = read(file, content)
+    mistakes = document.mistakes or list(schema_mistakes(document.tree))
+    if not mistakes:
+        mistakes = list(_meaning(document.tree))
+    if mistakes:
+        raise ConfigurationError(document.text(mistakes))
+    return _build(document.tree)
+
+
+def parse_hook(text: str) -> tuple[str, int] | None:
+    """Return host and port of `HOST:PORT` (`[::1]:8080` for IPv6), None when it is none."""
+    host, colon, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    bare_ipv6 = ":" in host and not text.startswith("[")
+    if not colon or not host or bare_ipv6 or not (port.isascii() and port.isdigit()):
+        return None
+    return (host, int(port)) if len(port) <= 5 and int(port) <= 65_535 else None
+
+
+def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
+    """What the schema cannot say."""
+    mistakes = []
+    if parse_hook(tree.get("hook", "127.0.0.1:8080")) is None:
+        text = "hook is not an address"
+        mistakes.append(Mistake(("hook",), "wrong-value", text, "write HOST:PORT: 127.0.0.1:8080"))
+    accounts = tree.get("accounts", {})
+    defaults = [name for name, account in accounts.items() if account.get("default")]
+    if len(accounts) > 1 and not defaults:
+        text = "several accounts, and none is the default"
+        cure = "write default: true in one of them"
+        mistakes.append(Mistake(("accounts",), "no-default", text, cure))
+    for name in defaults[1:]:
+        text = f"{name} is a second default account"
+        cure = f"{defaults[0]} is the first, keep one of them"
+        mistakes.append(Mistake(("accounts", name, "default"), "two-defaults", text, cure))
+    offsets = [_ms(text) for text in tree.get("timing", {}).get("probe_offsets", [])]
+    if offsets != sorted(offsets):
+        text = "probe_offsets must not go back"
+        path = ("timing", "probe_offsets")
+        mistakes.append(Mistake(path, "wrong-value", text, "write [0s, 5s, 20s, 1m]"))
+    return mistakes
+
+
+def _build(tree: Mapping[str, Any]) -> Settings:
+    taken = {key: tree[key] for key in ("namespace", "journal", "on_stop") if key in tree}
+    timing = dict(tree.get("timing", {}))
+    if "stale_after" in timing:
+        taken["stale_after"] = _ms(timing.pop("stale_after"))
+    if "hook" in tree:
+        taken["hook"] = parse_hook(tree["hook"])
+    paper = dict(tree.get("paper", {}))
+    if "balance" in paper:
+        paper["balance"] = Decimal(paper["balance"])
+    if "symbols" in paper:
+        paper["symbols"] = tuple(paper["symbols"])
+    return Settings(
+        **taken,
+        accounts={
+            name: Account(name, **account) for name, account in tree.get("accounts", {}).items()
+        },
+        secrets={name: _source(source) for name, source in tree.get("secrets", {}).items()},
+        timing=Timing(**{name: _waits(value) for name, value in timing.items()}),
+        paper=Paper(**paper),
+    )
+
+
+def _source(written: Mapping[str, Any]) -> SecretSource:
+    command = tuple(written.get("command", ()))
+    return SecretSource(written.get("env"), written.get("file"), command)
+
+
+def _waits(value: Any) -> Any:
+    """A length of time or a list of them in ms; a count as it is."""
+    if isinstance(value, list):
+        return tuple(_ms(each) for each in value)
+    return value if isinstance(value, int) else _ms(value)
+
+
+def _ms(text: str) -> int:
+    length = duration(text)
+    assert length is not None, "the schema let through what is no length of time"
+    return length

@@ -1,0 +1,213 @@
+"""The JSON Schema of runner.yaml; its descriptions are also the cures of mistakes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+FILE_NAME = "settings.v1.schema.json"
+
+SECRET_NAME = "^[a-z][a-z0-9_]*$"  # noqa: S105  # the form of a name
+_NAME = "^[a-z][a-z0-9_-]{0,31}$"
+_LENGTH = "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
+
+
+def _length(description: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": _LENGTH, "description": description}
+
+
+def _secret(what: str) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "pattern": SECRET_NAME,
+        "description": f"The name of the secret that holds {what}, never the secret itself: "
+        "a-z, 0-9 and _, such as demo_key",
+    }
+
+
+def _block(description: str, properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "properties": dict(properties),
+        **more,
+    }
+
+
+def _named(description: str, pattern: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": pattern},
+        "additionalProperties": dict(item),
+    }
+
+
+_URL = {"type": "string", "pattern": "^(https?|wss?)://[^ ]+$"}
+
+ADDRESS: Mapping[str, Any] = {
+    "type": ["string", "object"],
+    "pattern": "^(live|demo|paper)$",
+    "description": "live, demo or paper, or the addresses: {rest: https://…, streams: wss://…, "
+    "ws_api: wss://…}",
+    "additionalProperties": False,
+    "required": ["rest", "streams", "ws_api"],
+    "properties": {
+        "rest": {**_URL, "description": "Where REST calls go: http://127.0.0.1:9090"},
+        "streams": {**_URL, "description": "Where streams are read: ws://127.0.0.1:9090"},
+        "ws_api": {**_URL, "description": "The WebSocket API: ws://127.0.0.1:9090/ws-fapi/v1"},
+    },
+}
+
+ACCOUNT: Mapping[str, Any] = _block(
+    "One account on an exchange",
+    {
+        "venue": {"enum": ["binance_usdm"], "description": "The exchange: binance_usdm"},
+        "address": ADDRESS,
+        "api_key": _secret("the API key"),
+        "api_secret": _secret("the API key's secret"),
+        "position_mode": {
+            "enum": ["one_way", "hedge"],
+            "description": "What the account is set to: one_way (default) or hedge",
+        },
+        "default": {
+            "type": "boolean",
+            "description": "true for the account of rules that name none; one account may be it",
+        },
+    },
+    required=["venue", "address", "api_key", "api_secret"],
+)
+
+SECRET: Mapping[str, Any] = _block(
+    "Where a secret comes from: {env: NAME}, {file: path} or {command: [program, argument]}",
+    {
+        "env": {
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+            "description": "The name of an environment variable: BINANCE_KEY",
+        },
+        "file": {
+            "type": "string",
+            "minLength": 1,
+            "description": "A file that only you can read (mode 0600): secrets/demo_key",
+        },
+        "command": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "description": "The program or one argument, as text"},
+            "description": "A program that prints the secret, with its arguments: [pass, demo/key]",
+        },
+    },
+    minProperties=1,
+    maxProperties=1,
+)
+
+_LENGTHS = {
+    "recv_window": "How long a signed request is valid at the exchange: 3s",
+    "engine_margin": "How long a request past the gateway may still take effect: 10s",
+    "skew": "The most that the clocks of the exchange's nodes differ: 2s",
+    "probe_retry": "How long to wait before a question that failed is asked again: 2s",
+    "first_probe": "How long after an unclear answer the first question is asked: 1s",
+    "answer_deadline": "How long the exchange may take to answer: 12s",
+    "retention": "How long the exchange surely remembers an order: 3d",
+    "stale_after": "The age at which a price is too old to act on: 30s",
+}
+
+TIMING: Mapping[str, Any] = _block(
+    "The waits that keep orders from being sent twice; change them for tests only",
+    {
+        **{name: _length(text) for name, text in _LENGTHS.items()},
+        "probe_offsets": {
+            "type": "array",
+            "minItems": 1,
+            "items": _length("A length of time: 5s"),
+            "description": "When the questions after the fence are asked: [0s, 5s, 20s, 1m]",
+        },
+        "back_off": {
+            "type": "array",
+            "minItems": 1,
+            "items": _length("A length of time: 200ms"),
+            "description": "The waits before a refused request is sent again: [200ms, 400ms]",
+        },
+        "max_attempts": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "How often one order is sent at most: 5",
+        },
+    },
+)
+
+PAPER: Mapping[str, Any] = _block(
+    "The embedded paper exchange of runner run --paper",
+    {
+        "seed": {"type": "integer", "description": "The number its prices grow from: 1"},
+        "state": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The file that keeps its orders and positions: paper.json",
+        },
+        "balance": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "The USDT it starts with: 10000",
+        },
+        "symbols": {
+            "type": "array",
+            "items": {"type": "string", "minLength": 1, "description": "A symbol: BTCUSDT"},
+            "description": "The symbols it trades; all it knows when left out: [BTCUSDT, ETHUSDT]",
+        },
+    },
+)
+
+SCHEMA: Mapping[str, Any] = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "$id": FILE_NAME,
+    "title": "runner.yaml",
+    **_block(
+        "The settings of one runner",
+        {
+            "version": {"const": 1, "description": "The version of this format: 1"},
+            "namespace": {
+                "type": "string",
+                "pattern": "^[a-z0-9]{1,5}$",
+                "description": "One to five of a-z and 0-9, part of every client order id: main",
+            },
+            "accounts": _named(
+                "The accounts by name, a name of a-z, 0-9, - and _: "
+                "{demo: {venue: binance_usdm, address: demo, …}}",
+                _NAME,
+                ACCOUNT,
+            ),
+            "journal": {
+                "type": "string",
+                "minLength": 1,
+                "description": "The journal's file, seen from this folder, or its URL: journal.db",
+            },
+            "hook": {
+                "type": "string",
+                "description": "Where alerts come in, HOST:PORT: 127.0.0.1:8080",
+            },
+            "secrets": _named(
+                "Where secrets come from, by name, a name of a-z, 0-9 and _: "
+                "{demo_key: {env: BINANCE_KEY}}",
+                SECRET_NAME,
+                SECRET,
+            ),
+            "timing": TIMING,
+            "on_stop": {
+                "enum": ["leave_armed", "disarm", "cancel"],
+                "description": "What happens to open orders when the runner stops: leave_armed "
+                "(default: the dead man stays armed), disarm or cancel",
+            },
+            "paper": PAPER,
+        },
+        required=["version"],
+    ),
+}
+
+
+def schema_text() -> str:
+    """Return the schema as it stands in schemas/settings.v1.schema.json."""
+    return json.dumps(SCHEMA, indent=2, ensure_ascii=False) + "\n"
