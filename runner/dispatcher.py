@@ -249,6 +249,8 @@ class Dispatcher:
             failpoints.hit("commit.before")
             self._journal.commit(durable)
             failpoints.hit("commit.after")
+        else:
+            self._journal.beat()
         self.turned_at = moment.now
 
     def _release(

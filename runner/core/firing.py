@@ -9,10 +9,13 @@ from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
 from runner.core.events import Event
 from runner.core.formula import EvaluationError
 from runner.core.orders import Identity
-from runner.core.rules import Hit, Memory, Miss, Rule, Trigger
+from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
 from runner.core.running import World, advance
 from runner.core.state import Work
 from runner.core.view import DAY, Names, fires_on
+
+LASTING = frozenset({"generation", "recent", "fingerprint"})
+"""What a trigger remembers also while it does not run."""
 
 
 def offer(
@@ -46,6 +49,22 @@ def trigger_memory(memory: RuleMemory, trigger: Trigger) -> Memory:
     return {"generation": own.get("generation", 0)}
 
 
+def lose_sight(work: Work, rules: RuleSet) -> None:
+    """Triggers that no longer run forget where the world was, for it goes on without them.
+
+    What makes an event unique is kept: a trigger that comes back repeats no firing.
+    """
+    for rule_id, symbol in work.state.memories:
+        memory = work.memory(rule_id, symbol)
+        rule = rules.rules.get(rule_id)
+        running = {t.name for t in rule.triggers} if rule and symbol in rule.symbols else set()
+        triggers = {
+            name: own if name in running else {key: own[key] for key in LASTING & own.keys()}
+            for name, own in memory.triggers.items()
+        }
+        work.put_memory(rule_id, symbol, replace(memory, triggers=triggers))
+
+
 def _remember(work: Work, rule_id: str, symbol: str, trigger: Trigger, own: Memory) -> None:
     memory = work.memory(rule_id, symbol)
     kept = {**own, "fingerprint": trigger.fingerprint}
@@ -70,7 +89,7 @@ def fire(work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: H
     """Every reason why not, in order; then the run, its memory and its first steps."""
     identity = _identity(world, rule, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
-    if work.run(run_id) or world.seen(rule.id, trigger, symbol, hit.event_key):
+    if work.fired(run_id) or world.seen(rule.id, trigger, symbol, hit.event_key):
         return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", run_id)
     run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
     why_not = _why_not(work, world, rule, run)

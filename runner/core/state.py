@@ -27,6 +27,9 @@ MINUTE = 60_000
 RECENT = 2_000
 """How many finished legs are remembered for late reports, such as the fill behind an answer."""
 
+FIRED = 10_000
+"""How many runs are remembered by their id, for late reports and for repeated events."""
+
 
 @dataclass(slots=True)
 class State:
@@ -68,12 +71,20 @@ class State:
 
     def put_run(self, run: Run) -> None:
         """Keep a run while it goes on; forget a finished one with its finished legs."""
-        self.rule_ids[run.run_id] = run.identity.rule_id
+        self._remember(run)
         if run.status is RunStatus.RUNNING:
             self.runs[run.run_id] = run
             return
         self.runs.pop(run.run_id, None)
         self._forget(run.run_id)
+
+    def _remember(self, run: Run) -> None:
+        self.rule_ids[run.run_id] = run.identity.rule_id
+        if len(self.rule_ids) > FIRED:
+            oldest = next(iter(self.rule_ids))
+            rule_id = self.rule_ids.pop(oldest)
+            if oldest in self.runs or oldest in self.by_run:
+                self.rule_ids[oldest] = rule_id
 
     def settle(self, leg: Leg) -> None:
         """A leg changed: when it was the last of a run that is over, both are forgotten."""
@@ -88,9 +99,7 @@ class State:
             self.legs.pop(leg.client_order_id, None)
             self.recent[leg.client_order_id] = leg
         while len(self.recent) > RECENT:
-            leg = self.recent.pop(next(iter(self.recent)))
-            if leg.run_id not in self.runs and leg.run_id not in self.by_run:
-                self.rule_ids.pop(leg.run_id, None)
+            self.recent.pop(next(iter(self.recent)))
 
     def find(self, client_order_id: str) -> Leg | None:
         """A leg that is kept, or one that finished not long ago."""
@@ -168,6 +177,10 @@ class Work:
             if price is not None and intent.quantity is not None:
                 notional += price * (intent.quantity - leg.cumulative_quantity)
         return Exposure(count, notional)
+
+    def fired(self, run_id: str) -> bool:
+        """True when this run began not long ago, committed or not."""
+        return run_id in self._runs or run_id in self.state.rule_ids
 
     # writing
 
