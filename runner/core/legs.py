@@ -12,9 +12,6 @@ from runner.core.orders import ORDER_STATUS, CancelIntent, OrderState, Outcome
 # Codes by which a cancel learns that there is nothing (any more) to cancel.
 NOTHING_TO_CANCEL = frozenset({-2011, -2013})
 
-# Our own verdicts: an order that shows up after all is not finished, the exchange's word counts.
-GIVEN_UP = frozenset({OrderState.LAPSED, OrderState.PARKED, OrderState.REJECTED})
-
 _RANK = {
     "NEW": 1,
     "TRIGGERING": 2,
@@ -58,12 +55,7 @@ def recovered(leg: Leg, moment: Moment) -> Leg:
         return _unknown(leg, moment, first_probe=0)
     if leg.state is OrderState.UNKNOWN:
         return replace(leg, negatives=0, first_negative_time=None, next_at=moment.now)
-    return leg
-
-
-def unsent(leg: Leg, moment: Moment) -> Leg:
-    """SENDING -> PLANNED: its signature grew too old in the queue and was discarded."""
-    return replace(leg, state=OrderState.PLANNED, next_at=None, updated_at=moment.now)
+    return replace(leg, negatives=0, first_negative_time=None)
 
 
 def lapsed(leg: Leg, moment: Moment, why: str) -> Leg:
@@ -136,6 +128,14 @@ def _accepted(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
     return leg if after == leg else replace(after, updated_at=moment.now)
 
 
+def _own_verdict(leg: Leg) -> bool:
+    """True when not the exchange but we called it finished: lapsed, parked, gone, refused.
+
+    An order that shows up after all is not finished, the exchange's word counts.
+    """
+    return ORDER_STATUS.get(leg.order_status or "") is not leg.state
+
+
 def _forward(leg: Leg, report: ExecutionReport) -> Leg:
     """The order-status table only moves forward: late and repeated reports change nothing."""
     status = report.order_status or leg.order_status or "NEW"
@@ -148,7 +148,7 @@ def _forward(leg: Leg, report: ExecutionReport) -> Leg:
         average_price=(newer_average and report.average_price) or leg.average_price,
         order_id=leg.order_id or report.order_id,
     )
-    if leg.state in FINAL - GIVEN_UP:
+    if leg.state in FINAL and not _own_verdict(leg):
         return after  # a late fill corrects the quantity, never the verdict
     newer = state is not OrderState.LIVE or _RANK.get(status, 0) >= _RANK.get(
         leg.order_status or "", 0
@@ -157,6 +157,8 @@ def _forward(leg: Leg, report: ExecutionReport) -> Leg:
         after,
         state=state,
         order_status=status if newer else leg.order_status,
+        code=None,
+        message=report.message or "",
         next_at=None,
         negatives=0,
         first_negative_time=None,
@@ -174,7 +176,7 @@ def _absent(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
     """One negative answer; only a whole table of them after the fence proves absence."""
     asked = report.asked_time
     if asked is None or leg.state not in (OrderState.UNKNOWN, OrderState.LIVE):
-        return leg
+        return _ask_again(leg, moment)
     fence = leg.fence_time if leg.fence_time is not None else asked
     absence = Absence(fence, leg.negatives, leg.first_negative_time).counted(asked, moment.timing)
     if not absence.proven(moment.timing):
