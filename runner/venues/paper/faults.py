@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = ("drop_answer", "reject_503_unknown", "delay", "refuse")
+KINDS = ("drop_answer", "hang", "reject_503_unknown", "delay", "refuse")
 
 
 @dataclass(slots=True)
 class Fault:
     """What goes wrong with the next `count` requests whose text `match` finds.
 
-    drop_answer: execute, then close the socket without an answer. reject_503_unknown: answer 503
-    "Unknown error", having executed or not. delay: wait `ms` before executing. refuse: answer
-    `status`, `code`, `msg` without executing.
+    drop_answer: execute, then close the socket without an answer. hang: execute, then wait `ms`
+    before answering. reject_503_unknown: answer 503 "Unknown error", having executed or not.
+    delay: wait `ms` before executing. refuse: answer `status`, `code`, `msg` without executing.
     """
 
     kind: str

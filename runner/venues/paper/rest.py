@@ -129,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "drop_answer":
             self._hang_up()
             return
+        if fault is not None and fault.kind == "hang":
+            time.sleep(fault.ms / 1000)
         self._reply(answer)
 
     def _fault(self, request: Request) -> Fault | None:
