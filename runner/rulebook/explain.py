@@ -38,7 +38,7 @@ def check(source: Source) -> list[Problem]:
     ]
     for error in errors:
         problems += explain(error, source)
-    return _without_echo(problems)
+    return problems
 
 
 def _no_rule_file(tree: Any) -> Problem:
@@ -57,7 +57,7 @@ def _without_echo(problems: Iterable[Problem]) -> list[Problem]:
     """Without `when is missing` where an unknown `on` stands beside, and without repeats."""
     kept: dict[Problem, None] = dict.fromkeys(problems)
     hinted = {
-        (problem.path[:-1], problem.cure)
+        (problem.path[:-1], problem.cure.removeprefix("did you mean ").rstrip("?"))
         for problem in kept
         if problem.code == "unknown-key" and problem.cure
     }
@@ -65,7 +65,7 @@ def _without_echo(problems: Iterable[Problem]) -> list[Problem]:
         problem
         for problem in kept
         if problem.code != "missing-key"
-        or (problem.path, f"did you mean {problem.message.split()[0]}?") not in hinted
+        or not any((problem.path, word) in hinted for word in problem.message.split())
     ]
 
 
@@ -100,7 +100,7 @@ def _crowd(path: Path, entry: Mapping[str, Any]) -> Problem:
 
 def retouched(problems: Iterable[Problem], source: Source) -> Iterator[Problem]:
     """The builders' problems, with what only the file's own text can tell."""
-    for problem in problems:
+    for problem in _without_echo(problems):
         value = source.value(problem.path)
         if isinstance(value, str) and "length of time" in problem.message and not problem.cure:
             meant = as_duration(value)

@@ -109,9 +109,12 @@ def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
     part = Part(source)
     if source.readable:
         problems = _fill(part, instruments)
+        for problem in problems:
+            if problem.code == "secret":
+                source.hide(problem.path)
         source.found += [
             source.locate(problem)
-            for problem in explain.retouched(dict.fromkeys(problems), source)
+            for problem in explain.retouched(problems, source)
             if problem.path not in source.spoilt
         ]
     return part, source.readable
@@ -156,7 +159,8 @@ def _check_meaning(
 ) -> None:
     tree = part.source.tree
     spoken = {problem.path for problem in problems}
-    named = (pair for pair in written_symbols(tree) if sound(pair[0]) and pair[0] not in spoken)
+    written = written_symbols(tree, part.trees())
+    named = (pair for pair in written if sound(pair[0]) and pair[0] not in spoken)
     problems += check_symbols(named, instruments)
     for path, rule in part.rules:
         problems += check_orders(rule, part.source.value(path), path, instruments)

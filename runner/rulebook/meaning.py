@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -33,19 +33,24 @@ def check_symbols(named: Iterator[tuple[Path, str]], instruments: Instruments) -
             yield Problem(path, "not-trading", message, cure, severity="warning")
 
 
-def written_symbols(tree: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Every symbol that stands in a sound file, with its place; names of lists are left out."""
-    lists: Mapping[str, Any] = tree.get("lists") or {}
+def written_symbols(
+    tree: Mapping[str, Any], rules: Iterable[tuple[Path, Mapping[str, Any]]]
+) -> Iterator[tuple[Path, str]]:
+    """Every symbol that stands in a file, with its place; names of lists are left out."""
+    lists, dead_man = _mapping(tree.get("lists")), _mapping(tree.get("dead_man"))
     for name, symbols in lists.items():
         yield from _each(("lists", name), symbols)
-    dead_man = tree.get("dead_man") or {}
     places: list[tuple[Path, Any]] = [(("dead_man", "symbols"), dead_man.get("symbols"))]
-    for index, rule in enumerate(tree.get("rules") or []):
-        places += [(("rules", index, key), rule.get(key)) for key in ("symbol", "symbols")]
+    for path, rule in rules:
+        places += [((*path, key), rule.get(key)) for key in ("symbol", "symbols")]
     for path, value in places:
         for place, symbol in _each(path, value):
             if symbol not in lists:
                 yield place, symbol
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _each(path: Path, value: Any) -> Iterator[tuple[Path, str]]:

@@ -29,11 +29,14 @@ DURATIONS = frozenset(
 )
 """The keys whose text is a length of time."""
 
+WRITE_A_NUMBER = "write a number such as 70000 or 0.02"
 NEEDS_QUOTES = "a formula with a comma inside { } needs quotes"
+
+SIDE = "^(buy|sell|=.*)$"
 
 PATTERNS: Mapping[str, str] = {
     "^=": "a number or a formula",
-    "^(buy|sell|=.*)$": "buy, sell or a formula such as =trigger.action",
+    SIDE: "buy, sell or a formula such as =trigger.action",
     "^[a-z][a-z0-9-]{1,47}$": "2 to 48 of a-z, 0-9 and -, the first a letter: btc-breakout",
     "^[a-z0-9][a-z0-9-]{0,63}$": "up to 64 of a-z, 0-9 and -: eth-signal",
     "^[a-z][a-z0-9_]{0,63}$": "up to 64 of a-z, 0-9 and _, the first a letter: tv_eth",
@@ -96,6 +99,11 @@ def _key_cure(
         before = siblings[keys[keys.index(key) - 1]] if keys.index(key) else None
         if isinstance(before, str) and (before.startswith("=") or before.count("(")):
             return NEEDS_QUOTES
+        number = as_number(f"{before},{key}") if kind_of(before) == "a number" else None
+        if number is not None:
+            return f"a comma cut this number in two: write {number}"
+    if key.endswith(":"):
+        return "write one colon, then a space and the value"
     if not key.isascii() and any(not c.isprintable() or c == "\u00a0" for c in key):
         return "there is an invisible character in it: type it again"
     guess = meant(key, allowed)
@@ -160,6 +168,8 @@ def _type_cure(names: list[str], path: Path, value: Any, is_duration: bool) -> s
         return _number_cure(value)
     if "integer" in names:
         return "write a whole number"
+    if "number" in names:
+        return WRITE_A_NUMBER
     if section_item(path):
         return _entry_cure(path, value)
     example = _example(path)
@@ -196,7 +206,7 @@ def _number_cure(text: str) -> str | None:
         known = first is not None and first[0] in {name.partition(".")[0] for name in scope()}
         if known or re.search(r"\w\s*[-+*/(]\s*\w", text):
             return f"a formula starts with =: ={shown(text)}"
-        return None
+        return WRITE_A_NUMBER
     if "," in text and "." not in text and number.count(".") == 1:
         return f"decimals are written with a point: {number}"
     return f"write {number}, without quotes" if number == text else f"write {number}"
@@ -215,6 +225,8 @@ def _hint(schema: Mapping[str, Any]) -> str:
     """What to write: the only choice, the example of the description, or the description."""
     if len(schema.get("enum", ())) == 1:
         return str(schema["enum"][0])
+    if schema.get("pattern") == SIDE:
+        return PATTERNS[SIDE]
     about = str(schema.get("description", ""))
     first = about.partition(". ")[0]
     example = about.partition("Example: ")[2] or first.partition(": ")[2]
@@ -243,10 +255,14 @@ def _pattern(error: Any, path: Path, source: Source) -> Iterator[Problem]:
         message = f"{name} must be {words}, this is text"
         yield Problem(path, "wrong-type", message, _number_cure(text))
         return
-    if error.validator_value.startswith("^(buy|sell"):
+    if error.validator_value == SIDE:
         guess = meant(text, ("buy", "sell"))
         cure = f"did you mean {guess}?" if guess else f"write {words}"
         yield Problem(path, "enum", f"{name} cannot be {shown(text)}", cure)
+        return
+    if name == "secret":
+        cure = "the secret itself is kept elsewhere, only its name stands here"
+        yield Problem(path, "secret", f"{name} must be {words}", cure)
         return
     plain = re.sub(r"[^a-z0-9]+", "_" if "_]" in error.validator_value else "-", text.lower())
     plain = plain.strip("_-")[:48]
@@ -274,7 +290,8 @@ def _count(error: Any, path: Path, source: Source) -> Iterator[Problem]:
         return
     least = error.validator.startswith("min")
     words = "needs at least" if least else "has at most"
-    yield Problem(path, "range", f"{name} {words} {limit} entries, here are {count}")
+    cure = None if least else f"put the rest into a second {name}"
+    yield Problem(path, "range", f"{name} {words} {limit} entries, here are {count}", cure)
 
 
 def _repeated(error: Any, path: Path, source: Source) -> Iterator[Problem]:

@@ -96,7 +96,7 @@ def _refuse_text(source: Source) -> bool:
             message = f"the line has {len(line)} characters, at most {LONGEST_LINE} can be read"
             found = source.mark(number, 0, 1, "too-large", message, "break it into lines")
         elif line.startswith("%"):
-            message = "a line that starts with % is not available in rule files"
+            message = "a line cannot start with %"
             found = source.mark(number, 0, len(line), "yaml", message, "delete it")
         else:
             continue
@@ -138,7 +138,7 @@ class _Reader:
         next(self.events)
         again = next(self.events)
         if isinstance(again, yaml.DocumentStartEvent):
-            self._refuse(again, "--- starts a second document", "write two files")
+            raise self._stop(again, "yaml", "--- starts a second document", "write two files")
 
     def _value(self, event: Any, path: Path) -> Any:
         self.values += 1
@@ -201,7 +201,7 @@ class _Reader:
             raise self._stop(event, "yaml", "a key must be a plain word", cure)
         self._refuse_marks(event)
         if event.value == "<<":
-            message = "<< is not available in rule files"
+            message = "<< is no key of rule files"
             raise self._stop(event, "yaml", message, "write the keys out")
         if not event.value:
             raise self._stop(event, "yaml", "the key before this colon is missing", None)
@@ -230,10 +230,9 @@ class _Reader:
     def _refuse_marks(self, event: Any) -> None:
         """Anchors and tags: they would make a file mean something else than it shows."""
         if event.anchor is not None:
-            self._refuse(event, "& is not available in rule files", "write the value out again")
+            self._refuse(event, "a value cannot start with &", "put the text in quotes")
         if event.tag is not None:
-            cure = "delete the word that starts with !; a text that starts with ! needs quotes"
-            self._refuse(event, "! is not available in rule files", cure)
+            self._refuse(event, "a value cannot start with !", "put the text in quotes")
 
     def _refuse(self, event: Any, message: str, cure: str) -> None:
         self.source.found.append(

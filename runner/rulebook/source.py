@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.core.document import Path, Problem
@@ -106,6 +106,18 @@ class Source:
             problem.severity,
             related,
         )
+
+    def hide(self, path: Path) -> None:
+        """Show stars instead of a value: somebody wrote a secret itself into the file."""
+        place = self.places[path]
+        text = self.lines[place.line]
+        end = place.end_column if place.line == place.end_line else len(text)
+        hidden = f"{text[: place.column]}{'*' * (end - place.column)}{text[end:]}"
+        self.lines = (*self.lines[: place.line], hidden, *self.lines[place.line + 1 :])
+        self.found = [
+            replace(found, source=hidden) if found.line == place.line + 1 else found
+            for found in self.found
+        ]
 
     def _where(self, problem: Problem) -> tuple[int, int, int]:
         path = problem.path

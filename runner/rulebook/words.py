@@ -140,7 +140,7 @@ def as_number(text: str) -> str | None:
     """The number that a text stands for when it is written as elsewhere: 0,02, 70k, "5"."""
     plain = text.strip().replace(" ", "").replace("_", "").removeprefix("$")
     plain = re.sub(r"(?i)(usdt|usdc|usd)$", "", plain)
-    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", plain):
         return plain.replace(",", "")
     if re.fullmatch(r"[-+]?\d+,\d+", plain):
         return plain.replace(",", ".")
