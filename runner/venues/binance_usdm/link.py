@@ -127,23 +127,23 @@ class Link:
         """Read until it ends; True when it delivered anything."""
         self.generation += 1
         log.info("%s: connected (generation %d)", self._name, self.generation)
-        self._listener.connected()
         reading = _Reading(link, self._listener, self._timing, self._pongs_count)
-        detail = "stopped"
+        try:
+            self._listener.connected()
+            detail = self._read(reading)
+        finally:
+            link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
+        level = logging.INFO if self._stopping.is_set() else logging.WARNING
+        log.log(level, "%s: disconnected: %s", self._name, detail)
+        self._listener.lost(detail)
+        return reading.delivered
+
+    def _read(self, reading: _Reading) -> str:
         while not self._stopping.is_set():
             ended = reading.step()
             if ended is not None:
-                detail = ended
-                break
-        link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
-        log.log(
-            logging.INFO if self._stopping.is_set() else logging.WARNING,
-            "%s: disconnected: %s",
-            self._name,
-            detail,
-        )
-        self._listener.lost(detail)
-        return reading.delivered
+                return ended
+        return "stopped"
 
 
 class _Reading:

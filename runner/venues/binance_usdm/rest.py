@@ -15,7 +15,8 @@ from runner.core.lifecycle import Transport
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.sockets import ONCE, Progress, pool, tls_context
 
-log = logging.getLogger(__name__)
+# At DEBUG urllib3 writes every address, and those of GET and DELETE carry a signature.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for a TCP or TLS handshake; nothing of the request has left by then."""
