@@ -138,4 +138,5 @@ def open_market(symbol: Symbol, price: Decimal, now: int) -> Market:
     """Return the market of a symbol that starts at `price`."""
     market = Market(symbol, price, price, price, price)
     market.move(now, mark=price, last=price)
+    market.tape(now, price, symbol.min_quantity * 10, buyer_is_maker=False)
     return market

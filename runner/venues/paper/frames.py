@@ -38,6 +38,7 @@ class Stream:
     sent_at: int = 0
     dirty: bool = False
     last_update_id: int = 0
+    ends_at: int = 0
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -202,12 +203,17 @@ _BUILDERS: dict[str, Callable[[Market, int], JsonObject | None]] = {
 
 def _kline(stream: Stream, market: Market, now: int) -> JsonObject | None:
     interval = stream.kind.partition("_")[2]
-    candle = market.history.current(interval)
+    market.history.extend(now)
+    # The end of a candle is told before the next one begins.
+    closing = 0 < stream.ends_at <= now
+    candle = market.history.candle(interval, stream.ends_at - 1 if closing else now)
     if candle is None:
         return None
     symbol = market.symbol
     tick, lot = symbol.price_digits, symbol.quantity_digits
     end = candle.start + INTERVALS[interval] - 1
+    stream.ends_at = 0 if closing else end + 1
+    stream.dirty = closing
     bar: JsonObject = {
         "t": candle.start,
         "T": end,
@@ -221,7 +227,7 @@ def _kline(stream: Stream, market: Market, now: int) -> JsonObject | None:
         "l": fixed(candle.low, tick),
         "v": fixed(candle.volume, lot),
         "n": candle.count,
-        "x": now > end,
+        "x": closing,
         "q": fixed(candle.quote, 5),
         "V": fixed(candle.taker_volume, lot),
         "Q": fixed(candle.taker_quote, 5),

@@ -10,6 +10,8 @@ from .numbers import ZERO
 
 MINUTE = 60_000
 DAY = 86_400_000
+# Minutes remembered.
+KEPT = 2 * 1440
 # Spot and futures kline intervals; `1M` is a calendar month and handled apart.
 INTERVALS: dict[str, int] = {
     "1m": MINUTE,
@@ -56,6 +58,7 @@ class Candle:
         self.quote += other.quote
         self.taker_volume += other.taker_volume
         self.taker_quote += other.taker_quote
+        self.first_id = self.first_id if self.count else other.first_id
         self.count += other.count
         self.last_id = other.last_id
 
@@ -64,24 +67,40 @@ class Candle:
 class History:
     """The last day and a bit of one-minute candles of one symbol."""
 
-    minutes: deque[Candle] = field(default_factory=lambda: deque(maxlen=2 * 1440))
+    minutes: deque[Candle] = field(default_factory=lambda: deque(maxlen=KEPT))
     trade_id: int = 0
 
     def add(self, now: int, price: Decimal, quantity: Decimal, buyer_is_maker: bool) -> None:
         """Take in one trade."""
         self.trade_id += 1
+        self.extend(now)
         start = now - now % MINUTE
         taken = ZERO if buyer_is_maker else quantity
         one = Candle(start, price, price, price, price, quantity, quantity * price)
         one.taker_volume, one.taker_quote, one.count = taken, taken * price, 1
         one.first_id = one.last_id = self.trade_id
-        if self.minutes and self.minutes[-1].start == start:
+        if not self.minutes:
+            self.minutes.append(one)
+        elif self.minutes[-1].count:
             self.minutes[-1].merge(one)
         else:
-            self.minutes.append(one)
+            self.minutes[-1] = one
 
-    def candles(self, interval: str) -> list[Candle]:
+    def extend(self, now: int) -> None:
+        """Add a flat candle for every minute without a trade up to `now`."""
+        if not self.minutes:
+            return
+        last, end = self.minutes[-1], now - now % MINUTE
+        # What a long sleep would push out at once is not worth making.
+        first = max(last.start + MINUTE, end - (KEPT - 1) * MINUTE)
+        for start in range(first, end + 1, MINUTE):
+            flat = Candle(start, last.close, last.close, last.close, last.close)
+            flat.first_id = flat.last_id = self.trade_id
+            self.minutes.append(flat)
+
+    def candles(self, interval: str, now: int) -> list[Candle]:
         """Return the candles of an interval, oldest first; raises KeyError for an unknown one."""
+        self.extend(now)
         span = INTERVALS[interval]
         merged: list[Candle] = []
         for minute in self.minutes:
@@ -92,26 +111,25 @@ class History:
                 merged.append(_copy(minute, start))
         return merged
 
-    def current(self, interval: str) -> Candle | None:
-        """Return the newest candle of an interval, None before the first trade."""
-        if not self.minutes:
-            return None
+    def candle(self, interval: str, at: int) -> Candle | None:
+        """Return the candle of an interval in which a time lies, None where there is none."""
         span = INTERVALS[interval]
-        start = self.minutes[-1].start - self.minutes[-1].start % span
+        start = at - at % span
         merged: Candle | None = None
         for minute in reversed(self.minutes):
             if minute.start < start:
                 break
-            if merged is None:
-                merged = _copy(minute, start)
-            else:
-                earlier = _copy(minute, start)
+            if minute.start >= start + span:
+                continue
+            earlier = _copy(minute, start)
+            if merged is not None:
                 earlier.merge(merged)
-                merged = earlier
+            merged = earlier
         return merged
 
     def day(self, now: int) -> Candle | None:
         """Return the last 24 hours as one candle, None before the first trade."""
+        self.extend(now)
         merged: Candle | None = None
         for minute in self.minutes:
             if minute.start <= now - DAY:

@@ -132,7 +132,7 @@ def klines(call: Call) -> list[Json]:
     start = call.params.integer("startTime", 0) or 0
     end = call.params.integer("endTime", call.now) or 0
     limit = min(call.params.integer("limit", 500) or 500, 1500)
-    found = [one for one in market.history.candles(interval) if start <= one.start <= end]
+    found = [one for one in market.history.candles(interval, call.now) if start <= one.start <= end]
     chosen = found[:limit] if call.params.has("startTime") else found[-limit:]
     return [_kline(one, INTERVALS[interval], market.symbol) for one in chosen]
 

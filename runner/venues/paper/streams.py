@@ -212,7 +212,9 @@ class Streams:
     def flush(self, state: State, now: int) -> None:
         """Send what a pace held back and is due now, and the mark prices of the second."""
         for stream in list(self._streams.values()):
-            if not (stream.dirty or stream.steady) or now - stream.sent_at < stream.period:
+            closing = 0 < stream.ends_at <= now
+            wanted = stream.dirty or stream.steady or closing
+            if not wanted or now - stream.sent_at < stream.period:
                 continue
             if stream.symbol:
                 if stream.symbol.upper() in state.symbols:
