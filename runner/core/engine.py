@@ -33,7 +33,7 @@ from runner.core.events import (
     Tick,
 )
 from runner.core.figures import figure
-from runner.core.firing import answered, fire, offer, trigger_memory
+from runner.core.firing import answered, fire, lose_sight, offer, trigger_memory
 from runner.core.formula import EvaluationError
 from runner.core.legs import Moment
 from runner.core.levels import Levels, Owner
@@ -104,6 +104,7 @@ class Engine:
         for owner in self._levels.owners():
             if owner not in self._priced:
                 self._levels.drop(owner)
+        lose_sight(work, rules)
         work.record("reload", f"{len(rules.rules)} rules, revision {rules.revision[:12]}")
         decision = work.apply(self.state.revisions)
         for owner in self._priced:
@@ -154,8 +155,13 @@ class Engine:
     def process(self, event: Event, moment: Moment) -> Decision:
         """All that this event changes. If it raises, nothing was changed but the view."""
         work = Work(self.state, moment.now)
-        self._handlers[type(event)](work, event, moment)
-        return self._applied(work, moment)
+        try:
+            self._handlers[type(event)](work, event, moment)
+            return self._applied(work, moment)
+        except Exception:
+            if isinstance(event, Tick):
+                self._levels.unheard(event)
+            raise
 
     def poisoned(self, event: Event, trace: str, moment: Moment) -> Decision:
         """The record of an event whose processing raised; the next one goes on."""
@@ -276,7 +282,9 @@ class Engine:
         work.decision.records.insert(0, Record(work.now, "event", text, data=data))
 
     def _tick(self, work: Work, event: Tick, moment: Moment) -> None:
-        del moment
+        if moment.server_now - event.event_time > self.world.view.board.stale_after:
+            # it was on its way too long: what it shows is recorded, but no order follows from it
+            event = replace(event, fresh_start=True)
         for owner in self._levels.affected(event):
             rule, trigger = self._priced[owner]
             offer(work, self.world, rule, event.symbol, trigger, event)
@@ -326,6 +334,7 @@ class Engine:
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
         del work
         self.world.view.apply_account(event)
+        self._moved_symbols.update(self._moving)
         if event.available is None:
             self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
 

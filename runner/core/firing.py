@@ -50,19 +50,24 @@ def trigger_memory(memory: RuleMemory, trigger: Trigger) -> Memory:
 
 
 def lose_sight(work: Work, rules: RuleSet) -> None:
-    """Triggers that no longer run forget where the world was, for it goes on without them.
+    """Triggers that no longer run as they were forget the world, for it goes on without them.
 
     What makes an event unique is kept: a trigger that comes back repeats no firing.
     """
     for rule_id, symbol in work.state.memories:
         memory = work.memory(rule_id, symbol)
         rule = rules.rules.get(rule_id)
-        running = {t.name for t in rule.triggers} if rule and symbol in rule.symbols else set()
+        running = rule.triggers if rule and symbol in rule.symbols else ()
+        prints = {trigger.name: trigger.fingerprint for trigger in running}
         triggers = {
-            name: own if name in running else {key: own[key] for key in LASTING & own.keys()}
+            name: own if own.get("fingerprint") == prints.get(name) else _lasting(own)
             for name, own in memory.triggers.items()
         }
         work.put_memory(rule_id, symbol, replace(memory, triggers=triggers))
+
+
+def _lasting(own: Memory) -> Memory:
+    return {key: value for key, value in own.items() if key in LASTING}
 
 
 def _remember(work: Work, rule_id: str, symbol: str, trigger: Trigger, own: Memory) -> None:

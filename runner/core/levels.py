@@ -38,20 +38,22 @@ class Levels:
         self._changed: set[Key] = set()
 
     def set(self, owner: Owner, waits: Waits, since: int) -> None:
-        """Replace what this owner waits for; a new owner hears only ticks of `since` or later."""
+        """Replace what this owner waits for; a new level hears only ticks of `since` or later."""
         key: Key = (owner[1], waits.source)
+        if self._keys.get(owner, key) != key:
+            self.drop(owner)
         board = self._boards.setdefault(key, _Board())
         old = board.waits.get(owner)
-        if old == waits:
+        if old == waits and not waits.awake:
             return
         self._remove_levels(board, owner)
         self._keys[owner] = key
         board.waits[owner] = waits
-        board.since.setdefault(owner, since)
         for level in waits.levels:
             insort(board.levels, (level, owner))
-        moved = old is not None and old.levels != waits.levels
-        if waits.awake or moved:
+        # on which side of a new level the price is, only the next tick tells
+        if waits.awake or old is None or old.levels != waits.levels:
+            board.since[owner] = since
             board.pending.add(owner)
         else:
             board.pending.discard(owner)
@@ -101,6 +103,12 @@ class Levels:
         heard = [owner for owner in sorted(found) if tick.version >= board.since[owner]]
         board.pending.difference_update(owner for owner in heard if not board.waits[owner].awake)
         return heard
+
+    def unheard(self, tick: Tick) -> None:
+        """Nothing came of this tick after all: everybody looks at the next one."""
+        board = self._boards.get((tick.symbol, tick.source))
+        if board is not None:
+            board.price = None
 
     @staticmethod
     def _timer(board: _Board, owner: Owner) -> int:

@@ -106,7 +106,9 @@ def tick(value: int | str, at: int = START, symbol: str = SYMBOL, **changes: Any
     return Tick(symbol, source, Decimal(value), at, at, **changes)
 
 
-def alert(path: str = "hook", at: int = START, event_time: int | None = None, **fields: Any) -> Alert:
+def alert(
+    path: str = "hook", at: int = START, event_time: int | None = None, **fields: Any
+) -> Alert:
     """An authenticated alert; equal fields make equal bodies."""
     values = {key: number(item) if type(item) is int else item for key, item in fields.items()}
     body = hashlib.sha256(repr(sorted(values.items())).encode()).hexdigest()
