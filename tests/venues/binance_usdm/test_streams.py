@@ -92,7 +92,7 @@ def test_a_price_inside_the_band_is_kept_and_told_nobody() -> None:
     stream, board, posted = _fed({("BTCUSDT", "last"): BAND})
     stream.feed(_frame("15"), 100)
     assert isinstance(posted.pop(), Tick)  # the first price after a silence only arms
-    board.publish({("BTCUSDT", "last"): Band(Decimal(10), Decimal(20), 2)})
+    board.publish({("BTCUSDT", "last"): Band(Decimal(10), Decimal(20), 2, heard=1)})
     stream.feed(_frame("16").encode(), 101)
     assert posted == []
     last = board.last("BTCUSDT", "last")
@@ -139,13 +139,10 @@ def test_the_recorded_market_through_the_reader(recorded: Path) -> None:
 
     def post(tick: Any) -> None:
         told.append((tick.source, tick.price, tick.event_time))
-        publish()
+        # the dispatcher's answer to a tick: bands that reckon with it
+        board.publish({(tick.symbol, tick.source): Band(low, high, 1, heard=tick.number)})
 
-    def publish() -> None:
-        version = board.next_version()
-        board.publish({key: Band(low, high, version) for key in keys})
-
-    publish()
+    board.publish({key: Band(low, high, 1) for key in keys})
     stream = MarketStream(NOWHERE, frozenset(keys), board, post, _clock())
     named = {"bookTicker": (("bid", "b"), ("ask", "a")), "trade": (("last", "p"),)}
     expected: list[tuple[str, Decimal, int]] = []
