@@ -96,7 +96,7 @@ def _answered(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
         case Outcome.REJECTED:
             return replace(told, state=OrderState.REJECTED)
         case Outcome.NOT_ACCEPTED | Outcome.NOT_SENT:
-            return _planned_again(told, moment)
+            return again(told, moment)
         case _:
             return _unknown(told, moment, moment.timing.first_probe)
 
@@ -104,7 +104,7 @@ def _answered(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
 def _unknown(leg: Leg, moment: Moment, first_probe: int) -> Leg:
     if isinstance(leg.intent, CancelIntent):
         # a cancel may be repeated without harm: no proof is needed
-        return _planned_again(leg, moment)
+        return again(leg, moment)
     return replace(
         leg,
         state=OrderState.UNKNOWN,
@@ -113,7 +113,8 @@ def _unknown(leg: Leg, moment: Moment, first_probe: int) -> Leg:
     )
 
 
-def _planned_again(leg: Leg, moment: Moment) -> Leg:
+def again(leg: Leg, moment: Moment) -> Leg:
+    """SENDING -> PLANNED: certainly without effect, to be sent again after a growing wait."""
     steps = moment.timing.back_off
     wait = steps[min(max(leg.attempt, 1), len(steps)) - 1]
     return replace(leg, state=OrderState.PLANNED, next_at=moment.now + wait, updated_at=moment.now)

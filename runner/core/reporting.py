@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner.core import legs
-from runner.core.decision import AttemptOutcome, FillRow, Leg, Reason
+from runner.core.decision import FINAL, AttemptOutcome, FillRow, Leg, Reason
 from runner.core.events import ExecutionReport, OpenOrders
 from runner.core.figures import figure
 from runner.core.legs import Moment
@@ -25,7 +25,7 @@ def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -
         work.decision.outcomes.append(_outcome(event, event.attempt, moment.now))
     after = legs.reported(leg, event, moment)
     if after != leg:
-        change(work, leg, after)
+        change(work, leg, legs.again(after, moment) if _too_early(work, after, event) else after)
     if event.outcome is Outcome.REJECTED and isinstance(leg.intent, CancelIntent):
         _ask_for_target(work, leg.intent, moment)
 
@@ -34,6 +34,14 @@ def _outcome(event: ExecutionReport, attempt: int, now: int) -> AttemptOutcome:
     return AttemptOutcome(
         event.client_order_id, attempt, event.outcome, event.code, event.message or "", now
     )
+
+
+def _too_early(work: Work, cancel: Leg, event: ExecutionReport) -> bool:
+    """A cancel that found nothing while its target may still come to the book is not done."""
+    if not isinstance(cancel.intent, CancelIntent) or event.outcome is not Outcome.REJECTED:
+        return False
+    target = work.leg(cancel.intent.target or "")
+    return cancel.state is OrderState.DONE and target is not None and target.open
 
 
 def _ask_for_target(work: Work, intent: CancelIntent, moment: Moment) -> None:
@@ -67,7 +75,7 @@ def change(work: Work, before: Leg, after: Leg) -> None:
     """Change a leg, and say in the journal what changed."""
     work.put_leg(after)
     who = {
-        "rule_id": work.state.rule_ids.get(after.run_id, ""),
+        "rule_id": work.rule_id(after.run_id),
         "symbol": after.intent.symbol,
         "run_id": after.run_id,
         "client_order_id": after.client_order_id,
@@ -84,6 +92,9 @@ def change(work: Work, before: Leg, after: Leg) -> None:
     detail = f" ({after.message or known})" if after.message or known else ""
     text = f"{after.name}: {before.state.value} -> {after.state.value}{detail}"
     work.record("state", text, reason=reason, **who)
+    if before.state in FINAL:
+        text = f"CRITICAL {after.name} shows up after all: it is {after.state.value}"
+        work.record("notify", text, **{**who, "reason": "critical"})
     if after.state is OrderState.PARKED:
         text = f"CRITICAL {after.name} is parked: {after.message}"
         work.record("notify", text, **{**who, "reason": Reason.PARKED.value})

@@ -76,6 +76,9 @@ class State:
             self.runs[run.run_id] = run
             return
         self.runs.pop(run.run_id, None)
+        if run.run_id not in self.by_run:
+            # it never had a leg: nothing late can come that would ask whose it is
+            self.rule_ids.pop(run.run_id, None)
         self._forget(run.run_id)
 
     def _remember(self, run: Run) -> None:
@@ -134,6 +137,11 @@ class Work:
     def run(self, run_id: str) -> Run | None:
         """A run as it is now; None when it is over and forgotten."""
         return self._runs.get(run_id) or self.state.runs.get(run_id)
+
+    def rule_id(self, run_id: str) -> str:
+        """The rule a run is of, also when the run is over; empty when that is forgotten."""
+        run = self.run(run_id)
+        return run.identity.rule_id if run else self.state.rule_ids.get(run_id, "")
 
     def legs_of(self, run_id: str) -> dict[str, Leg]:
         """A run's legs by name."""

@@ -266,10 +266,11 @@ class ModelJournal:
         state = State()
         running = {r.run_id for r in self.runs.values() if r.status is RunStatus.RUNNING}
         kept = [leg for leg in self.legs.values() if leg.open or leg.run_id in running]
-        for one in kept:
-            state.put_leg(one)
-        for run_id in running | {leg.run_id for leg in kept}:
+        for run_id in running:
             state.put_run(self.runs[run_id])
+        for one in kept:
+            state.rule_ids[one.run_id] = self.runs[one.run_id].identity.rule_id
+            state.put_leg(one)
         state.memories.update(self.memories)
         state.dead_men.update(self.dead_men)
         return state
