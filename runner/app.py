@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.core.decision import AlertAnswer, Decision
+from runner import __version__
+from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
 from runner.core.events import Alert, Fire
 from runner.core.legs import Moment
@@ -34,6 +36,7 @@ from runner.sources.server import HookServer
 from runner.sources.webhook import Readiness, create_app
 from runner.venues import Stream, Venue
 from runner.venues.binance_usdm.presets import PRESETS, Addresses
+from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
 from runner.venues.registry import VENUES
 
@@ -45,7 +48,9 @@ ALERT_PATIENCE = 2.5
 PRICE_PATIENCE = 15_000
 """Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
 
-WATCH_EVERY = 0.25
+PAPER = "paper"
+"""The name of the account, and of the address, that means the embedded paper exchange."""
+
 PAPER_KEY = "paper-key"
 PAPER_SECRET = "paper-secret"  # noqa: S105 - it opens nothing but the exchange inside this process
 
@@ -75,10 +80,9 @@ class Place:
         """The folder of the rule files."""
         return self.folder / "rules"
 
-    @property
-    def paper_state(self) -> Path:
+    def paper_state(self, settings: Settings) -> Path:
         """Where the embedded paper exchange keeps orders and positions."""
-        return self.folder / "paper.json"
+        return self.folder / settings.paper.state
 
 
 def read_rules(place: Place, venue: Venue | None) -> RuleSet:
@@ -99,6 +103,10 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
         venue.connect()
         return venue
     account = settings.account()
+    if account.address == PAPER:
+        raise ConfigurationError(
+            f"the account {account.name} is on the embedded paper exchange: start with --paper"
+        )
     secrets = Secrets(settings.secrets, place.folder)
     address = account.address
     addresses = PRESETS[address] if isinstance(address, str) else Addresses(**address)
@@ -118,7 +126,8 @@ def embedded_paper(place: Place, settings: Settings) -> PaperServer:
     """The paper exchange inside this process; its orders and positions survive a kill."""
     return PaperServer(
         keys={PAPER_KEY: PAPER_SECRET},
-        state_file=place.paper_state,
+        market=Walk(settings.paper.seed),
+        state_file=place.paper_state(settings),
         balance=str(settings.paper.balance),
     )
 
@@ -183,7 +192,7 @@ class App:
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(
-            self.rules, self.view, self.settings.namespace, self._account(), self.journal.seen
+            self.rules, self.view, self.settings.namespace, self.account, self.journal.seen
         )
         self.engine = Engine(world, remembered(self.journal))
         self.dispatcher = Dispatcher(
@@ -200,8 +209,10 @@ class App:
         self.hook_server = HookServer(app, host, port)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
-    def _account(self) -> str:
-        return "paper" if self.paper is not None else self.settings.account().name
+    @property
+    def account(self) -> str:
+        """The account's name: paper, or the one of runner.yaml."""
+        return PAPER if self.paper is not None else self.settings.account().name
 
     # life
 
@@ -219,30 +230,37 @@ class App:
             self.journal.own()
             moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
             self.dispatcher.begin(
-                [self.engine.load(self.rules, moment), self.engine.recover(moment)],
+                [
+                    Decision([self._started()]),
+                    self.engine.load(self.rules, moment),
+                    self.engine.recover(moment),
+                ],
                 self.gateway,
                 self.alarm,
             )
             self.dispatcher.run()
+            self.journal.commit([Decision([Record(wall_ms(), "stopped", "stopped as asked")])])
         except BaseException as error:
             log.exception("the dispatcher died")
             self._failure = error
         finally:
             self._stop.set()
 
-    def request_stop(self) -> None:
-        """Ask for a clean stop; safe in a signal handler."""
-        self._stop.set()
+    def _started(self) -> Record:
+        """The record that tells other processes where this one is found."""
+        where = "on the paper exchange" if self.paper is not None else "on the exchange"
+        data = {
+            "account": self.account,
+            "paper": self.paper is not None,
+            "hook": self.hook_server.url,
+            "pid": os.getpid(),
+            "version": __version__,
+        }
+        text = f"runner {__version__}, account {self.account} {where}"
+        return Record(self.started_at, "started", text, data=data)
 
-    def wait(self) -> None:
-        """Return when a stop was asked for. Raises RunnerError when a thread died."""
-        while not self._stop.wait(WATCH_EVERY):
-            self._watch()
-        if self._failure is not None:
-            raise RunnerError(f"stopped: {self._failure}") from self._failure
-
-    def _watch(self) -> None:
-        """A thread that dies takes the process down: nothing fails silently."""
+    def watch(self) -> None:
+        """Raise RunnerError when a thread died: then the process must end, with an error."""
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
@@ -250,9 +268,11 @@ class App:
             self._failure = RunnerError("a stream reader or the hook server died")
         if self._failure is not None:
             self._stop.set()
+            raise RunnerError(f"stopped, because: {self._failure}") from self._failure
 
     def stop(self) -> None:
         """Stop cleanly: alerts first, then decisions, then what is on the wire."""
+        self._stop.set()
         self.hook_server.stop()
         self.alarm.stop()
         self.dispatcher.stop()
@@ -287,7 +307,7 @@ class App:
             missing = sorted(
                 f"{symbol} {source}"
                 for symbol, source in self.rules.wanted()
-                if self.board.last(symbol, source) is None  # type: ignore[arg-type]
+                if self.board.last(symbol, source) is None
             )
             if missing:
                 reasons.append(f"no price yet: {', '.join(missing)}")

@@ -122,7 +122,7 @@ def _demo(folder: Path, keep: bool, screen: Screen) -> int:
     paper = PaperServer(
         keys={PAPER_KEY: PAPER_SECRET},
         market=Script(prices()),
-        state_file=Place(folder).paper_state,
+        state_file=Place(folder).paper_state(Settings()),
         control=True,
     )
     with paper:

@@ -74,6 +74,7 @@ class JournalReader:
         rule_id: str | None = None,
         run_id: str | None = None,
         kinds: Collection[str] | None = None,
+        symbol: str | None = None,
     ) -> list[Plain]:
         """The log, oldest first: seq and the fields of `Record`.
 
@@ -87,12 +88,19 @@ class JournalReader:
             statement = statement.where(tables.HAS_RUN, table.c.run_id == run_id)
         if kinds is not None:
             statement = statement.where(table.c.kind.in_(sorted(kinds)))
+        if symbol is not None:
+            statement = statement.where(table.c.symbol == symbol)
         found = self._page(statement, table.c.seq, after, limit)
         return [row | {"data": plain(decode(row["data"]))} for row in found]
 
-    def alerts(self, after: int | None = None, limit: int | None = None) -> list[Plain]:
+    def alerts(
+        self, after: int | None = None, limit: int | None = None, path: str | None = None
+    ) -> list[Plain]:
         """Acknowledged alerts, oldest first: seq and the fields of `AlertRow`; as `records`."""
-        found = self._page(select(tables.alerts), tables.alerts.c.seq, after, limit)
+        statement = select(tables.alerts)
+        if path is not None:
+            statement = statement.where(tables.alerts.c.path == path)
+        found = self._page(statement, tables.alerts.c.seq, after, limit)
         return [row | {"fields": plain(decode(row["fields"]))} for row in found]
 
     def runs(
@@ -133,6 +141,7 @@ class JournalReader:
         symbol: str | None = None,
         run_id: str | None = None,
         limit: int | None = None,
+        rule_id: str | None = None,
     ) -> list[Plain]:
         """Orders and cancels, oldest first; `limit` keeps the newest.
 
@@ -146,7 +155,7 @@ class JournalReader:
         """
         states = [state] if isinstance(state, str) else state
         with self._snapshot():
-            return self._orders(_order_rows(states, symbol, run_id), limit)
+            return self._orders(_order_rows(states, symbol, run_id, rule_id), limit)
 
     def fills(self, client_order_id: str | None = None, limit: int | None = None) -> list[Plain]:
         """Fills, oldest first: client_order_id, symbol, trade_id, price, quantity, commission,
@@ -235,7 +244,10 @@ class JournalReader:
 
 
 def _order_rows(
-    states: Collection[str] | None = None, symbol: str | None = None, run_id: str | None = None
+    states: Collection[str] | None = None,
+    symbol: str | None = None,
+    run_id: str | None = None,
+    rule_id: str | None = None,
 ) -> Select[Any]:
     legs, runs = tables.legs, tables.runs
     of_run = (runs.c.rule_id, runs.c.account, runs.c.trigger, runs.c.fired_at)
@@ -246,6 +258,8 @@ def _order_rows(
         statement = statement.where(legs.c.symbol == symbol)
     if run_id is not None:
         statement = statement.where(legs.c.run_id == run_id)
+    if rule_id is not None:
+        statement = statement.where(runs.c.rule_id == rule_id)
     return statement
 
 

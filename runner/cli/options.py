@@ -1,0 +1,66 @@
+"""Options that several verbs share, so that they are spelled and explained alike."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+NEWEST = 50
+"""How many rows a listing shows when nobody said; --json shows all."""
+
+_ID = re.compile(r"^\s*-?\s*id:\s*([a-z][a-z0-9-]*)", re.MULTILINE)
+
+directory = click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="The runner's folder: rules/, runner.yaml, journal.db. Default: the current folder.",
+)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+limit = click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"Only the newest N; 0: all. Default: {NEWEST}, with --json all.",
+)
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT as (host, port)."""
+    from runner.settings import parse_hook
+
+    found = parse_hook(text)
+    if found is None:
+        raise click.BadParameter(f"{text} is not an address: write HOST:PORT, 127.0.0.1:8080")
+    return found
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE as (name, value)."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise click.BadParameter(f"{text} is no pair: write NAME=VALUE, mark=70010")
+    return name.strip(), value.strip()
+
+
+def rule_ids(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem | str]:
+    """For completion: the ids that stand in the rule files and begin like this."""
+    del param
+    rules = Path(ctx.params.get("folder") or ".") / "rules"
+    texts = [path.read_text("utf-8", "replace") for path in rules.glob("*.y*ml")]
+    ids = sorted({found for text in texts for found in _ID.findall(text)})
+    return [each for each in ids if each.startswith(incomplete)]
+
+
+only_rule = click.option(
+    "--rule", metavar="RULE", shell_complete=rule_ids, help="Only what belongs to this rule."
+)

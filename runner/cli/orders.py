@@ -1,0 +1,99 @@
+"""`runner orders`: every order and cancel of the journal, with what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.cli import options, output
+from runner.cli.output import Row
+
+
+@click.command(epilog="Example: runner orders --dir my --state LIVE --json")
+@options.directory
+@options.only_rule
+@click.option("--symbol", metavar="SYMBOL", help="Only orders of this symbol: BTCUSDT.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="STATE",
+    help="Only orders in this state: PLANNED, SENDING, UNKNOWN, LIVE, FILLED, CANCELED, EXPIRED, "
+    "REJECTED, LAPSED, PARKED, DONE. May be given several times; open means the first four.",
+)
+@click.option("--run", "run_id", metavar="RUN", help="Only orders of this run.")
+@options.limit
+@options.as_json
+def orders(
+    folder: Path,
+    rule: str | None,
+    symbol: str | None,
+    states: tuple[str, ...],
+    run_id: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """List orders and cancels with their state, oldest first."""
+    from runner.cli.reading import journal_of, newest
+
+    chosen = _states(states)
+    with journal_of(folder) as journal:
+        found = newest(
+            lambda most: journal.orders(chosen, symbol, run_id, most, rule_id=rule),
+            limit,
+            as_json,
+            "orders",
+        )
+    if as_json:
+        output.document(found)
+        return
+    headings = ("placed", "rule", "symbol", "order", "state", "filled", "average", "run", "why")
+    output.table(headings, [row(order) for order in found], "no orders")
+
+
+def row(order: dict[str, object]) -> Row:
+    """An order as a line of a table."""
+    return (
+        output.instant(order["planned_at"]),  # type: ignore[arg-type]
+        order["rule_id"],
+        order["symbol"],
+        described(order),
+        order["state"],
+        order["cumulative_quantity"],
+        order["average_price"],
+        order["run_id"],
+        order["message"],
+    )
+
+
+def described(order: dict[str, object]) -> str:
+    """An order in a trader's words: buy market 0.02, sell stop_market 0.02 @ 68000."""
+    if order["kind"] == "cancel":
+        return f"cancel {order['target'] or 'all'}"
+    words = [str(order["side"]).lower(), str(order["type"]).lower()]
+    if order["quantity"] is not None:
+        words.append(str(order["quantity"]))
+    prices = (order["trigger_price"], order["price"])
+    words += [f"@ {price}" for price in prices if price is not None]
+    words += [flag.replace("_", " ") for flag in ("reduce_only", "close_position") if order[flag]]
+    return " ".join(words)
+
+
+def _states(states: tuple[str, ...]) -> list[str] | None:
+    from runner.core.decision import FINAL
+    from runner.core.orders import OrderState
+
+    if not states:
+        return None
+    chosen: set[str] = set()
+    for written in states:
+        word = written.upper()
+        if word == "OPEN":
+            chosen |= {state.value for state in OrderState if state not in FINAL}
+        elif word in OrderState.__members__:
+            chosen.add(word)
+        else:
+            known = ", ".join(OrderState.__members__)
+            raise click.UsageError(f"{written} is no state of an order: open, {known}")
+    return sorted(chosen)

@@ -1,0 +1,41 @@
+"""Opens a folder's journal for the verbs that only read, also beside a running daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from runner.cli.options import NEWEST
+from runner.cli.output import note
+from runner.errors import JournalError
+from runner.journal import JournalReader
+from runner.settings import Settings, load
+
+T = TypeVar("T")
+
+
+def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
+    """The journal of a folder, read-only. Raises JournalError when none is there."""
+    chosen = settings or load(folder)
+    path = folder / chosen.journal
+    if not path.exists():
+        raise JournalError(
+            f"there is no journal {path}: nothing ran in this folder yet. "
+            f"Start it with: runner run --dir {folder} --paper; or name another --dir"
+        )
+    return JournalReader.open(path)
+
+
+def newest(
+    read: Callable[[int | None], list[T]], limit: int | None, as_json: bool, noun: str
+) -> list[T]:
+    """The newest rows: all with --json, else 50, with a remark when there are more."""
+    if limit == 0 or (limit is None and as_json):
+        return read(None)
+    if limit is not None:
+        return read(limit)
+    rows = read(NEWEST + 1)
+    if len(rows) > NEWEST:
+        note(f"the newest {NEWEST} {noun}; --limit 0 shows all")
+    return rows[-NEWEST:]

@@ -1,0 +1,102 @@
+"""`runner run`: the daemon."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli import options, output
+from runner.cli.stopping import StopRequests, stop_requests
+from runner.errors import ConfigurationError, JournalBusy, JournalError, RunnerError
+
+if TYPE_CHECKING:
+    from runner.app import App
+
+CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: starting again cannot help, systemd does not try."""
+
+FAILED = 1
+LOOK_EVERY = 0.05
+
+
+@click.command(epilog="Example: runner run --dir my --paper --hook 127.0.0.1:8080")
+@options.directory
+@click.option("--paper", is_flag=True, help="Trade on the embedded paper exchange, without keys.")
+@click.option(
+    "--hook",
+    type=options.address,
+    metavar="HOST:PORT",
+    help="Where alerts come in; goes before runner.yaml. Default: 127.0.0.1:8080.",
+)
+def run(folder: Path, paper: bool, hook: tuple[str, int] | None) -> None:
+    """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
+
+    Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
+    settings or the folder are wrong.
+    """
+    with stop_requests() as stop:
+        try:
+            _run(folder, paper, hook, stop)
+        except RunnerError as error:
+            text = str(error).rstrip()
+            output.note(text if "\n" in text else f"runner: {text}")
+            sys.exit(_code(error))
+
+
+def _code(error: RunnerError) -> int:
+    """A busy journal may be free at the next try; a folder that is read-only will not."""
+    if isinstance(error, JournalBusy):
+        return FAILED
+    return CONFIGURATION if isinstance(error, ConfigurationError | JournalError) else FAILED
+
+
+def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests) -> None:
+    from runner import logs
+    from runner.app import App, Place, embedded_paper, logged
+    from runner.ops.notify_systemd import notify
+    from runner.settings import load
+
+    settings = load(folder)
+    if hook is not None:
+        settings = replace(settings, hook=hook)
+    place = Place(folder)
+    if not place.rules.is_dir():
+        raise ConfigurationError(
+            f"there is no folder {place.rules}: put rule files there, rules/*.yaml; "
+            "to begin, copy rules/demo/demo.yaml"
+        )
+    with ExitStack() as stack:
+        server = stack.enter_context(embedded_paper(place, settings)) if paper else None
+        app = App(place, settings, server, [logged])
+        logs.configure(registered_secrets=app.secrets.values)
+        stack.callback(app.stop)
+        app.start()
+        if _wait_ready(app, stop):
+            notify("READY=1")
+            click.echo(_ready(app))
+            sys.stdout.flush()
+            while not stop.wait(LOOK_EVERY):
+                app.watch()
+        notify("STOPPING=1")
+
+
+def _wait_ready(app: App, stop: StopRequests) -> bool:
+    """True once alerts are taken, False when a stop was asked for before."""
+    while not stop.wait(LOOK_EVERY):
+        app.watch()
+        if app.readiness().ready:
+            return True
+    return False
+
+
+def _ready(app: App) -> str:
+    rules = ", ".join(app.rules.rules)
+    return (
+        f"READY alerts at {app.hook_server.url}/hook/… on account {app.account}, "
+        f"{len(app.rules.rules)} rules: {rules}"
+    )
