@@ -1,0 +1,1 @@
+"""Real processes killed at real points, restarted, and held against the exchange."""
