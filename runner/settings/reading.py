@@ -61,15 +61,10 @@ class Document:
     def _spot(self, mistake: Mistake) -> Spot:
         if mistake.spot is not None:
             return mistake.spot
-        path = mistake.path
-        if mistake.at_key and path in self.keys:
-            return self.keys[path]
-        while path and path not in self.values:
-            path = path[:-1]
-        # a whole block is marked by its key
-        if isinstance(_at(self.tree, path), (dict, list)) and path in self.keys:
-            return self.keys[path]
-        return self.values.get(path, (0, 0, 1))
+        block = isinstance(_at(self.tree, mistake.path), (dict, list))
+        # a whole block is marked by its key, the file by its beginning
+        places = self.keys if mistake.at_key or block else self.values
+        return places.get(mistake.path, (0, 0, 1))
 
     def _show(self, spot: Spot, mistake: Mistake) -> str:
         line, column, length = spot
@@ -197,8 +192,5 @@ def is_secret(path: Path) -> bool:
 
 def _at(tree: Any, path: Path) -> Any:
     for step in path:
-        try:
-            tree = tree[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+        tree = tree[step]
     return tree

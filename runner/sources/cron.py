@@ -16,7 +16,7 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _LONGEST_MONTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
-_ITEM = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
+_ITEM = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>[0-9]{1,4}))?")
 
 
 class CronError(ValueError):
@@ -134,7 +134,7 @@ def _item(text: str, field: _Field) -> range:
     first = _one(found["first"], field)
     last = _one(found["last"], field) if found["last"] else first
     if found["step"] and not found["last"]:
-        last = field.top  # 5/15 is 5-59/15
+        last = max(first, field.top)  # 5/15 is 5-59/15
     if field.high == 7 and found["last"] and last == 0 < first:
         last = 7  # fri-sun
     if last < first:

@@ -36,7 +36,7 @@ class ScheduleSpec(Protocol):
 
     @property
     def at(self) -> str | None:
-        """HH:MM each day, or one ISO 8601 instant; in the time zone unless it has an offset."""
+        """HH:MM each day, or one ISO 8601 instant (a date is its midnight), in the time zone."""
 
     @property
     def timezone(self) -> str:
@@ -142,7 +142,7 @@ def _at(text: str, zone: ZoneInfo) -> Cron | int:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         moment = None
-    if moment is None or ":" not in text:
+    if moment is None:
         raise ValueError(
             f'at "{text}" is no time: write a time of day, 08:30, or one instant, '
             "2026-12-24T18:00:00Z"

@@ -136,9 +136,6 @@ class _Discarded:
     def close(self) -> None:
         """Nothing to close."""
 
-    def __len__(self) -> int:
-        return 0
-
 
 class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
     """Refuses large bodies without holding them.
@@ -166,8 +163,6 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no ty
         return consumed
 
     def _discard(self, data: bytes) -> int:
-        if self.completed:
-            return 0
         consumed: int = self.body_rcv.received(data)
         self.discarded += consumed
         over = self.discarded > MAX_DISCARDED

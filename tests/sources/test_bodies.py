@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.sources.bodies import MAX_DEPTH, MAX_FIELDS, body_hash, event_time, parse
-from runner.sources.malformed import BodyError
+from runner.sources.malformed import BodyError, explain
 
 
 def refusal(text: str | bytes) -> str:
@@ -230,3 +230,10 @@ def test_near_json_gives_fields_or_a_body_error(text: str) -> None:
     """The mistakes near JSON are all explained."""
     with suppress(BodyError):
         parse(b"{" + text.encode())
+
+
+def test_the_body_s_reason_does_not_depend_on_the_python_in_use() -> None:
+    """Newer parsers name a trailing comma themselves, at the comma."""
+    error = json.JSONDecodeError("Illegal trailing comma before end of object", '{"a": 1,}', 7)
+    said = explain(error.doc, error)
+    assert said.message == "line 1 column 8: a comma stands before the closing bracket"

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.core.document import Node
+from runner.rulebook.times import check_schedule
 from runner.sources.cron import CronError, read_cron
 from runner.sources.schedule import (
     LATEST,
@@ -228,11 +230,16 @@ def test_at_a_time_of_day_comes_daily_in_its_zone() -> None:
 
 def test_at_an_instant_comes_once() -> None:
     """In its own offset, or in the schedule's zone; afterwards never again."""
-    for at in ("2026-12-24T18:00:00+01:00", "2026-12-24 18:00", "2026-12-24T17:00Z"):
+    evening = "2026-12-24T17:00"
+    for at, utc in (
+        ("2026-12-24T18:00:00+01:00", evening),
+        ("2026-12-24 18:00", evening),
+        ("2026-12-24T17:00Z", evening),
+        ("2026-12-24", "2026-12-23T23:00"),
+    ):
         spec = Spec(at=at, timezone=BERLIN)
-        planned = ms("2026-12-24T17:00")
-        assert next_occurrence(spec, planned - 1) == planned
-        assert next_occurrence(spec, planned) is None
+        assert next_occurrence(spec, ms(utc) - 1) == ms(utc)
+        assert next_occurrence(spec, ms(utc)) is None
 
 
 def test_no_window_holds_nothing() -> None:
@@ -269,7 +276,7 @@ def test_no_window_holds_nothing() -> None:
         (Spec(cron="* * * * *", timezone="../../etc"), "write it like Europe/Berlin"),
         (Spec(every=1, timezone="Europe"), 'the time zone "Europe" is not known'),
         (Spec(at="25:00"), 'at "25:00" is no time'),
-        (Spec(at="2026-12-24"), 'at "2026-12-24" is no time'),
+        (Spec(at="08:30:00"), 'at "08:30:00" is no time'),
         (Spec(at="noon:"), 'at "noon:" is no time'),
         (Spec(every=0), "above zero"),
         (Spec(every=-5), "above zero"),
@@ -305,6 +312,40 @@ def test_sunday_is_one_day_in_an_open_range() -> None:
     assert read_cron("* * * * *").weekdays == frozenset(range(7))
     assert read_cron("* * * * 5/1").weekdays == frozenset({5, 6})
     assert read_cron("* * * * 5-7").weekdays == frozenset({5, 6, 0})
+    assert read_cron("* * * * 7/2").weekdays == frozenset({0})
+
+
+NUMBERS = [str(number) for number in (0, 1, 2, 5, 7, 12, 24, 29, 30, 31, 60, 100)]
+WORDS = ["*", "?", "**", *NUMBERS, "mon", "SUN", "fri", "jan", "Feb", "dec", "mond", "L", "٣"]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(WORDS),
+            st.just("") | st.sampled_from(WORDS).map("-{}".format),
+            st.just("") | st.sampled_from(WORDS).map("/{}".format),
+        ).map("".join)
+        | st.just("*"),
+        min_size=5,
+        max_size=5,
+    ).map(" ".join)
+)
+def test_the_check_of_rule_files_and_the_reckoning_agree(cron: str) -> None:
+    """What `runner check` lets through can be reckoned, and what it refuses cannot."""
+    node = Node({"cron": cron, "timezone": "UTC"})
+    check_schedule(node)
+    refused = any(each.severity == "error" for each in node.problems)
+    assert refused == (problem(Spec(cron=cron)) is not None)
+
+
+@given(st.sampled_from(["08:30", "8:30", "24:00", "2026-12-24", "T10:00", "2026-W01-1T10:00"]))
+def test_the_check_of_instants_and_the_reckoning_agree(at: str) -> None:
+    """The same for `at`."""
+    node = Node({"at": at})
+    check_schedule(node)
+    assert bool(node.problems) == (problem(Spec(at=at)) is not None)
 
 
 def now() -> int:

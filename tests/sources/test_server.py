@@ -286,6 +286,17 @@ def test_an_address_that_is_none_says_what_to_do() -> None:
         HookServer(create_app(dict, fired, lambda: Readiness(True), lambda: 1), "192.0.2.1", 0)
 
 
+def test_a_name_that_nobody_knows_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up's own words, and the way to another address."""
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(ConfigurationError, match=r"on nowhere:80: Name or service not known\."):
+        HookServer(create_app(dict, fired, lambda: Readiness(True), lambda: 1), "nowhere", 80)
+
+
 def test_a_server_that_never_started_can_be_stopped() -> None:
     """Its port is free again."""
     app = create_app(dict, fired, lambda: Readiness(True), lambda: 1)
