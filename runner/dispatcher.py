@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from runner import failpoints
 from runner.core.decision import AlertAnswer, Decision
@@ -15,10 +16,9 @@ from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Due, Event, Fire
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
-from runner.core.orders import Call, TimeCall, lane_of
+from runner.core.orders import Call, Lane, TimeCall, lane_of
 from runner.core.triggers.schedule import ScheduleTrigger
 from runner.errors import JournalError
-from runner.gateway import Gateway
 from runner.journal import Journal
 from runner.sources.schedule import AlarmClock, next_occurrence, occurrences
 from runner.venues import SignedRequest, Venue
@@ -37,6 +37,19 @@ MISSED_AT_MOST = 1_000
 Reply = Future[AlertAnswer | None]
 Item = tuple[Event | None, Reply | None]
 Observer = Callable[[Sequence[Decision]], None]
+
+
+class Lanes(Protocol):
+    """What the dispatcher asks of the gateway."""
+
+    def idle(self, lane: Lane) -> int:
+        """How many more calls this lane can take at once."""
+
+    def submit(self, signed: SignedRequest) -> None:
+        """Send this request, whose attempt is durable."""
+
+    def freed(self, call: Call) -> None:
+        """This call's answer was taken in."""
 
 
 @dataclass(slots=True)
@@ -103,7 +116,7 @@ class Dispatcher:
         """`now` is our wall clock in ms; observers see decisions after their commit."""
         self.engine = engine
         self.schedules = Schedules()
-        self.gateway: Gateway | None = None
+        self.gateway: Lanes | None = None
         self._alarm: AlarmClock | None = None
         self._journal = journal
         self._venue = venue
@@ -122,12 +135,20 @@ class Dispatcher:
 
     def ask(self, event: Alert | Fire, timeout: float) -> AlertAnswer | None:
         """Hand in an alert and wait for its commit; None when that could not be had in time."""
+        reply = self.hand_in(event)
+        try:
+            return reply.result(timeout) if reply is not None else None
+        except TimeoutError:
+            return None
+
+    def hand_in(self, event: Alert | Fire) -> Reply | None:
+        """Hand in an alert; its answer comes with the commit. None when the inbox is full."""
         reply: Reply = Future()
         try:
             self._inbox.put_nowait((event, reply))
-            return reply.result(timeout)
-        except (queue.Full, TimeoutError):
+        except queue.Full:
             return None
+        return reply
 
     def wake(self) -> None:
         """Make the loop look at the clock now."""
@@ -142,7 +163,7 @@ class Dispatcher:
     # the loop
 
     def begin(
-        self, decisions: Sequence[Decision], gateway: Gateway, alarm: AlarmClock | None = None
+        self, decisions: Sequence[Decision], gateway: Lanes, alarm: AlarmClock | None = None
     ) -> None:
         """Commit what loading and recovering decided, then take the schedules up."""
         self.gateway = gateway
@@ -170,6 +191,15 @@ class Dispatcher:
             self._refuse([*items, *self._drain(0)])
             raise
 
+    def step(self) -> None:
+        """One turn over what waits now, without waiting: how a virtual clock drives the loop."""
+        self.turn(self._drain(0))
+
+    def next_at(self) -> int:
+        """When the loop may have something to do, if nothing happens before (ms)."""
+        moment = self._moment()
+        return max(self.engine.next_at(moment), moment.now + int(SHORTEST_WAIT * 1000))
+
     def turn(self, items: Sequence[Item]) -> None:
         """Decide, sign, commit once, release: everything that waits, in one transaction."""
         decisions: list[Decision] = []
@@ -194,9 +224,7 @@ class Dispatcher:
         self._release(signed, replies, decisions)
 
     def _wait(self) -> float:
-        moment = self._moment()
-        due = self.engine.next_at(moment)
-        return min(max((due - moment.now) / 1000, SHORTEST_WAIT), LONGEST_WAIT)
+        return min((self.next_at() - self._now()) / 1000, LONGEST_WAIT)
 
     def _drain(self, timeout: float) -> list[Item]:
         items: list[Item] = []

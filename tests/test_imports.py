@@ -56,6 +56,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.app": (5, 0),
     "runner.audit": (5, 0),
     "runner.demo": (5, 1),
+    "runner.planning": (5, 1),
+    "runner.virtual": (5, 1),
     "runner.cli": (6, 0),
     "runner.__main__": (6, 1),
 }

@@ -1,0 +1,359 @@
+"""A runner on a virtual clock: the real engine, journal, adapter and paper exchange, no sockets.
+
+Rule tests, replays and the seeded simulation all drive this: what decides, signs, remembers and
+translates is what runs on the exchange; only the wire and the clock are ours.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit
+
+from runner.app import PAPER_KEY, PAPER_SECRET, remembered
+from runner.core.decision import AlertAnswer
+from runner.core.engine import Engine
+from runner.core.events import Alert, CallDone, Event, Fire, StreamState
+from runner.core.legs import Moment
+from runner.core.lifecycle import Timing
+from runner.core.orders import Call, Lane, lane_of
+from runner.core.prices import PriceBoard
+from runner.core.rules import RuleSet
+from runner.core.running import World
+from runner.core.view import View
+from runner.dispatcher import Dispatcher, Observer
+from runner.gateway import LANES
+from runner.journal import Journal
+from runner.venues import RawAnswer, SignedRequest
+from runner.venues.binance_usdm.adapter import BinanceUsdm
+from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.streams import MarketStream, plan
+from runner.venues.binance_usdm.user_stream import UserStream
+from runner.venues.paper.auth import KeyRing
+from runner.venues.paper.exchange import Exchange
+from runner.venues.paper.gateway import Gateway as PaperGateway
+from runner.venues.paper.gateway import Request
+
+ADDRESSES = Addresses("http://paper", "ws://paper", "ws://paper/ws-fapi/v1")
+STALE_AFTER = 10_000
+
+
+@dataclass(slots=True)
+class VirtualClock:
+    """Time as a number, and what is planned to happen at a time (ms)."""
+
+    now: int
+    _planned: list[tuple[int, int, Callable[[], object]]] = field(default_factory=list)
+    _order: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
+
+    def read(self) -> int:
+        """The time, for whoever wants a clock."""
+        return self.now
+
+    def plan(self, at: int, action: Callable[[], object]) -> None:
+        """Do this at that time; equal times in the order of planning."""
+        heapq.heappush(self._planned, (max(at, self.now), self._order(), action))
+
+    def next_at(self) -> int | None:
+        """When the next planned thing happens."""
+        return self._planned[0][0] if self._planned else None
+
+    def run_due(self) -> None:
+        """Do what is planned up to now."""
+        while self._planned and self._planned[0][0] <= self.now:
+            heapq.heappop(self._planned)[2]()
+
+
+class Network(Protocol):
+    """What becomes of requests and messages on their way; a simulation puts faults here."""
+
+    def carry(self, signed: SignedRequest, wire: Wire) -> None:
+        """Take one request to the exchange, or not, and its answer back, or not."""
+
+    def tell(self, text: str, hear: Callable[[str], object], clock: VirtualClock) -> None:
+        """Take one stream message to the runner, or not."""
+
+
+class Wire:
+    """One request's way, as a Network sees it."""
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        signed: SignedRequest,
+        execute: Callable[[SignedRequest], RawAnswer],
+        answer: Callable[[SignedRequest, RawAnswer], None],
+    ) -> None:
+        """`execute` is the exchange, `answer` the runner's end."""
+        self.clock = clock
+        self._signed = signed
+        self._execute = execute
+        self._answer = answer
+
+    def execute(self) -> RawAnswer:
+        """The exchange takes the request now."""
+        return self._execute(self._signed)
+
+    def answer(self, answer: RawAnswer) -> None:
+        """The runner reads this answer now."""
+        self._answer(self._signed, answer)
+
+
+class Calm:
+    """Nothing is lost: an answer comes after `latency` ms, messages at once."""
+
+    def __init__(self, latency: int = 1) -> None:
+        """`latency` is one way, in ms."""
+        self._latency = latency
+
+    def carry(self, signed: SignedRequest, wire: Wire) -> None:
+        """There and back."""
+        del signed
+        clock, latency = wire.clock, self._latency
+
+        def arrive() -> None:
+            answer = wire.execute()
+            clock.plan(clock.now + latency, lambda: wire.answer(answer))
+
+        clock.plan(clock.now + latency, arrive)
+
+    def tell(self, text: str, hear: Callable[[str], object], clock: VirtualClock) -> None:
+        """At once."""
+        clock.plan(clock.now, lambda: hear(text))
+
+
+class VirtualExchange:
+    """The paper exchange in this process, behind the same door as over HTTP."""
+
+    def __init__(self, exchange: Exchange, clock: VirtualClock) -> None:
+        """Wrap an engine whose clock is ours."""
+        self.exchange = exchange
+        self._clock = clock
+        exchange.open_account(PAPER_KEY, clock.now)
+        ring = KeyRing({PAPER_KEY: PAPER_SECRET})
+        for name in ring.accounts():
+            exchange.open_account(name, clock.now)
+        self.gateway = PaperGateway(exchange, ring, clock.read, limits=True)
+
+    def request(self, method: str, path: str, payload: str) -> RawAnswer:
+        """One REST request, as bytes would bring it."""
+        answer = self.gateway.handle(
+            Request(
+                method=method,
+                path=path,
+                params=dict(parse_qsl(payload, keep_blank_values=True)),
+                query=payload.encode(),
+                api_key=PAPER_KEY,
+            )
+        )
+        body = json.dumps(answer.document).encode()
+        return RawAnswer("ok", answer.status, body, answer.headers)
+
+    def price(self, symbol: str, **prices: object) -> None:
+        """Move a symbol's market and tell the streams at once."""
+        self.exchange.set_price(symbol, now=self._clock.now, **prices)  # type: ignore[arg-type]
+        self.settle(at_once=True)
+
+    def settle(self, *, at_once: bool = False) -> None:
+        """Do what is due, and tell the streams."""
+        self.exchange.advance(self._clock.now)
+        self.gateway.settle(self._clock.now, at_once=at_once)
+        self.gateway.streams.flush(self.exchange.state, self._clock.now)
+
+    def next_at(self) -> int | None:
+        """When the exchange has something to do by itself."""
+        return self.exchange.next_due()
+
+
+class _Ear:
+    """A stream's other end: hands each message to the network."""
+
+    def __init__(self, hear: Callable[[str], object], network: Network, clock: VirtualClock):
+        self._hear = hear
+        self._network = network
+        self._clock = clock
+        self.deaf = False
+
+    def send(self, text: str) -> None:
+        """The exchange sends a message."""
+        if not self.deaf:
+            self._network.tell(text, self._hear, self._clock)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """The exchange hangs up."""
+        del code, reason
+        self.deaf = True
+
+
+class _Transport:
+    """The adapter's way to the exchange when it reads at the start."""
+
+    def __init__(self, exchange: VirtualExchange) -> None:
+        self._exchange = exchange
+
+    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+        """Send once, at once."""
+        return self._exchange.request(method, path, payload)
+
+
+class _Lanes:
+    """The gateway's face to the dispatcher; requests go to the network instead of sockets."""
+
+    def __init__(self, carry: Callable[[SignedRequest], None], lanes: Mapping[Lane, int]) -> None:
+        self._carry = carry
+        self._sizes = lanes
+        self._busy: Counter[Lane] = Counter()
+
+    def idle(self, lane: Lane) -> int:
+        """How many more calls this lane can take."""
+        return self._sizes[lane] - self._busy[lane]
+
+    def submit(self, signed: SignedRequest) -> None:
+        """A request whose attempt is durable leaves."""
+        self._busy[lane_of(signed.call)] += 1
+        self._carry(signed)
+
+    def freed(self, call: Call) -> None:
+        """Its answer was taken in."""
+        self._busy[lane_of(call)] -= 1
+
+
+class VirtualRunner:
+    """One life of a runner: from its start on a journal to its end, or its crash."""
+
+    def __init__(
+        self,
+        journal: Path,
+        rules: RuleSet,
+        exchange: VirtualExchange,
+        clock: VirtualClock,
+        *,
+        network: Network | None = None,
+        timing: Timing | None = None,
+        observers: Sequence[Observer] = (),
+        on_commit: Callable[[str], None] | None = None,
+        namespace: str = "main",
+    ) -> None:
+        """Open the journal, recover, connect the streams; `on_commit` may crash it."""
+        self.clock = clock
+        self.exchange = exchange
+        self.network: Network = network or Calm()
+        self.timing = timing or Timing()
+        self.alive = True
+        self.journal = Journal.open(
+            journal, namespace, clock.read, on_commit=on_commit, wal_bytes=0
+        )
+        try:
+            self._build(rules, namespace, observers)
+        except BaseException:
+            self.journal.close()
+            raise
+
+    def _build(self, rules: RuleSet, namespace: str, observers: Sequence[Observer]) -> None:
+        clock = self.clock
+        self.venue = BinanceUsdm(
+            ADDRESSES,
+            PAPER_KEY,
+            PAPER_SECRET,
+            self.timing,
+            clock.read,
+            clock.read,
+            _Transport(self.exchange),
+        )
+        self.venue.connect()
+        self.board = PriceBoard(STALE_AFTER, self.journal.last_alive)
+        self.view = View(self.board, self.venue.instruments())
+        world = World(rules, self.view, namespace, "paper", self.journal.seen)
+        self.engine = Engine(world, remembered(self.journal))
+        self.dispatcher = Dispatcher(
+            self.engine, self.journal, self.venue, self.timing, clock.read, observers
+        )
+        moment = Moment(clock.now, self.venue.server_time(), self.timing)
+        decisions = [self.engine.load(rules, moment), self.engine.recover(moment)]
+        self.dispatcher.begin(decisions, _Lanes(self._carry, LANES))
+        self._ears: list[_Ear] = []
+        self._listen(rules)
+
+    def _listen(self, rules: RuleSet) -> None:
+        """Connect the streams as the real ones are connected, but to ears in this process."""
+        wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
+        market = self.venue.market_stream(wanted, self.board, self._post)
+        assert isinstance(market, MarketStream)
+        for name, address, _ in plan(ADDRESSES.streams, wanted):
+            self._connect(address, lambda text: market.feed(text, self.clock.now))
+            self._post(StreamState(name, True, self.clock.now))
+        user = self.venue.user_stream(self._post)
+        assert isinstance(user, UserStream)
+        self._connect(user.address(), user.feed)
+        user.connected()
+        self.exchange.settle(at_once=True)
+
+    def _connect(self, address: str, hear: Callable[[str], object]) -> None:
+        def heard(text: str) -> None:
+            if self.alive:
+                hear(text)
+
+        ear = _Ear(heard, self.network, self.clock)
+        self._ears.append(ear)
+        parts = urlsplit(address)
+        self.exchange.gateway.streams.connect(ear, parts.path, parts.query)
+
+    def _post(self, event: Event) -> None:
+        if self.alive:
+            self.dispatcher.post(event)
+
+    def _carry(self, signed: SignedRequest) -> None:
+        self.network.carry(signed, Wire(self.clock, signed, self.venue.send, self._answered))
+
+    def _answered(self, signed: SignedRequest, answer: RawAnswer) -> None:
+        if not self.alive:
+            return
+        for event in self.venue.interpret(signed, answer):
+            self.dispatcher.post(event)
+        self.dispatcher.post(CallDone(signed.call, self.clock.now))
+
+    # driving it
+
+    def ask(self, event: Alert | Fire) -> AlertAnswer | None:
+        """Hand in an alert and turn until it is committed; its answer."""
+        reply = self.dispatcher.hand_in(event)
+        self.dispatcher.step()
+        return reply.result(0) if reply is not None else None
+
+    def advance(self, until: int) -> None:
+        """Let time pass: planned things, the exchange's own, and the dispatcher's turns."""
+        while True:
+            self.dispatcher.step()
+            at = self._next_at(until)
+            if at is None:
+                break
+            self.clock.now = max(self.clock.now, at)
+            self.clock.run_due()
+            self.exchange.settle()
+        self.clock.now = max(self.clock.now, until)
+        self.clock.run_due()
+        self.exchange.settle()
+        self.dispatcher.step()
+
+    def _next_at(self, until: int) -> int | None:
+        times = [
+            self.clock.next_at(),
+            self.exchange.next_at(),
+            self.dispatcher.schedules.next_at(),
+            self.dispatcher.next_at(),
+        ]
+        at = min(time for time in times if time is not None)
+        return at if at <= until else None
+
+    def crash(self) -> None:
+        """End as by a kill: nothing more is written, said or heard."""
+        self.alive = False
+        for ear in self._ears:
+            ear.deaf = True
+        self.journal.close()
