@@ -16,7 +16,6 @@ from wsproto.events import (
     CloseConnection,
     Event,
     Ping,
-    Pong,
     RejectConnection,
     Request,
     TextMessage,
@@ -116,11 +115,11 @@ class Peer:
                 return False
             if isinstance(event, Ping):
                 self._outbox.put(event.response())
-            elif isinstance(event, TextMessage | BytesMessage):
+            elif isinstance(event, TextMessage | BytesMessage) and not self.closed:
                 self._take(event, on_text, parts)
-            elif not isinstance(event, Pong):
-                continue
-        return bool(data) and not self.closed
+        # After our goodbye the rest is read and dropped: closing on unread data would reset the
+        # connection, and the goodbye with it.
+        return bool(data)
 
     def _take(
         self, event: TextMessage | BytesMessage, on_text: Callable[[str], None], parts: list[str]

@@ -22,6 +22,7 @@ class Client:
 
     def __init__(self, server: PaperServer) -> None:
         self.addresses = server.addresses
+        self.streams: list[websocket.WebSocket] = []
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.headers["X-MBX-APIKEY"] = "K"
@@ -63,7 +64,17 @@ class Client:
 
     def stream(self, path: str) -> websocket.WebSocket:
         """Connect to a stream address."""
-        return websocket.create_connection(f"{self.addresses['streams']}{path}", timeout=5)
+        stream = websocket.create_connection(f"{self.addresses['streams']}{path}", timeout=5)
+        self.streams.append(stream)
+        return stream
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.session.close()
+        for stream in self.streams:
+            stream.shutdown()  # type: ignore[no-untyped-call]  # its stubs do not tell
 
 
 def stamped(params: dict[str, Any]) -> dict[str, Any]:

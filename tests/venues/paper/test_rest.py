@@ -23,9 +23,10 @@ def server() -> Iterator[PaperServer]:
 
 
 @pytest.fixture
-def client(server: PaperServer) -> Client:
+def client(server: PaperServer) -> Iterator[Client]:
     """A client with key K."""
-    return Client(server)
+    with Client(server) as connected:
+        yield connected
 
 
 def code(answer: Any) -> tuple[int, int]:
