@@ -10,12 +10,18 @@ from typing import Any
 from runner.core.decision import FAILED, Reason
 from runner.core.document import Node, Term
 from runner.core.formula import Formula, one_of
-from runner.core.orders import CONDITIONAL, OrderIntent, OrderType, Side, TimeInForce
+from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import ActionContext, Progress, Step
 
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 TRIGGERED = CONDITIONAL - {OrderType.TRAILING_STOP_MARKET}
 SIDE = one_of("buy", "sell")
+FAILURES = {
+    OrderState.REJECTED: Reason.REJECTED,
+    OrderState.LAPSED: Reason.LAPSED,
+    OrderState.PARKED: Reason.PARKED,
+}
+"""Why an action failed, by what became of its order."""
 
 
 class NotPossible(Exception):
@@ -67,7 +73,7 @@ class OrderSpec:
             raise NotPossible(f"{context.symbol} is not known to the exchange")
         side = side or self._side(context)
         close = self.close_position
-        size = None if close else quantity or self._quantity(context)
+        size = None if close else self._quantity(context) if quantity is None else quantity
         intent = OrderIntent(
             client_order_id=context.client_order_id(part),
             symbol=context.symbol,
@@ -133,7 +139,7 @@ def verdict(context: ActionContext, parts: tuple[str, ...]) -> Step:
     for leg in legs:
         if leg.state in FAILED:
             detail = f"{leg.name} {leg.state.value}: {leg.message}".strip()
-            return Step(Progress.FAILED, reason=Reason.REJECTED, detail=detail)
+            return Step(Progress.FAILED, reason=FAILURES[leg.state], detail=detail)
     done = all(leg.settled for leg in legs)
     return Step(Progress.DONE if done else Progress.WAITING)
 

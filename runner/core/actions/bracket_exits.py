@@ -1,0 +1,214 @@
+"""What a bracket holds, what its exits have closed of it, and the pieces of its next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from runner.core.actions.order import FAILURES, NotPossible, OrderSpec
+from runner.core.decision import FAILED, Leg
+from runner.core.formula import EvaluationError
+from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, TimeInForce
+from runner.core.rules import ActionContext, Planned, Progress, Step
+
+ZERO = Decimal(0)
+IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the entry has filled, and what its exits have closed of it."""
+
+    context: ActionContext
+    entry: Leg
+
+    @property
+    def order(self) -> OrderIntent:
+        """The entry's order."""
+        assert isinstance(self.entry.intent, OrderIntent)
+        return self.entry.intent
+
+    @property
+    def filled(self) -> Decimal:
+        """All that the entry filled."""
+        return _filled((self.entry,))
+
+    @property
+    def left(self) -> Decimal:
+        """What of it no exit has closed yet."""
+        return self.filled - _filled(self.exits)
+
+    @property
+    def stops(self) -> tuple[Leg, ...]:
+        """Every stop that was placed."""
+        return self._named("stop@")
+
+    @property
+    def stopped_out(self) -> bool:
+        """True once a stop has closed something."""
+        return _filled(self.stops) > 0
+
+    @property
+    def targets(self) -> tuple[Leg, ...]:
+        """Every target that was placed."""
+        return self._named("target@")
+
+    @property
+    def exits(self) -> tuple[Leg, ...]:
+        """Every order that closes."""
+        return (*self.stops, *self.targets, *self._named("naked@"))
+
+    @property
+    def cancels(self) -> tuple[Leg, ...]:
+        """Every cancel."""
+        return self._named("cancel:")
+
+    def part(self, kind: str) -> str:
+        """The name of this kind of exit for what is filled now."""
+        return f"{kind}@{self.filled.normalize():f}"
+
+    def leg(self, kind: str) -> Leg | None:
+        """The exit of this kind for what is filled now, if it was planned."""
+        return self.context.leg(self.part(kind))
+
+    def _named(self, prefix: str) -> tuple[Leg, ...]:
+        start = self.context.leg_name(prefix)
+        return tuple(leg for name, leg in self.context.legs.items() if name.startswith(start))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Legs to plan and problems to tell.
+
+    `stands`: the position's stop is on the book; `naked`: it has none and gets none.
+    """
+
+    planned: tuple[Planned, ...] = ()
+    problems: tuple[str, ...] = ()
+    stands: bool = False
+    naked: bool = False
+
+    def and_then(self, other: Wanted) -> Wanted:
+        """Both, this one first."""
+        planned = (*self.planned, *other.planned)
+        return replace(self, planned=planned, problems=(*self.problems, *other.problems))
+
+
+def not_filled(entry: Leg) -> Step:
+    """The step while nothing filled: waiting, done without a trade, or failed."""
+    if entry.state in FAILED:
+        detail = f"entry {entry.state.value}: {entry.message}".strip(": ")
+        return Step(Progress.FAILED, reason=FAILURES[entry.state], detail=detail)
+    return Step(Progress.WAITING if entry.open else Progress.DONE, detail="nothing filled")
+
+
+def fills_at_once(entry: Leg) -> bool:
+    """Fills of a market or IOC entry come in a burst: wait for its end, place exits once."""
+    intent = entry.intent
+    assert isinstance(intent, OrderIntent)
+    return intent.type is OrderType.MARKET or intent.time_in_force in IMMEDIATE
+
+
+def _filled(legs: tuple[Leg, ...]) -> Decimal:
+    """What these orders filled together; FILLED says it also where the quantity is not told."""
+    total = ZERO
+    for leg in legs:
+        assert isinstance(leg.intent, OrderIntent)
+        whole = leg.intent.quantity or ZERO
+        done = leg.state is OrderState.FILLED
+        total += max(leg.cumulative_quantity, whole) if done else leg.cumulative_quantity
+    return total
+
+
+def placed(held: Held, order: OrderSpec, kind: str) -> Wanted:
+    """The exit, or why it cannot be made."""
+    context, part = held.context, held.part(kind)
+    try:
+        intent = order.intent(
+            context,
+            part,
+            side=held.order.side.opposite,
+            quantity=held.left,
+            reduce_only=True,
+        )
+    except (NotPossible, EvaluationError) as problem:
+        return Wanted(problems=(f"{kind}: {problem}",))
+    return Wanted((Planned(context.leg_name(part), intent),))
+
+
+def dead(leg: Leg, kind: str) -> str:
+    """What became of an exit, for the alarm."""
+    return f"the {kind} is {leg.state.value} {leg.message}".strip()
+
+
+def older(legs: tuple[Leg, ...], part: str) -> tuple[Leg, ...]:
+    """Those that were placed for less."""
+    return tuple(leg for leg in legs if not leg.name.endswith(f".{part}"))
+
+
+def clear(held: Held) -> Wanted:
+    """Nothing shall fill any more while the position is closed; older stops stay until then."""
+    return Wanted(cancels(held, (held.entry, *held.targets)))
+
+
+def cancels(held: Held, legs: tuple[Leg, ...]) -> tuple[Planned, ...]:
+    """A cancel for every leg that may still be on the book; said once a leg."""
+    context = held.context
+    planned = []
+    for leg in legs:
+        part = f"cancel:{leg.name.partition('.')[2]}"
+        if not leg.open or context.leg(part) is not None:
+            continue
+        family, target = leg.intent.family, leg.client_order_id
+        intent = CancelIntent(context.client_order_id(part), context.symbol, family, target)
+        planned.append(Planned(context.leg_name(part), intent))
+    return tuple(planned)
+
+
+def close(held: Held) -> Wanted:
+    """A reduce-only market order for all that is held, once."""
+    leg = held.leg("naked")
+    if leg is not None:
+        return Wanted(problems=() if leg.open else (dead(leg, "close"),))
+    context, entry, part = held.context, held.order, held.part("naked")
+    intent = OrderIntent(
+        client_order_id=context.client_order_id(part),
+        symbol=context.symbol,
+        side=entry.side.opposite,
+        type=OrderType.MARKET,
+        quantity=held.left,
+        reduce_only=entry.position_side == "BOTH",
+        position_side=entry.position_side,
+    )
+    return Wanted((Planned(context.leg_name(part), intent),))
+
+
+def all_closed(held: Held) -> Step:
+    """All that filled is closed: whatever else is open goes off the book."""
+    return progress(held, Wanted(cancels(held, (held.entry, *held.exits))))
+
+
+def progress(held: Held, wanted: Wanted) -> Step:
+    """WAITING until every exit has its verdict, then PASSED, DONE when nothing is open."""
+    problems = (*wanted.problems, *_stuck(held))
+    rest = (*held.exits, *held.cancels)
+    over = not wanted.planned and not held.entry.open and not any(leg.open for leg in rest)
+    settled = not wanted.planned and all(leg.settled for leg in rest)
+    closed = held.left <= 0
+    passed = Progress.PASSED if settled or closed else Progress.WAITING
+    return Step(
+        Progress.DONE if over else passed,
+        wanted.planned,
+        detail="; ".join(problems),
+        critical=bool(problems),
+    )
+
+
+def _stuck(held: Held) -> Iterator[str]:
+    """Legs that the exchange refused to cancel and that are still open."""
+    context = held.context
+    for leg in (held.entry, *held.exits):
+        cancel = context.leg(f"cancel:{leg.name.partition('.')[2]}")
+        if leg.open and cancel is not None and cancel.state in FAILED:
+            yield f"{leg.name} could not be cancelled: {cancel.message}"
