@@ -9,7 +9,7 @@ from runner.core import guards
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.figures import figure
 from runner.core.formula import EvaluationError
-from runner.core.orders import OrderIntent, OrderState
+from runner.core.orders import CancelIntent, Intent, OrderIntent, OrderState
 from runner.core.rules import ActionContext, Planned, Progress, Rule, RuleSet, Step
 from runner.core.state import Work
 from runner.core.view import Names, View
@@ -51,7 +51,9 @@ def advance(work: Work, world: World, run_id: str) -> None:
         return
     rule = rule_of(work, world, run)
     if rule is None:
-        _end(work, run, RunStatus.STOPPED, f"{Reason.ERROR.value}: its rule's text is lost")
+        why = f"{Reason.ERROR.value}: its rule's text is lost"
+        _alarm(work, run, why)
+        _end(work, run, RunStatus.STOPPED, why)
         return
     while True:
         before, legs = run, len(work.legs_of(run_id))
@@ -85,10 +87,22 @@ def _ask_watched(work: Work, world: World, rule: Rule, run: Run) -> Run:
             _alarm(work, run, step.detail or "a guard refused an exit")
         if step.progress in (Progress.DONE, Progress.FAILED):
             run = replace(run, watching=tuple(i for i in run.watching if i != index))
-        if step.critical and step.detail != run.reason:
-            _alarm(work, run, step.detail)
-            run = replace(run, reason=step.detail)
+        run = _told(work, run, step)
     return run
+
+
+def _told(work: Work, run: Run, step: Step) -> Run:
+    """Raise the alarm for each critical problem once; the run's reason remembers which."""
+    problems = step.detail.split("; ") if step.critical else []
+    for problem in problems:
+        if problem not in run.reason.split("; "):
+            _alarm(work, run, problem)
+            run = replace(run, reason=_joined(run.reason, problem))
+    return run
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(reason for reason in reasons if reason)
 
 
 def _ask_next(work: Work, world: World, rule: Rule, run: Run) -> Run:
@@ -103,9 +117,7 @@ def _ask_next(work: Work, world: World, rule: Rule, run: Run) -> Run:
     refused = _plan(work, world, rule, run, step)
     if refused is not None:
         step = Step(Progress.FAILED, reason=Reason.GUARD, detail=refused)
-    if step.critical and step.detail != run.reason:
-        _alarm(work, run, step.detail)
-        run = replace(run, reason=step.detail)
+    run = _told(work, run, step)
     if step.progress is Progress.WAITING:
         return run
     if step.progress is Progress.FAILED:
@@ -130,12 +142,8 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
 
 def _open_legs(work: Work, run: Run) -> Callable[[str], tuple[Leg, ...]]:
     def of_rule(rule_id: str) -> tuple[Leg, ...]:
-        found = []
-        for leg in work.open_legs(run.identity.symbol):
-            owner = work.run(leg.run_id)
-            if owner is not None and owner.identity.rule_id == rule_id:
-                found.append(leg)
-        return tuple(found)
+        mine = work.open_legs(run.identity.symbol)
+        return tuple(leg for leg in mine if work.rule_id(leg.run_id) == rule_id)
 
     return of_rule
 
@@ -158,6 +166,7 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
             return text
     for planned in new:
         _add(work, run, planned)
+        _withdraw(work, run, planned.intent)
     work.entries += [work.now] * len(entries)
     return None
 
@@ -184,6 +193,18 @@ def _add(work: Work, run: Run, planned: Planned) -> None:
     )
 
 
+def _withdraw(work: Work, run: Run, intent: Intent) -> None:
+    """A cancel of what was not sent yet: it never leaves."""
+    target = work.leg(intent.target or "") if isinstance(intent, CancelIntent) else None
+    if target is None or target.state is not OrderState.PLANNED:
+        return
+    why = "cancelled before it was sent"
+    work.put_leg(replace(target, state=OrderState.LAPSED, message=why, updated_at=work.now))
+    text = f"{target.name}: PLANNED -> LAPSED ({why})"
+    who = {**_who(run), "rule_id": work.rule_id(target.run_id), "run_id": target.run_id}
+    work.record("state", text, client_order_id=target.client_order_id, **who)
+
+
 def described(planned: Planned) -> str:
     """An intent in a trader's words: `buy market 0.02`, `sell stop_market 0.02 @ 68000`."""
     intent = planned.intent
@@ -206,9 +227,10 @@ def _failed(work: Work, rule: Rule, run: Run, step: Step) -> Run:
     reason = f"{step.reason.value}: {step.detail}"
     if not rule.stop_on_failure:
         work.record("run", f"do[{run.step}] failed, the next begins", reason=reason, **_who(run))
-        return replace(run, step=run.step + 1, reason=reason)
+        return replace(run, step=run.step + 1, reason=_joined(run.reason, reason))
     # what is being watched goes on: a failed notify must not leave a position without its exits
-    return replace(run, step=len(rule.actions), reason=f"stopped {reason}")
+    stopped = _joined(f"stopped {reason}", run.reason)
+    return replace(run, step=len(rule.actions), reason=stopped)
 
 
 def _say(work: Work, rule: Rule, run: Run, step: Step) -> None:

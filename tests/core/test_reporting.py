@@ -102,7 +102,7 @@ def test_an_order_that_shows_up_after_all_raises_an_alarm(state: OrderState) -> 
 
 @pytest.mark.parametrize("target_state", [OrderState.PLANNED, SENDING, UNKNOWN, LIVE])
 def test_a_cancel_before_its_target_is_there_is_sent_again(target_state: OrderState) -> None:
-    """ "Unknown order" proves nothing while the order may still come to the book."""
+    """An unknown order proves nothing while the order may still come to the book."""
     target = leg(state=target_state, name="0.target")
     sending = leg(cancel(target=target.client_order_id), SENDING, name="0.cancel")
     work = worked(target, sending)
