@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
 
 from runner.core.orders import OrderIntent, OrderType, Side
+
+LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
+"""Types that rest or trigger with a price: LOT_SIZE binds them, MARKET_LOT_SIZE the others."""
+
+EXACT = Context(prec=100)
+"""28 digits would round a long value up to the grid before its direction is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,7 @@ class Instrument:
         return _to_grid(quantity, Decimal(0), self._step(order_type), ROUND_DOWN)
 
     def _step(self, order_type: OrderType) -> Decimal:
-        market = order_type is not OrderType.LIMIT and order_type is not OrderType.STOP
-        return self.market_step_size if market else self.step_size
+        return self.step_size if order_type in LIMITED else self.market_step_size
 
     def violation(self, intent: OrderIntent, mark: Decimal | None) -> str | None:
         """Why the exchange would refuse this order, in the user's words; None when it fits."""
@@ -85,19 +90,20 @@ class Instrument:
             if price is None:
                 continue
             if price <= 0 or price < self.min_price or 0 < self.max_price < price:
-                return f"{name} {price} is outside {self.min_price} to {self.max_price}"
+                return f"{name} {price:f} is outside {self.min_price:f} to {self.max_price:f}"
             if not self.on_tick(price):
-                return f"{name} {price} is not a multiple of the tick size {self.tick_size}"
+                return f"{name} {price:f} is not a multiple of the tick size {self.tick_size:f}"
         return self._percent_violation(intent, mark)
 
     def _percent_violation(self, intent: OrderIntent, mark: Decimal | None) -> str | None:
         # PERCENT_PRICE binds the limit price only: buys from above, sells from below
         if intent.price is None or mark is None or intent.type is not OrderType.LIMIT:
             return None
-        if intent.side is Side.BUY and intent.price > mark * self.multiplier_up:
-            return f"price {intent.price} is more than {self.multiplier_up} times the mark {mark}"
-        if intent.side is Side.SELL and intent.price < mark * self.multiplier_down:
-            return f"price {intent.price} is less than {self.multiplier_down} times the mark {mark}"
+        price, up, down = intent.price, self.multiplier_up, self.multiplier_down
+        if intent.side is Side.BUY and price > mark * up:
+            return f"price {price:f} is more than {up:f} times the mark {mark:f}"
+        if intent.side is Side.SELL and price < mark * down:
+            return f"price {price:f} is less than {down:f} times the mark {mark:f}"
         return None
 
     def _quantity_violation(self, intent: OrderIntent, mark: Decimal | None) -> str | None:
@@ -105,13 +111,14 @@ class Instrument:
             return None
         if intent.quantity is None or intent.quantity <= 0:
             return "the quantity is zero after rounding to the step size"
-        market = self._step(intent.type) is self.market_step_size
-        low = self.market_min_quantity if market else self.min_quantity
-        high = self.market_max_quantity if market else self.max_quantity
+        limited = intent.type in LIMITED
+        low = self.min_quantity if limited else self.market_min_quantity
+        high = self.max_quantity if limited else self.market_max_quantity
         if not low <= intent.quantity <= high:
-            return f"quantity {intent.quantity} is outside {low} to {high}"
-        if intent.quantity % self._step(intent.type) != 0:
-            return f"quantity {intent.quantity} is not a multiple of {self._step(intent.type)}"
+            return f"quantity {intent.quantity:f} is outside {low:f} to {high:f}"
+        if self.round_quantity(intent.quantity, intent.type) != intent.quantity:
+            step = self._step(intent.type)
+            return f"quantity {intent.quantity:f} is not a multiple of the step size {step:f}"
         return self._notional_violation(intent, mark)
 
     def _notional_violation(self, intent: OrderIntent, mark: Decimal | None) -> str | None:
@@ -120,12 +127,12 @@ class Instrument:
             return None
         notional = price * intent.quantity
         if notional < self.min_notional:
-            return f"notional {notional.normalize():f} is less than {self.min_notional}"
+            return f"notional {notional.normalize():f} is less than {self.min_notional:f}"
         return None
 
 
 def _to_grid(value: Decimal, origin: Decimal, step: Decimal, rounding: str) -> Decimal:
     if step <= 0:
         return value
-    steps = ((value - origin) / step).to_integral_value(rounding=rounding)
-    return origin + steps * step
+    steps = EXACT.divide(EXACT.subtract(value, origin), step).to_integral_value(rounding)
+    return EXACT.add(origin, EXACT.multiply(steps, step))
