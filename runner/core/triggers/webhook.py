@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -78,8 +78,11 @@ class WebhookTrigger:
     ) -> Match:
         detail = f"alert on {self.path}"
         if self.dedupe:
-            text = "\n".join(f"{name}={event.fields.get(name, '')}" for name in self.dedupe)
-            return Hit(hashlib.sha256(text.encode()).hexdigest()[:32], fields, memory, detail)
+            missing = [name for name in self.dedupe if name not in event.fields]
+            if missing:
+                text = f"{missing[0]} is missing, and it tells alerts apart"
+                return Miss(Reason.BODY, text, memory)
+            return Hit(_identity(event.fields[n] for n in self.dedupe), fields, memory, detail)
         recent = {
             seen: at
             for seen, at in memory.get("recent", {}).items()
@@ -94,6 +97,12 @@ class WebhookTrigger:
         return Hit(_event_key(event.body_hash, now), fields, {**memory, "recent": recent}, detail)
 
 
+def _identity(values: Iterable[Value]) -> str:
+    # the length before each keeps ("a", "bc") apart from ("ab", "c")
+    text = "".join(f"{len(str(value))}:{value}" for value in values)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def _event_key(body_hash: str, first_seen: int) -> str:
     return f"{body_hash[:32]}@{first_seen}"
 
@@ -103,13 +112,13 @@ def _fit(value: Value | None, kind: Type) -> tuple[Value | None, str]:
     if value is None:
         return None, "is missing"
     if kind is NUMBER:
-        number = value if isinstance(value, Decimal) else _number(value)
-        return number, f"must be a number, it is {_shown(value)}"
+        return _number(value), f"must be a number, it is {_shown(value)}"
     if kind is BOOLEAN:
-        if isinstance(value, str) and value.lower() in ("true", "false"):
-            return value.lower() == "true", ""
-        return (value if isinstance(value, bool) else None), "must be true or false"
-    text = value if isinstance(value, str) else f"{value}"
+        if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+            return value.strip().lower() == "true", ""
+        truth = value if isinstance(value, bool) else None
+        return truth, f"must be true or false, it is {_shown(value)}"
+    text = _text(value)
     if kind.values is None:
         return text, ""
     for allowed in kind.values:
@@ -119,17 +128,22 @@ def _fit(value: Value | None, kind: Type) -> tuple[Value | None, str]:
 
 
 def _number(value: Value) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, str) or len(value) > MAX_DIGITS:
+    if isinstance(value, bool) or len(str(value)) > MAX_DIGITS:
         return None
     try:
-        number = Decimal(value.strip())
+        number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS else None
 
 
+def _text(value: Value) -> str:
+    """As the sender wrote it: JSON says true, Python says True."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _shown(value: Value) -> str:
-    text = str(value)
+    text = _text(value)
     return f'"{text[:40]}…"' if len(text) > 40 else f'"{text}"'
 
 
@@ -201,6 +215,7 @@ def build(node: Node, name: str) -> WebhookTrigger | None:
         kind = _type(node.child("body").child(key))
         if kind is not None:
             body[str(key)] = kind
+    window = node.duration("dedupe_window")
     return WebhookTrigger(
         name=name,
         path=node.text("path"),
@@ -209,7 +224,7 @@ def build(node: Node, name: str) -> WebhookTrigger | None:
         body=body,
         max_age=node.duration("max_age"),
         dedupe=tuple(str(item.value) for item in node.child("dedupe").items()),
-        dedupe_window=node.duration("dedupe_window") or DEDUPE_WINDOW,
+        dedupe_window=DEDUPE_WINDOW if window is None else window,
     )
 
 
