@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +96,7 @@ def read_rules(place: Place, venue: Venue | None) -> RuleSet:
 def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venue:
     """The account's venue, connected. Raises ConfigurationError or VenueError with the cure."""
     if paper is not None:
-        addresses = Addresses(**paper.addresses)
-        venue = VENUES["binance_usdm"](
-            addresses, PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
-        )
-        venue.connect()
-        return venue
+        return connect_paper(paper.addresses, settings)
     account = settings.account()
     if account.address == PAPER:
         raise ConfigurationError(
@@ -122,14 +117,33 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
     return venue
 
 
-def embedded_paper(place: Place, settings: Settings) -> PaperServer:
-    """The paper exchange inside this process; its orders and positions survive a kill."""
-    return PaperServer(
-        keys={PAPER_KEY: PAPER_SECRET},
-        market=Walk(settings.paper.seed),
-        state_file=place.paper_state(settings),
-        balance=str(settings.paper.balance),
+def connect_paper(addresses: Mapping[str, str], settings: Settings) -> Venue:
+    """The embedded paper exchange of this process or another. Raises VenueError."""
+    venue = VENUES["binance_usdm"](
+        Addresses(**addresses), PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
     )
+    venue.connect()
+    return venue
+
+
+def embedded_paper(place: Place, settings: Settings) -> PaperServer:
+    """The paper exchange inside this process, started; its orders and positions survive a kill.
+
+    Raises ConfigurationError when it cannot keep them.
+    """
+    state = place.paper_state(settings)
+    try:
+        return PaperServer(
+            keys={PAPER_KEY: PAPER_SECRET},
+            market=Walk(settings.paper.seed),
+            state_file=state,
+            balance=str(settings.paper.balance),
+        ).start()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the paper exchange cannot use {state}: {error}; give the runner a folder it may "
+            "write in, with --dir, or move the file away"
+        ) from error
 
 
 def hook_table(rules: RuleSet, secrets: Secrets) -> HookTable:
@@ -251,7 +265,7 @@ class App:
         where = "on the paper exchange" if self.paper is not None else "on the exchange"
         data = {
             "account": self.account,
-            "paper": self.paper is not None,
+            "exchange": self.paper.addresses if self.paper is not None else None,
             "hook": self.hook_server.url,
             "pid": os.getpid(),
             "version": __version__,

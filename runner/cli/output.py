@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -63,7 +64,7 @@ def table(headings: Sequence[str], rows: Sequence[Row], empty: str) -> None:
         note(empty)
         return
     texts = [[_cell(value) for value in row] for row in rows]
-    if click.get_text_stream("stdout").isatty():
+    if sys.stdout.isatty():
         _framed(headings, texts)
         return
     lines = [[*headings], *texts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runner.cli.options import NEWEST
 from runner.cli.output import note
@@ -25,6 +25,18 @@ def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
             f"Start it with: runner run --dir {folder} --paper; or name another --dir"
         )
     return JournalReader.open(path)
+
+
+def started(journal: JournalReader) -> dict[str, Any]:
+    """What the newest start said of itself: account, hook, exchange (of --paper), pid, version,
+    and `at`, `running` (False once it stopped as asked); empty before the first start.
+    """
+    found = journal.records(limit=1, kinds=("started", "stopped"))
+    starts = journal.records(limit=1, kinds=("started",))
+    if not starts:
+        return {}
+    running = found[-1]["kind"] == "started"
+    return {**starts[-1]["data"], "at": starts[-1]["at"], "running": running}
 
 
 def newest(

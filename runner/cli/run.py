@@ -58,6 +58,7 @@ def _code(error: RunnerError) -> int:
 def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests) -> None:
     from runner import logs
     from runner.app import App, Place, embedded_paper, logged
+    from runner.cli.rules import rules_of
     from runner.ops.notify_systemd import notify
     from runner.settings import load
 
@@ -65,13 +66,11 @@ def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequ
     if hook is not None:
         settings = replace(settings, hook=hook)
     place = Place(folder)
-    if not place.rules.is_dir():
-        raise ConfigurationError(
-            f"there is no folder {place.rules}: put rule files there, rules/*.yaml; "
-            "to begin, copy rules/demo/demo.yaml"
-        )
+    rules_of(folder)
     with ExitStack() as stack:
-        server = stack.enter_context(embedded_paper(place, settings)) if paper else None
+        server = embedded_paper(place, settings) if paper else None
+        if server is not None:
+            stack.callback(server.stop)
         app = App(place, settings, server, [logged])
         logs.configure(registered_secrets=app.secrets.values)
         stack.callback(app.stop)

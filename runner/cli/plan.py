@@ -1,0 +1,268 @@
+"""`runner plan`: the requests a rule would send now, unsent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import click
+
+from runner.cli import options, output
+from runner.errors import RunnerError, UsageError
+
+if TYPE_CHECKING:
+    from runner.core.events import Value
+    from runner.core.rules import Rule
+    from runner.planning import Plan
+    from runner.settings import Settings
+    from runner.venues import SignedRequest, Venue
+
+HIDDEN = "***"
+REFUSED = 1
+
+
+@click.command(
+    epilog="""Example: runner plan btc-breakout --dir my --price 70010\n
+    Example: runner plan tv-eth --dir my --alert '{"action": "buy", "price": 3500}'"""
+)
+@click.argument("rule_id", metavar="RULE", shell_complete=options.rule_ids)
+@options.directory
+@click.option("--alert", metavar="JSON", help="The alert's body, for a rule with a webhook.")
+@click.option("--price", metavar="PRICE", help="The price that crosses. Default: one tick past.")
+@click.option("--symbol", metavar="SYMBOL", help="Only this symbol of the rule.")
+@click.option(
+    "--given",
+    type=options.pair,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Put this in the place of what is: mark=70010, position.size=0, account.available=500.",
+)
+@click.option("--paper", is_flag=True, help="Beside the paper exchange, not the account.")
+@options.as_json
+def plan(
+    rule_id: str,
+    folder: Path,
+    alert: str | None,
+    price: str | None,
+    symbol: str | None,
+    given: tuple[tuple[str, str], ...],
+    paper: bool,
+    as_json: bool,
+) -> None:
+    """Show the requests that RULE would send now, unsent; key and signature as ***.
+
+    Account, positions and prices are read from the exchange; without an account in runner.yaml,
+    or with --paper, from the paper exchange. A rule that waits for a price gets one that
+    crosses; a `for:` is skipped. Cooldown and earlier fires do not count.
+
+    Exit 0: it would send this, 1: it would not, and the reason.
+    """
+    from runner.cli.rules import rule_of, rules_of
+    from runner.planning import Occasion, Planner
+    from runner.settings import load
+
+    settings = load(folder)
+    rule_of(rules_of(folder), rule_id)
+    occasion = Occasion(_fields(alert), _price(price))
+    with _venue(folder, settings, paper) as (venue, account):
+        rules = rules_of(folder, venue)
+        rule = rule_of(rules, rule_id)
+        chosen = _symbols(rule, symbol, occasion.price)
+        planner = Planner(venue, rules, settings, account)
+        for remark in planner.look(replace(rule, symbols=chosen)):
+            output.note(remark)
+        for name, value in given:
+            planner.give(chosen, name, value)
+        plans = [planner.plan(rule, each, occasion) for each in chosen]
+    if as_json:
+        output.document(
+            {"rule_id": rule_id, "account": account, "plans": [_as_json(each) for each in plans]}
+        )
+    else:
+        for each in plans:
+            _show(rule, account, each)
+    sys.exit(0 if any(each.answer.outcome == "fired" for each in plans) else REFUSED)
+
+
+@contextmanager
+def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[tuple[Venue, str]]:
+    """The account's exchange, connected; the paper exchange when none is named."""
+    from runner.app import PAPER, Place, connect, embedded_paper
+
+    named = settings.account() if settings.accounts else None
+    place = Place(folder)
+    if not paper and named is not None and named.address != PAPER:
+        yield connect(place, settings, None), named.name
+        return
+    running = _running_paper(folder, settings)
+    if running is not None:
+        yield running, PAPER
+        return
+    with tempfile.TemporaryDirectory(prefix="runner-plan-") as scratch:
+        state = place.paper_state(settings)
+        if state.exists():
+            shutil.copy(state, Path(scratch, state.name))
+        server = embedded_paper(Place(Path(scratch)), settings)
+        try:
+            yield connect(place, settings, server), PAPER
+        finally:
+            server.stop()
+
+
+def _running_paper(folder: Path, settings: Settings) -> Venue | None:
+    """The paper exchange of the runner that runs in this folder, if one does."""
+    from runner.app import connect_paper
+    from runner.cli.reading import journal_of, started
+
+    try:
+        with journal_of(folder, settings) as journal:
+            addresses = started(journal).get("exchange")
+        return connect_paper(addresses, settings) if addresses else None
+    except RunnerError:
+        return None
+
+
+def _fields(text: str | None) -> dict[str, Value] | None:
+    """The fields of an alert's body. Raises UsageError with what is wrong with it."""
+    if text is None:
+        return None
+    from runner.sources.bodies import parse
+    from runner.sources.malformed import BodyError
+
+    try:
+        return parse(text.encode())
+    except BodyError as error:
+        raise UsageError(f"--alert: {error.message}; {error.cure}") from error
+
+
+def _price(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(0)
+    if not price.is_finite() or price <= 0:
+        raise UsageError(f"--price {text} is not a price: 70010")
+    return price
+
+
+def _symbols(rule: Rule, symbol: str | None, price: Decimal | None) -> tuple[str, ...]:
+    if symbol is None and price is not None and len(rule.symbols) > 1:
+        raise UsageError(f"whose price? Name one with --symbol: {', '.join(rule.symbols)}")
+    if symbol is not None and symbol not in rule.symbols:
+        raise UsageError(f"{rule.id} does not trade {symbol}: {', '.join(rule.symbols)}")
+    return rule.symbols if symbol is None else (symbol,)
+
+
+def _as_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "symbol": plan.symbol,
+        "trigger": plan.trigger,
+        "at": plan.moment.now,
+        "outcome": plan.answer.outcome,
+        "reason": plan.answer.reason,
+        "detail": plan.answer.detail,
+        "conditions": [
+            {"text": each.text, "holds": each.holds, "seen": each.seen} for each in plan.conditions
+        ],
+        "requests": [
+            {"round": number, **_request(plan, signed)}
+            for number, together in enumerate(plan.rounds, 1)
+            for signed in together
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def _request(plan: Plan, signed: SignedRequest) -> dict[str, Any]:
+    """A request as it would be signed, without what must stay secret."""
+    parameters = dict(parse_qsl(signed.payload, keep_blank_values=True))
+    parameters["signature"] = HIDDEN
+    payload, _, _ = signed.payload.rpartition("signature=")
+    return {
+        "method": signed.method,
+        "path": signed.path,
+        "headers": {"X-MBX-APIKEY": HIDDEN},
+        "parameters": parameters,
+        "payload": f"{payload}signature={HIDDEN}",
+        "orders": _orders(plan, signed),
+    }
+
+
+def _orders(plan: Plan, signed: SignedRequest) -> list[dict[str, Any]]:
+    """What the request asks for, in words, one entry an order or cancel."""
+    from runner.core.orders import CancelCall, Intent, PlaceCall
+    from runner.core.rules import Planned
+    from runner.core.running import described
+
+    call = signed.call
+    assert isinstance(call, PlaceCall | CancelCall)
+    intents: tuple[Intent, ...] = call.intents if isinstance(call, PlaceCall) else (call.intent,)
+    parameters = dict(parse_qsl(signed.payload, keep_blank_values=True))
+    batch = json.loads(parameters["batchOrders"]) if "batchOrders" in parameters else [None]
+    return [
+        {
+            "leg": plan.legs.get(intent.client_order_id, ""),
+            "text": described(Planned("", intent)),
+            "client_order_id": intent.client_order_id,
+            **({"parameters": own} if own is not None else {}),
+        }
+        for intent, own in zip(intents, batch, strict=True)
+    ]
+
+
+def _show(rule: Rule, account: str, plan: Plan) -> None:
+    answer = plan.answer
+    click.echo(f"{rule.id} on {plan.symbol}, account {account}")
+    click.echo(f"  when   {plan.trigger}")
+    for number, each in enumerate(plan.conditions):
+        verdict = {True: "holds", False: "does not hold", None: "has no value"}[each.holds]
+        click.echo(f"  {'if' if not number else '  '}     {each.text}: {verdict} ({each.seen})")
+    if answer.outcome == "fired":
+        click.echo(f"  guards {_guards(rule)}")
+    else:
+        click.echo(f"  NOT SENT, {answer.reason or answer.outcome}: {answer.detail}")
+    count = 0
+    for number, together in enumerate(plan.rounds):
+        if number:
+            click.echo("  when that was accepted:")
+        for signed in together:
+            count += 1
+            _show_request(count, plan, signed)
+    for text in plan.notes:
+        click.echo(f"  note   {text}")
+    click.echo("  Nothing was sent.")
+
+
+def _guards(rule: Rule) -> str:
+    limits = rule.limits
+    known = {
+        name: getattr(limits, name)
+        for name in ("max_order_notional", "max_position_notional", "max_orders_per_minute")
+    }
+    said = [f"{name} {value}" for name, value in known.items() if value is not None]
+    return f"passed: {', '.join(said)}" if said else "none"
+
+
+def _show_request(number: int, plan: Plan, signed: SignedRequest) -> None:
+    shown = _request(plan, signed)
+    click.echo(f"  {number}.     {shown['method']} {shown['path']}")
+    for order in shown["orders"]:
+        click.echo(f"         {order['text']}   (leg {order['leg']})")
+        for name, value in order.get("parameters", {}).items():
+            click.echo(f"           {name}={value}")
+    for name, value in shown["parameters"].items():
+        if name != "batchOrders":
+            click.echo(f"         {name}={value}")
+    click.echo(f"         header X-MBX-APIKEY: {HIDDEN}")
+    click.echo(f"         signed text: {shown['payload']}")

@@ -1,0 +1,393 @@
+"""Plans: what a rule would send now, through the real engine, with nothing sent or remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from runner.app import wall_ms
+from runner.core.decision import Decision, Reason, RuleAnswer, Run, RunStatus
+from runner.core.engine import Engine
+from runner.core.events import (
+    AccountUpdate,
+    Alert,
+    CallFailed,
+    DeadManAlarm,
+    Due,
+    Event,
+    ExecutionReport,
+    Positions,
+    PositionUpdate,
+    PriceSource,
+    Tick,
+    Value,
+)
+from runner.core.firing import offer
+from runner.core.formula import EvaluationError
+from runner.core.legs import Moment
+from runner.core.orders import CancelCall, Outcome, PlaceCall, ReadCall
+from runner.core.prices import PriceBoard
+from runner.core.rules import PRICE_NAMES, Hit, Rule, RuleSet, Trigger
+from runner.core.running import World
+from runner.core.state import State, Work
+from runner.core.triggers.dead_man import DeadManTrigger
+from runner.core.triggers.price import PriceTrigger
+from runner.core.triggers.schedule import ScheduleTrigger
+from runner.core.triggers.webhook import WebhookTrigger
+from runner.core.view import Names, View
+from runner.errors import UsageError, VenueError
+from runner.settings import Settings
+from runner.sources.bodies import body_hash, event_time
+from runner.sources.schedule import next_occurrence
+from runner.venues import SignedRequest, Venue
+
+PRICES_WITHIN = 10.0
+"""Seconds to wait for the first price of each symbol and source."""
+
+LOOK_EVERY = 0.02
+MOST_ROUNDS = 20
+
+_POSITION = frozenset({"size", "entry_price", "unrealised_pnl", "liquidation_price", "leverage"})
+_ACCOUNT = frozenset({"available", "wallet_balance", "equity", "margin_ratio"})
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What happens to the rule: an alert's fields, a price, or (both None) what it waits for."""
+
+    alert: Mapping[str, Value] | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A line of `if:` with what it saw; `holds` is None when a name had no value."""
+
+    text: str
+    holds: bool | None
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would happen on one symbol.
+
+    `rounds` are requests that leave together; a later one leaves once the one before was
+    accepted. `answer` says why not when there are none. `notes` say what else would happen.
+    """
+
+    symbol: str
+    trigger: str
+    moment: Moment
+    answer: RuleAnswer
+    conditions: tuple[Condition, ...]
+    rounds: tuple[tuple[SignedRequest, ...], ...]
+    legs: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+class Planner:
+    """One rule beside the account as it is; signs, and never sends what it signed."""
+
+    def __init__(self, venue: Venue, rules: RuleSet, settings: Settings, account: str) -> None:
+        """`venue` is connected."""
+        self._venue = venue
+        self._rules = rules
+        self._settings = settings
+        self._account = account
+        self._now = wall_ms()
+        self._board = PriceBoard(settings.stale_after)
+        self._view = View(self._board, venue.instruments())
+
+    # the world as it is
+
+    def look(self, rule: Rule) -> list[str]:
+        """Read account and prices; returns what could not be had. Raises VenueError."""
+        for what in ("positions", "account"):
+            self._read(ReadCall(what))
+        wanted = frozenset((symbol, source) for symbol in rule.symbols for source in rule.sources())
+        stream = self._venue.market_stream(wanted, self._board, lambda _: None)
+        stream.start()
+        deadline = time.monotonic() + PRICES_WITHIN
+        missing = wanted
+        while missing and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY)
+            missing = frozenset(key for key in wanted if self._board.last(*key) is None)
+        stream.stop()
+        self._now = wall_ms()
+        return [f"no price of {symbol} {source}" for symbol, source in sorted(missing)]
+
+    def _read(self, call: ReadCall) -> None:
+        signed = self._venue.sign(self._venue.request(call))
+        for event in self._venue.interpret(signed, self._venue.send(signed)):
+            if isinstance(event, CallFailed):
+                raise VenueError(f"the {call.what} could not be read: {event.detail}")
+            if isinstance(event, Positions):
+                self._view.apply_positions(event)
+            if isinstance(event, AccountUpdate):
+                self._view.apply_account(event)
+
+    def give(self, symbols: tuple[str, ...], name: str, text: str) -> None:
+        """Put a value in the place of what is: mark, position.size, account.available …
+
+        Raises UsageError for a name or a value that cannot be given.
+        """
+        room, _, part = name.partition(".")
+        if name in PRICE_NAMES:
+            for symbol in symbols:
+                self._offer(symbol, PRICE_NAMES[name], _number(name, text))
+        elif room == "position" and part in _POSITION:
+            for symbol in symbols:
+                self._give_position(symbol, part, _number(name, text))
+        elif room == "account" and part in _ACCOUNT:
+            figures: dict[str, Any] = {"wallet_balance": None, "available": None}
+            figures[part] = _number(name, text)
+            self._view.apply_account(AccountUpdate(event_time=self._now, **figures))
+        else:
+            known = [*PRICE_NAMES, *(f"position.{each}" for each in sorted(_POSITION))]
+            known += [f"account.{each}" for each in sorted(_ACCOUNT)]
+            raise UsageError(f"{name} cannot be given: {', '.join(known)}")
+
+    def _give_position(self, symbol: str, part: str, value: Decimal) -> None:
+        zero = Decimal(0)
+        flat = PositionUpdate(symbol, "BOTH", zero, zero, zero, self._now)
+        known = self._view.position(symbol) or flat
+        change: dict[str, Any] = {part: value}
+        self._view.positions[symbol, "BOTH"] = replace(known, **change)
+
+    def _offer(self, symbol: str, source: PriceSource, price: Decimal) -> None:
+        self._board.offer(symbol, source, price, self._now, self._now)
+
+    # the plan
+
+    def plan(self, rule: Rule, symbol: str, occasion: Occasion) -> Plan:
+        """What the rule would do on this symbol. Raises UsageError when the occasion fits none."""
+        engine = Engine(
+            World(self._rules, self._view, self._settings.namespace, self._account, _unseen),
+            State(),
+        )
+        engine.load(self._rules, self._moment())
+        attempts = [
+            self._attempt(engine, rule, symbol, trigger, occasion)
+            for trigger in _triggers(rule, occasion)
+        ]
+        chosen = [one for one in attempts if one.answer.outcome == "fired"]
+        fitting = [one for one in attempts if one.answer.reason != Reason.BODY.value]
+        return (chosen or fitting or attempts)[0]
+
+    def _attempt(
+        self, engine: Engine, rule: Rule, symbol: str, trigger: Trigger, occasion: Occasion
+    ) -> Plan:
+        answer = RuleAnswer(rule.id, symbol, "quiet")
+        happened, conditions = "", tuple[Condition, ...]()
+        decisions: list[Decision] = []
+        for event in self._events(rule, symbol, trigger, occasion):
+            work = Work(engine.state, self._now)
+            happened, conditions = _look(work, engine.world, rule, symbol, trigger, event)
+            answer = offer(work, engine.world, rule, symbol, trigger, event)
+            decisions.append(work.apply(engine.state.revisions))
+            if answer.outcome != "quiet":
+                break
+        if answer.outcome == "quiet":
+            answer = replace(answer, outcome="not fired", detail=_not_past(trigger, occasion))
+        rounds = tuple(self._rounds(engine, decisions))
+        run = _run(decisions)
+        if run is not None and run.reason and not rounds:
+            answer = replace(answer, outcome="not fired", reason="stopped", detail=run.reason)
+        legs = {leg.client_order_id: leg.name for leg in engine.state.legs.values()}
+        legs |= {leg.client_order_id: leg.name for leg in engine.state.recent.values()}
+        return Plan(
+            symbol,
+            f"{trigger.name}: {happened}" if happened else trigger.name,
+            self._moment(),
+            answer,
+            conditions,
+            rounds,
+            legs,
+            (*_told(decisions), *_open_ends(rule, run)),
+        )
+
+    def _rounds(
+        self, engine: Engine, decisions: list[Decision]
+    ) -> Iterator[tuple[SignedRequest, ...]]:
+        """Requests that leave together, and, as if each was accepted, those that follow."""
+        for _ in range(MOST_ROUNDS):
+            moment = self._moment()
+            calls = [c for c in engine.calls(moment) if isinstance(c, PlaceCall | CancelCall)]
+            if not calls:
+                return
+            signed = tuple(self._venue.sign(self._venue.request(call)) for call in calls)
+            yield signed
+            engine.sending(signed, moment)
+            for call in calls:
+                intents = call.intents if isinstance(call, PlaceCall) else (call.intent,)
+                for intent in intents:
+                    report = _accepted(intent.client_order_id, moment)
+                    decisions.append(engine.process(report, moment))
+
+    def _moment(self) -> Moment:
+        ahead = self._now - wall_ms()
+        return Moment(self._now, self._venue.server_time() + ahead, self._settings.timing)
+
+    def _at(self, now: int) -> None:
+        """Go to this time; every price that is known is as fresh there as it was here."""
+        self._now = now
+        for symbol, source in self._rules.wanted():
+            last = self._board.last(symbol, source)
+            if last is not None:
+                self._offer(symbol, source, last.value)
+
+    # what happens to a trigger
+
+    def _events(
+        self, rule: Rule, symbol: str, trigger: Trigger, occasion: Occasion
+    ) -> Iterator[Event]:
+        match trigger:
+            case WebhookTrigger():
+                fields = occasion.alert or {}
+                sent_at = event_time(fields)
+                yield Alert(trigger.path, fields, body_hash(fields), self._now, sent_at)
+            case PriceTrigger():
+                yield from self._cross(symbol, trigger, occasion.price)
+            case ScheduleTrigger():
+                planned_at = next_occurrence(trigger, self._now)
+                if planned_at is not None:
+                    self._at(planned_at)
+                    yield Due(rule.id, trigger.name, symbol, planned_at)
+            case DeadManTrigger(what=what):
+                alarm: Literal["expired", "late"] = "late" if what == "late" else "expired"
+                yield DeadManAlarm(symbol, alarm, self._now, self._now)
+
+    def _cross(self, symbol: str, trigger: PriceTrigger, price: Decimal | None) -> Iterator[Tick]:
+        """A price that is not past, the one that is, and after `for:` the same again."""
+        source = trigger.source
+        memory = Work(State(), self._now)
+        names = Names(
+            self._view,
+            symbol,
+            self._now,
+            {},
+            memory.memory("", symbol),
+            memory.exposure(symbol),
+        )
+        try:
+            level = trigger.waits({}, names).levels[0]
+        except EvaluationError as error:
+            raise UsageError(f"the level of {trigger.name} has no value: {error.reason}") from None
+        tick = self._venue.instruments()[symbol].tick_size
+        past = price if price is not None else level + (tick if trigger.above else -tick)
+        for value, wait in ((level, 0), (past, 1), (past, max(trigger.hold, 1))):
+            self._at(self._now + wait)
+            self._offer(symbol, source, value)
+            yield Tick(symbol, source, value, self._now, self._now)
+
+
+def _unseen(rule_id: str, trigger: str, symbol: str, event_key: str) -> None:
+    """Nothing fired before: a plan is about an event that is new."""
+    del rule_id, trigger, symbol, event_key
+
+
+def _number(name: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise UsageError(f"{name}={text} is not a number: {name}=70010")
+    return number
+
+
+def _triggers(rule: Rule, occasion: Occasion) -> list[Trigger]:
+    """The triggers of the rule that the occasion is about."""
+    found: list[Trigger]
+    if occasion.alert is not None:
+        found = [t for t in rule.triggers if isinstance(t, WebhookTrigger)]
+        missing = "takes no alerts: leave out --alert"
+    elif occasion.price is not None:
+        found = [t for t in rule.triggers if isinstance(t, PriceTrigger)]
+        missing = "waits for no price: leave out --price"
+    else:
+        found = [t for t in rule.triggers if not isinstance(t, WebhookTrigger)][:1]
+        missing = f"waits for an alert: give one with --alert '{_example(rule)}'"
+    if not found:
+        raise UsageError(f"{rule.id} {missing}")
+    return found
+
+
+def _example(rule: Rule) -> str:
+    words = []
+    for trigger in rule.triggers:
+        for name, kind in getattr(trigger, "body", {}).items():
+            value = f'"{kind.values[0]}"' if kind.values else "1"
+            words.append(f'"{name}": {value}')
+        break
+    return f"{{{', '.join(words)}}}"
+
+
+def _look(
+    work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, event: Event
+) -> tuple[str, tuple[Condition, ...]]:
+    """What fires the rule, and every line of `if:` as it will see it; empty when it does not."""
+    memory = work.memory(rule.id, symbol)
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    try:
+        match = trigger.match(event, memory.triggers.get(trigger.name, {}), names)
+    except EvaluationError:
+        return "", ()
+    if not isinstance(match, Hit):
+        return "", ()
+    names = replace(names, fields=match.fields)
+    found = []
+    for formula in rule.conditions:
+        try:
+            holds = formula.evaluate(names) is True
+            found.append(Condition(formula.text, holds, formula.trace(names)))
+        except EvaluationError as error:
+            found.append(Condition(formula.text, None, error.reason))
+    return match.detail, tuple(found)
+
+
+def _accepted(client_order_id: str, moment: Moment) -> ExecutionReport:
+    """As if the exchange had taken it, and nothing was filled yet."""
+    return ExecutionReport(
+        client_order_id, "answer", Outcome.ACCEPTED, moment.server_now, 1, order_status="NEW"
+    )
+
+
+def _run(decisions: Sequence[Decision]) -> Run | None:
+    """The run that the event began, as it stood in the end."""
+    stands: dict[str, Run] = {}
+    for decision in decisions:
+        stands |= {run.run_id: run for run in decision.new_runs}
+        stands |= decision.runs
+    return next(iter(stands.values()), None)
+
+
+def _told(decisions: Sequence[Decision]) -> list[str]:
+    """What it would say on its way."""
+    records = [record for decision in decisions for record in decision.records]
+    return [f"{each.kind}: {each.text}" for each in records if each.kind in ("crossed", "notify")]
+
+
+def _not_past(trigger: Trigger, occasion: Occasion) -> str:
+    if isinstance(trigger, PriceTrigger) and occasion.price is not None:
+        side = "above" if trigger.above else "below"
+        return f"{trigger.source} {occasion.price} is not {side} the level"
+    return "nothing happens"
+
+
+def _open_ends(rule: Rule, run: Run | None) -> list[str]:
+    """What waits for fills, which a plan cannot know."""
+    if run is None:
+        return []
+    if run.reason:
+        return [f"then it stops: {run.reason}"]
+    if run.status is not RunStatus.RUNNING or run.step >= len(rule.actions):
+        return []
+    action = rule.actions[run.step]
+    if action.kind == "bracket":
+        return ["the exits (stop, target) are placed for what the entry fills, when it fills"]
+    return [f"do[{run.step}] {action.kind} goes on when what is before it is over"]
