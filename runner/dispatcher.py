@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 INBOX = 10_000
 MOST_AT_ONCE = 500
 SHORTEST_WAIT = 0.02
+BLOCKED_WAIT = 0.25
+"""Seconds until calls that found no room are tried again; an answer wakes the loop before."""
+
 LONGEST_WAIT = 1.0
 CLOCK_LIMIT = 1_000
 """Ms of uncertainty about the exchange's clock above which nothing is signed."""
@@ -125,6 +128,7 @@ class Dispatcher:
         self._observers = tuple(observers)
         self._inbox: queue.Queue[Item] = queue.Queue(INBOX)
         self._stopping = False
+        self._blocked = False
         self.turned_at = now()
 
     # the doors, used by other threads
@@ -198,7 +202,8 @@ class Dispatcher:
     def next_at(self) -> int:
         """When the loop may have something to do, if nothing happens before (ms)."""
         moment = self._moment()
-        return max(self.engine.next_at(moment), moment.now + int(SHORTEST_WAIT * 1000))
+        floor = BLOCKED_WAIT if self._blocked else SHORTEST_WAIT
+        return max(self.engine.next_at(moment), moment.now + int(floor * 1000))
 
     def turn(self, items: Sequence[Item]) -> None:
         """Decide, sign, commit once, release: everything that waits, in one transaction."""
@@ -257,12 +262,13 @@ class Dispatcher:
         trusted = uncertainty is not None and uncertainty <= CLOCK_LIMIT
         left = {lane: self.gateway.idle(lane) for lane in ("urgent", "order", "probe")}
         signed = []
+        self._blocked = False
         for call in self.engine.calls(moment):
             lane = lane_of(call)
-            if not left[lane] or not (trusted or isinstance(call, TimeCall)):
-                continue
-            if not self._venue.room(call):
-                left[lane] = 0
+            may = trusted or isinstance(call, TimeCall)
+            if not (left[lane] and may and self._venue.room(call)):
+                self._blocked = True
+                left[lane] = 0 if may else left[lane]
                 continue
             left[lane] -= 1
             signed.append(self._signed(call))
