@@ -17,6 +17,7 @@ from runner.core.orders import (
     Call,
     CancelCall,
     DeadManCall,
+    Lane,
     Outcome,
     PlaceCall,
     ProbeCall,
@@ -165,17 +166,17 @@ class BinanceUsdm:
 
         While the exchange wants silence (429, 418) nothing leaves at all.
         """
-        pause = self._budget.paused(lane_of(signed.call), self.server_time())
-        if pause:
-            return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
-        answer = self._exchange(signed.method, signed.path, signed.payload)
+        answer = self._exchange(signed.method, signed.path, signed.payload, lane_of(signed.call))
         if len(answer.body) < 10_000 and _CLOCK_COMPLAINT.search(answer.body):
             log.warning("the exchange disagrees about the time: reading its clock anew")
             self._clock.doubt()
             self._read_clock()
         return answer
 
-    def _exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def _exchange(self, method: str, path: str, payload: str, lane: Lane = "probe") -> RawAnswer:
+        pause = self._budget.paused(lane, self.server_time())
+        if pause:
+            return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
         answer = self._transport.exchange(method, path, payload)
         received = self._monotonic()

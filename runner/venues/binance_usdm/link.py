@@ -18,6 +18,8 @@ from runner.venues.binance_usdm.rest import plain
 
 log = logging.getLogger(__name__)
 
+READ_SIZE = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class LinkTiming:
@@ -52,7 +54,7 @@ class Listener(Protocol):
         """A text frame."""
 
     def idle(self) -> str | None:
-        """Called between frames, at least once per socket timeout."""
+        """Called between frames, about once per socket timeout."""
 
 
 class Link:
@@ -112,7 +114,7 @@ class Link:
         return random.uniform(0, min(timing.back_off_cap, timing.back_off * 2 ** min(failures, 10)))
 
     def _connect(self) -> websocket.WebSocket:
-        link = websocket.WebSocket(skip_utf8_validation=True, enable_multithread=True)
+        link = _Buffered(skip_utf8_validation=True, enable_multithread=True)
         link.settimeout(self._timing.connect)
         link.connect(  # type: ignore[no-untyped-call]  # the library's own gap
             self._listener.address(),
@@ -140,10 +142,26 @@ class Link:
 
     def _read(self, reading: _Reading) -> str:
         while not self._stopping.is_set():
-            ended = reading.step()
+            ended = reading.stretch()
             if ended is not None:
                 return ended
         return "stopped"
+
+
+class _Buffered(websocket.WebSocket):
+    """Reads from the kernel in large pieces: the library asks for each header byte by itself."""
+
+    _held = b""
+    _at = 0
+
+    def _recv(self, bufsize: int) -> bytes:
+        held, at = self._held, self._at
+        if at == len(held):
+            held, at = super()._recv(READ_SIZE), 0  # type: ignore[no-untyped-call]
+            self._held = held
+        part: bytes = held[at : at + bufsize]
+        self._at = at + len(part)
+        return part
 
 
 class _Reading:
@@ -163,23 +181,31 @@ class _Reading:
         self._pongs_count = pongs_count
         self._began = self._heard = self._pinged = time.monotonic()
 
-    def step(self) -> str | None:
-        """One frame, or one socket timeout; returns why the connection ends, else None."""
-        try:
-            opcode, data = self._link.recv_data(control_frame=True)
-        except websocket.WebSocketTimeoutException:
-            return self._look_around(time.monotonic())
-        except (websocket.WebSocketException, OSError, ValueError) as error:
-            return plain(error)
-        now = time.monotonic()
-        if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-            self._heard, self.delivered = now, True
-            return self._listener.message(data) or self._look_around(now)
-        if opcode == ABNF.OPCODE_CLOSE:
-            return "closed by the exchange"
-        if self._pongs_count:
-            self._heard = now
-        return self._look_around(now)
+    def stretch(self) -> str | None:
+        """Frames for as long as they come, at most one socket timeout long; then a look around.
+
+        Returns why the connection ends, else None.
+        """
+        receive, message = self._link.recv_data, self._listener.message
+        until = time.monotonic() + self._timing.socket_timeout
+        while True:
+            try:
+                opcode, data = receive(control_frame=True)
+            except websocket.WebSocketTimeoutException:
+                return self._look_around(time.monotonic())
+            except (websocket.WebSocketException, OSError, ValueError) as error:
+                return plain(error)
+            now = time.monotonic()
+            ended = None
+            if opcode == ABNF.OPCODE_TEXT:
+                self._heard, self.delivered = now, True
+                ended = message(data)
+            elif opcode == ABNF.OPCODE_CLOSE:
+                ended = "closed by the exchange"
+            elif self._pongs_count:
+                self._heard = now
+            if ended is not None or now >= until:
+                return ended or self._look_around(now)
 
     def _look_around(self, now: float) -> str | None:
         timing = self._timing

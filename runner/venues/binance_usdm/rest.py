@@ -39,6 +39,14 @@ class _OneHost(HTTPAdapter):
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002
         return (request.url or "")[self._root_length :]
 
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:  # noqa: ARG002
+        """Status, headers and body; no cookies, no guess at an encoding, no history."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.raw = resp
+        return response
+
     def close(self) -> None:
         self._connections.close()
         super().close()
@@ -52,14 +60,12 @@ class _Lane:
         self._progress = progress
         self._adapter = _OneHost(root, connections)
         headers = {"X-MBX-APIKEY": key, "User-Agent": "order-runner", "Accept": "*/*"}
-        self._plain = requests.Request(
-            "GET", root + "/", headers={**headers, "Accept-Encoding": "gzip"}
-        ).prepare()
         form = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept-Encoding": "identity",
         }
-        self._form = requests.Request("POST", root + "/", headers={**headers, **form}).prepare()
+        self._plain = _prepare("GET", root, {**headers, "Accept-Encoding": "gzip"})
+        self._form = _prepare("POST", root, {**headers, **form})
 
     def exchange(self, method: str, path: str, payload: str, seconds: float) -> RawAnswer:
         """Never raises: what goes wrong is told apart by whether the first byte had left."""
@@ -93,6 +99,13 @@ class _Lane:
     def close(self) -> None:
         """Close the connection."""
         self._adapter.close()
+
+
+def _prepare(method: str, root: str, headers: dict[str, str]) -> requests.PreparedRequest:
+    """Built once; a plain dictionary is copied for each exchange much faster than requests' own."""
+    prepared = requests.Request(method, root + "/", headers=headers).prepare()
+    prepared.headers = dict(prepared.headers)  # type: ignore[assignment]  # a mapping of str
+    return prepared
 
 
 class Rest:

@@ -71,12 +71,17 @@ class _OneWrite:
 
     progress: Progress
     sock: Any
+    _output: Callable[[bytes], None]
     _head: bytes | None = None
     _body_follows = False
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         self._head, self._body_follows = None, bool(body)
         super().request(method, url, body, *args, **kwargs)  # type: ignore[misc]  # a mixin
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        """Without a check for line breaks: the headers are constants of ours and a length."""
+        self._output(f"{header}: {values[0]}".encode("latin-1"))
 
     def send(self, data: Any) -> None:
         if self._body_follows and self._head is None:

@@ -83,11 +83,10 @@ class MarketStream:
         except orjson.JSONDecodeError:
             log.warning("market stream: a frame that is no JSON was left out")
             return
-        for symbol, source, price, event_time in prices(frame):
-            if (symbol, source) in self._wanted:
-                tick = self._board.offer(symbol, source, price, event_time, received_at)
-                if tick is not None:
-                    self._post(tick)
+        for symbol, source, price, event_time in prices(frame, self._wanted):
+            tick = self._board.offer(symbol, source, price, event_time, received_at)
+            if tick is not None:
+                self._post(tick)
 
     def forget(self, symbols: frozenset[str]) -> None:
         """The next price of these symbols is a fresh start."""

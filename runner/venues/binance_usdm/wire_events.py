@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -33,19 +33,20 @@ _FIELDS: dict[str, tuple[tuple[PriceSource, str], ...]] = {
 """Event -> the prices in it; every other event (depth …) carries none."""
 
 
-def prices(frame: Any) -> list[Quote]:
+def prices(frame: Any, wanted: Container[tuple[str, str]] | None = None) -> list[Quote]:
     """The prices of one frame: bare, in a combined stream's envelope, or an array of them.
 
-    COIN-M frames (`st` 2) of the all-market streams are left out, and so is what is no price:
-    the funding rate of a delivery contract is "".
+    Only of the wanted (symbol, source) pairs; None wants all. COIN-M frames (`st` 2) of the
+    all-market streams are left out, and so is what is no price: the funding rate of a delivery
+    contract is "".
     """
     data = frame.get("data", frame) if isinstance(frame, dict) else frame
     if isinstance(data, list):
-        return [quote for one in data if isinstance(one, dict) for quote in _prices(one)]
-    return _prices(data) if isinstance(data, dict) else []
+        return [quote for one in data if isinstance(one, dict) for quote in _prices(one, wanted)]
+    return _prices(data, wanted) if isinstance(data, dict) else []
 
 
-def _prices(data: Mapping[str, Any]) -> list[Quote]:
+def _prices(data: Mapping[str, Any], wanted: Container[tuple[str, str]] | None) -> list[Quote]:
     kind, symbol, event_time = data.get("e"), data.get("s"), data.get("E")
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None or data.get("st", 1) != 1:
@@ -55,7 +56,7 @@ def _prices(data: Mapping[str, Any]) -> list[Quote]:
     found: list[Quote] = []
     for source, name in fields:
         text = data.get(name)
-        if not isinstance(text, str):
+        if not isinstance(text, str) or (wanted is not None and (symbol, source) not in wanted):
             continue
         try:
             price = Decimal(text)

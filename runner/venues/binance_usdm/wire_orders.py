@@ -88,8 +88,9 @@ def text(parameters: Parameters) -> str:
 
 
 def number(value: Decimal) -> str:
-    """A decimal without an exponent, digits as given."""
-    return f"{value:f}"
+    """A decimal without an exponent or trailing zeros: too many digits are refused (-1111)."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def order_parameters(intent: OrderIntent) -> Parameters:

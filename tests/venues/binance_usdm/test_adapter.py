@@ -282,6 +282,18 @@ def test_silence_after_429(bench: Bench, caplog: pytest.LogCaptureFixture) -> No
     assert "429" in caplog.text
 
 
+def test_a_ban_silences_the_streams_and_the_clock_too(bench: Bench) -> None:
+    """Every further call prolongs a ban: no listen key, no time, until it is over."""
+    bench.do(PLACE, _json({"code": -1003, "msg": "banned"}, 418, **{"retry-after": "300"}))
+    bench.sent.clear()
+    user = bench.venue.user_stream(lambda _: None)
+    with pytest.raises(VenueError, match="silence for another"):
+        user.address()
+    (failure,) = bench.do(TimeCall())
+    assert isinstance(failure, CallFailed)
+    assert bench.sent == []
+
+
 def test_streams_are_made_for_this_account(bench: Bench) -> None:
     """They start nothing by themselves; from then on accepted orders must show up there."""
     posted: list[Any] = []

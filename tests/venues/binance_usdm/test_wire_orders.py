@@ -46,7 +46,7 @@ def _one(intent: OrderIntent) -> tuple[str, str]:
         (
             LIMIT,
             (
-                "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.020&price=69999.90"
+                "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.02&price=69999.9"
                 "&newClientOrderId=r1-a"
             ),
         ),
@@ -71,7 +71,7 @@ def _one(intent: OrderIntent) -> tuple[str, str]:
             ),
             (
                 "symbol=%E9%BE%99%E8%99%BEUSDT&side=SELL&type=LIMIT&timeInForce=GTD&reduceOnly=true"
-                "&quantity=5&price=0.0000010&goodTillDate=1800000000000&newClientOrderId=r1-c"
+                "&quantity=5&price=0.000001&goodTillDate=1800000000000&newClientOrderId=r1-c"
             ),
         ),
         (
@@ -210,7 +210,7 @@ CANCEL_ALGO = CancelIntent("r1-x", "BTCUSDT", Family.ALGO, "r1-a")
             PlaceCall((LIMIT,), (1,)),
             (
                 "POST /fapi/v1/order symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC"
-                "&quantity=0.020&price=69999.90&newClientOrderId=r1-a"
+                "&quantity=0.02&price=69999.9&newClientOrderId=r1-a"
             ),
             Cost(0, 1, 1),
         ),
@@ -242,8 +242,8 @@ def test_a_batch_is_one_encoded_list() -> None:
             "side": "BUY",
             "type": "LIMIT",
             "timeInForce": "GTC",
-            "quantity": "0.020",
-            "price": "69999.90",
+            "quantity": "0.02",
+            "price": "69999.9",
             "newClientOrderId": "r1-a",
         },
         {
