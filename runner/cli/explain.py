@@ -1,0 +1,96 @@
+"""`runner explain`: one run with its event, its orders, and what became of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli import options, output
+from runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from runner.journal import JournalReader
+
+
+@click.command(epilog="Example: runner explain 6j4enifjiz --dir my")
+@click.argument("run_id", metavar="RUN")
+@options.directory
+@options.as_json
+def explain(run_id: str, folder: Path, as_json: bool) -> None:
+    """Show one run: its event, the rule as it was then, every order with its attempts and fills.
+
+    RUN is its id, or how the id begins; `runner runs` lists them.
+    """
+    from runner.cli.reading import journal_of
+
+    with journal_of(folder) as journal:
+        run = _found(journal, run_id)
+        run["records"] = journal.records(run_id=run["run_id"])
+    if as_json:
+        output.document(run)
+    else:
+        _show(run)
+
+
+def _found(journal: JournalReader, run_id: str) -> dict[str, Any]:
+    run = journal.run(run_id)
+    if run is not None:
+        return run
+    alike = [each["run_id"] for each in journal.runs() if each["run_id"].startswith(run_id)]
+    if len(alike) == 1:
+        return journal.run(alike[0]) or {}
+    if alike:
+        raise UsageError(f"several runs begin with {run_id}: {', '.join(alike[-10:])}")
+    raise UsageError(f"there is no run {run_id} in the journal: runner runs lists them")
+
+
+def _show(run: dict[str, Any]) -> None:
+    click.echo(f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['status']}")
+    if run["reason"]:
+        click.echo(f"  why     {run['reason']}")
+    click.echo(f"  fired   {output.instant(run['fired_at'])} by {run['trigger']}")
+    if run["fields"]:
+        click.echo(f"  event   {json.dumps(run['fields'], ensure_ascii=False)}")
+    if run["rule_text"]:
+        click.echo(f"  rule    {_rule(run['rule_text'])}")
+    for order in run["orders"]:
+        _show_order(order)
+    click.echo("  log")
+    for record in run["records"]:
+        reason = f" [{record['reason']}]" if record["reason"] else ""
+        click.echo(
+            f"    {output.instant(record['at'])}  {record['kind']:<9} {record['text']}{reason}"
+        )
+
+
+def _rule(text: str) -> str:
+    """The rule as it was, without what the rest already says."""
+    rule = json.loads(text)
+    kept = {key: rule[key] for key in ("when", "if", "do") if key in rule}
+    return json.dumps(kept, ensure_ascii=False)
+
+
+def _show_order(order: dict[str, Any]) -> None:
+    from runner.cli.orders import described
+
+    click.echo(f"  order   {order['leg']}: {described(order)} -> {order['state']}")
+    said = [
+        f"client order id {order['client_order_id']}",
+        f"order id {order['order_id']}" if order["order_id"] else "",
+        f"filled {order['cumulative_quantity']}",
+        f"at {order['average_price']}" if order["average_price"] else "",
+        f"code {order['code']}" if order["code"] is not None else "",
+        order["message"],
+    ]
+    click.echo(f"            {', '.join(filter(None, said))}")
+    for attempt in order["attempts"]:
+        answer = attempt["outcome"] or "no answer yet"
+        more = f" ({attempt['message']})" if attempt["message"] else ""
+        signed = output.instant(attempt["signed_at"])
+        click.echo(f"            attempt {attempt['attempt']} signed {signed}: {answer}{more}")
+    for fill in order["fills"]:
+        at = output.instant(fill["event_time"])
+        click.echo(f"            fill {at}: {fill['quantity']} @ {fill['price']}")
