@@ -100,12 +100,20 @@ class AlarmClock:
             moment = _EPOCH + timedelta(milliseconds=instant)
             self._scheduler.add_job(self._wake, "date", run_date=moment, id=str(instant))
 
+    @property
+    def alive(self) -> bool:
+        """True while its thread runs; whoever started it watches this."""
+        thread = getattr(self._scheduler, "_thread", None)
+        return thread is not None and thread.is_alive()
+
     def start(self) -> None:
         """Begin to ring."""
         self._scheduler.start()
 
     def stop(self) -> None:
         """Ring no more. A wake that is under way ends first."""
+        # an alarm that rings just now would be looked for among those of a stopped scheduler
+        self._scheduler.remove_all_jobs()
         if self._scheduler.running:
             self._scheduler.shutdown()
 

@@ -394,7 +394,31 @@ def test_the_alarm_clock_may_be_set_before_it_starts_and_stopped_twice() -> None
     rung = threading.Event()
     alarm = AlarmClock(rung.set)
     alarm.set([now()])
+    seen = [alarm.alive]
     alarm.start()
     assert rung.wait(10)
+    seen.append(alarm.alive)
     alarm.stop()
     alarm.stop()
+    assert [*seen, alarm.alive] == [False, True, False]
+
+
+def test_setting_while_it_rings_keeps_it_alive(
+    clock: tuple[AlarmClock, threading.Semaphore],
+) -> None:
+    """Whoever is woken sets the next instant at once, often while others come due."""
+    alarm, rung = clock
+    for _ in range(200):
+        alarm.set([now(), now() + 1, now() + 2])
+    assert rung.acquire(timeout=10)
+    assert alarm.alive
+
+
+def test_stopping_while_it_rings_ends_its_thread_in_peace() -> None:
+    """No alarm that comes due at that moment is looked for in vain."""
+    for _ in range(30):
+        alarm = AlarmClock(lambda: None)
+        alarm.start()
+        alarm.set(range(now() - 20, now() + 5))
+        alarm.stop()
+        assert not alarm.alive
