@@ -70,6 +70,7 @@ class Questions:
 
     wanted: dict[ReadCall, int] = field(default_factory=dict)
     asked: dict[Call, int] = field(default_factory=dict)
+    paused: dict[Call, int] = field(default_factory=dict)
     clock_at: int = 0
     account_at: int = 0
 
@@ -87,14 +88,20 @@ class Questions:
         """The answer to this call is in."""
         self.asked.pop(call, None)
 
+    def pause(self, call: Call, until: int) -> None:
+        """This call came to nothing: not again before then."""
+        self.paused[call] = until
+
     def free(self, call: Call, now: int) -> bool:
-        """True when this call is not on its way already."""
+        """True when this call is not on its way already, and not paused."""
         at = self.asked.get(call)
-        return at is None or now - at > GIVE_UP_AFTER
+        waits = at is not None and abs(now - at) <= GIVE_UP_AFTER
+        return not waits and self.paused.get(call, now) <= now
 
     def sent(self, call: Call, now: int) -> None:
         """This call is on its way."""
         self.asked[call] = now
+        self.paused.pop(call, None)
         if isinstance(call, TimeCall):
             self.clock_at = now
         if isinstance(call, ReadCall):
@@ -137,7 +144,9 @@ def refresh_time(state: State, dead_man: DeadMan) -> int:
 
 
 def _ready(leg: Leg, now: int) -> bool:
-    return leg.state is OrderState.PLANNED and (leg.next_at is None or leg.next_at <= now)
+    if leg.state is not OrderState.PLANNED or (leg.deadline is not None and leg.deadline <= now):
+        return False
+    return leg.next_at is None or leg.next_at <= now
 
 
 def _orders(state: State, moment: Moment) -> Iterator[Call]:
@@ -165,9 +174,10 @@ def _placing(legs: list[Leg]) -> Iterator[PlaceCall]:
 
 
 def _readings(questions: Questions, moment: Moment) -> Iterator[ReadCall | TimeCall]:
-    if moment.now - questions.clock_at >= CLOCK_EVERY:
+    # the distance, not the difference: our clock may be set back by hours
+    if abs(moment.now - questions.clock_at) >= CLOCK_EVERY:
         yield TimeCall()
-    if moment.now - questions.account_at >= ACCOUNT_EVERY:
+    if abs(moment.now - questions.account_at) >= ACCOUNT_EVERY:
         questions.want(ReadCall("account"))
     yield from [call for call, at in questions.wanted.items() if at <= moment.now]
 
@@ -176,18 +186,32 @@ def _probes(state: State, moment: Moment) -> Iterator[ProbeCall]:
     for leg in state.restless.values():
         asks = leg.state in (OrderState.UNKNOWN, OrderState.LIVE)
         if asks and leg.next_at is not None and leg.next_at <= moment.now:
-            yield ProbeCall(leg.client_order_id, leg.intent.symbol, leg.intent.family)
+            yield _probe(leg)
+
+
+def _probe(leg: Leg) -> ProbeCall:
+    return ProbeCall(leg.client_order_id, leg.intent.symbol, leg.intent.family)
 
 
 def next_at(state: State, questions: Questions, dead_men: Iterable[DeadMan], moment: Moment) -> int:
     """Our clock's reading at which something may be due next, apart from schedules."""
     times = [questions.clock_at + CLOCK_EVERY, questions.account_at + ACCOUNT_EVERY]
     for leg in state.restless.values():
-        times += [at for at in (leg.next_at, leg.deadline) if at is not None]
-        if leg.state is OrderState.PLANNED and leg.next_at is None:
-            times.append(moment.now)
+        times += _times(leg, questions, moment.now)
     for dead_man in dead_men:
-        if questions.free(DeadManCall(dead_man.symbol, dead_man.countdown), moment.now):
+        call = DeadManCall(dead_man.symbol, dead_man.countdown)
+        if questions.free(call, moment.now):
             times.append(moment.local(refresh_time(state, dead_man)))
-    times += questions.wanted.values()
+    times += [at for call, at in questions.wanted.items() if questions.free(call, moment.now)]
+    times += [at for at in questions.paused.values() if at > moment.now]
     return min(times)
+
+
+def _times(leg: Leg, questions: Questions, now: int) -> Iterator[int]:
+    """When a leg may leave, lapse or be asked for; never for what is on its way already."""
+    if leg.state is OrderState.PLANNED:
+        yield now if leg.next_at is None else leg.next_at
+        if leg.deadline is not None:
+            yield leg.deadline
+    elif leg.next_at is not None and questions.free(_probe(leg), now):
+        yield leg.next_at

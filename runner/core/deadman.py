@@ -26,7 +26,7 @@ def confirmed(work: Work, report: DeadManReport) -> None:
         report.server_time,
         expired=expired,
         late_told=False,
-        expired_since=known.expired_since or known.confirmed_time if known and expired else None,
+        expired_since=_expired_since(known) if known and expired else None,
     )
     if known is None or known.countdown != report.countdown:
         seconds = report.countdown // 1000
@@ -36,6 +36,10 @@ def confirmed(work: Work, report: DeadManReport) -> None:
 
 def _over(state: DeadManState, server_time: int) -> bool:
     return state.countdown > 0 and server_time > state.confirmed_time + state.countdown
+
+
+def _expired_since(state: DeadManState) -> int:
+    return state.expired_since or state.confirmed_time + state.countdown
 
 
 def _late(state: DeadManState, dead_man: DeadMan, server_time: int) -> bool:
@@ -50,7 +54,7 @@ def alarms(work: Work, dead_men: Mapping[str, DeadMan], moment: Moment) -> Itera
             continue
         if _over(known, moment.server_now) and not known.expired:
             work.decision.dead_men[symbol] = replace(
-                known, expired=True, expired_since=known.confirmed_time
+                known, expired=True, expired_since=_expired_since(known)
             )
         elif not known.late_told and _late(known, dead_man, moment.server_now):
             work.decision.dead_men[symbol] = replace(known, late_told=True)
@@ -68,7 +72,7 @@ def looked_up(work: Work, reading: OpenOrders) -> Iterator[DeadManAlarm]:
         since = known.expired_since
         if not known.expired or since is None or reading.symbol not in (None, symbol):
             continue
-        if reading.asked_time <= since + known.countdown:
+        if reading.asked_time <= since:
             continue
         current = work.decision.dead_men.get(symbol, known)
         work.decision.dead_men[symbol] = replace(

@@ -195,7 +195,7 @@ class AlertRow:
 class DeadManState:
     """One symbol's countdown on the exchange, as last confirmed (server time).
 
-    `expired`: it ran out (it was last confirmed at `expired_since`) and that was not yet said.
+    `expired`: it ran out (at `expired_since`, server time) and that was not yet said.
     `late_told`: that a refresh is overdue was said.
     """
 

@@ -40,6 +40,7 @@ from runner.core.levels import Levels, Owner
 from runner.core.orders import (
     Call,
     CancelCall,
+    DeadManCall,
     Family,
     OrderState,
     PlaceCall,
@@ -183,7 +184,9 @@ class Engine:
         for alarm in deadman.alarms(work, self.world.rules.dead_men, moment):
             self._dead_man(work, alarm)
         for symbol in deadman.to_look_up(self.state):
-            self.questions.want(ReadCall("open_orders", symbol))
+            reading = ReadCall("open_orders", symbol)
+            if self.questions.free(reading, moment.now):
+                self.questions.want(reading, self.questions.wanted.get(reading, moment.now))
         return self._applied(work, moment)
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
@@ -345,8 +348,9 @@ class Engine:
                 self._dead_man(work, alarm)
 
     def _dead_man_report(self, work: Work, event: DeadManReport, moment: Moment) -> None:
-        del moment
         deadman.confirmed(work, event)
+        if not event.accepted:
+            self._pause(DeadManCall(event.symbol, event.countdown), moment)
 
     def _stream(self, work: Work, event: StreamState, moment: Moment) -> None:
         del moment
@@ -362,9 +366,14 @@ class Engine:
         self.questions.done(event.call)
         if isinstance(event.call, ReadCall):
             self.questions.want(event.call, moment.now + moment.timing.probe_retry)
+        if isinstance(event.call, DeadManCall):
+            self._pause(event.call, moment)
         if isinstance(event.call, TimeCall):
             self.questions.clock_at = moment.now - asking.CLOCK_EVERY + moment.timing.probe_retry
         work.record("error", f"{type(event.call).__name__}: {event.detail}")
+
+    def _pause(self, call: Call, moment: Moment) -> None:
+        self.questions.pause(call, moment.now + moment.timing.probe_retry)
 
     def _call_done(self, work: Work, event: CallDone, moment: Moment) -> None:
         del work, moment

@@ -225,7 +225,7 @@ def test_a_refused_target_raises_the_alarm_and_keeps_the_stop() -> None:
     run = Simulation(bracket())
     run.bench.fire("one")
     for fault in ("none", "none", "refused"):
-        run.turn(fault)  # type: ignore[arg-type]  # the literal is lost in the tuple
+        run.turn(fault)
         run.hear()
     run.settle(8)
     assert set(run.open_orders()) == {"0.stop@1"}
