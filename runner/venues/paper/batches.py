@@ -39,7 +39,7 @@ def _attempt(call: Call, operation: Callable[[Call], JsonObject]) -> JsonObject:
     try:
         return operation(call)
     except ApiError as refusal:
-        return {"code": refusal.code, "msg": refusal.msg}
+        return refusal.body()
 
 
 def _read_list(text: str, name: str) -> list[Any]:

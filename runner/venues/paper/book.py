@@ -135,7 +135,8 @@ class Market:
 
 
 def open_market(symbol: Symbol, price: Decimal, now: int) -> Market:
-    """Return the market of a symbol that starts at `price`."""
+    """Return the market of a symbol that starts at `price`, brought onto its tick."""
+    price = max(2 * symbol.tick, floor_to(price, symbol.tick))
     market = Market(symbol, price, price, price, price)
     market.move(now, mark=price, last=price)
     market.tape(now, price, symbol.min_quantity * 10, buyer_is_maker=False)

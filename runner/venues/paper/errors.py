@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .numbers import JsonObject
+
 # Texts: USDⓈ-M futures "Error Codes" page; %s is filled in by `refuse`.
 TEXTS: dict[int, str] = {
     -1003: "Too many requests; current limit is %s requests per minute. "
@@ -117,7 +119,7 @@ class ApiError(Exception):
         self.code = code
         self.msg = msg
 
-    def body(self) -> dict[str, object]:
+    def body(self) -> JsonObject:
         """The documented JSON body of the refusal."""
         return {"code": self.code, "msg": self.msg}
 

@@ -43,7 +43,10 @@ class Stream:
 
 
 def open_stream(name: str) -> Stream | None:
-    """Return the stream of that name, None for a name that no stream has."""
+    """Return the stream of that name, None for a name that no stream has (symbols are lower case).
+
+    Periods are the documented update speeds.
+    """
     if name.removesuffix("@1s") in _ARRAYS:
         kind = name.removesuffix("@1s").removeprefix("!").removesuffix("@arr")
         period = 1000 if name.endswith("@1s") else {"markPrice": 3000, "bookTicker": 5000}.get(kind)
@@ -52,6 +55,8 @@ def open_stream(name: str) -> Stream | None:
     if found is None:
         return None
     symbol = found["symbol"].removesuffix("_perpetual")
+    if symbol != symbol.lower():
+        return None
     kind, speed = found["kind"], found["speed"]
     if kind == "markPrice":
         return Stream(name, symbol, kind, 1000 if speed == "1s" else 3000, steady=True)

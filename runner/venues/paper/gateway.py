@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from .auth import Credential, KeyRing, check_signature, check_window, split_signature
 from .errors import ApiError, refuse
@@ -79,7 +78,7 @@ class Gateway:
                 document = self._run(request, account, fence, now)
                 answer = Answer(200, document)
             except ApiError as refusal:
-                answer = Answer(refusal.status, _body(refusal))
+                answer = Answer(refusal.status, refusal.body())
                 if isinstance(refusal, Throttled):
                     answer.headers["Retry-After"] = str(refusal.retry_after)
             self.settle(now)
@@ -156,7 +155,3 @@ class Gateway:
             headers["X-MBX-ORDER-COUNT-10S"] = str(short)
             headers["X-MBX-ORDER-COUNT-1M"] = str(long)
         return headers
-
-
-def _body(refusal: ApiError) -> dict[str, Any]:
-    return {"code": refusal.code, "msg": refusal.msg}

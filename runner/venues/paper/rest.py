@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .control import Control
-from .errors import ApiError
+from .errors import ApiError, refuse
 from .faults import Fault
 from .gateway import Answer, Gateway, Request
 from .numbers import Json
@@ -19,8 +20,11 @@ from .sockets import Peer
 from .streams import dump
 from .ws_api import WsSession
 
+_LOG = logging.getLogger(__name__)
+
 WS_API_PATH = "/ws-fapi/v1"
 _UNKNOWN = "Unknown error, please check your request or try again later."
+_FAILED = "An unknown error occured while processing the request."
 _MAX_BODY = 1_000_000
 _REASONS = {one.value: one.phrase for one in HTTPStatus}
 
@@ -101,16 +105,28 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/paper/") and self.server.control is not None:
             self._send(*self.server.control.answer(self.command, path, body))
             return
+        try:
+            params = _params(query, body)
+        except ApiError as refusal:
+            self._send(refusal.status, refusal.body())
+            return
         request = Request(
             method=self.command,
             path=path,
-            params=_params(query, body),
+            params=params,
             query=query.encode("latin-1"),
             body=body,
             api_key=self.headers.get("X-MBX-APIKEY", "").strip(),
             address=str(self.client_address[0]),
         )
-        self._answer(request)
+        try:
+            self._answer(request)
+        except ConnectionError:
+            # The client is gone; there is nobody to answer.
+            self.close_connection = True
+        except Exception:  # noqa: BLE001 (a bug must be seen, and be no riddle to the client)
+            _LOG.exception("the paper exchange failed on %s %s", self.command, path)
+            self._send(500, {"code": -1000, "msg": _FAILED})
 
     def _answer(self, request: Request) -> None:
         gateway = self.server.gateway
@@ -181,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             session = WsSession(self.server.gateway, peer, str(self.client_address[0]))
         except ApiError as refusal:
-            self._send(refusal.status, {"code": refusal.code, "msg": refusal.msg})
+            self._send(refusal.status, refusal.body())
             return
         if peer.accept():
             peer.serve(session.answer)
@@ -212,6 +228,12 @@ def _params(query: str, body: bytes) -> dict[str, str]:
     """Return the parameters of query and body; where both have one, the query's is used.
 
     Whatever the content type says, the body is read as a form; the exchange reads no other.
+    Raises -1101 for a parameter that one of them has twice.
     """
-    form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
-    return dict(form) | dict(parse_qsl(query, keep_blank_values=True))
+    both: dict[str, str] = {}
+    for part in (body.decode("utf-8", "replace"), query):
+        pairs = parse_qsl(part, keep_blank_values=True)
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise refuse(-1101)
+        both.update(pairs)
+    return both

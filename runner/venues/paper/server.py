@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from .market import Source, Walk
 from .memory import Memory
 from .rest import WS_API_PATH, Listener
 from .symbols import Symbol, built_in, read_symbols
+
+_LOG = logging.getLogger(__name__)
 
 # How often paced streams are looked through, and the longest sleep without anything to do (ms).
 _FLUSH_EVERY = 100
@@ -97,7 +100,7 @@ class PaperServer:
         """Begin to serve and to move prices; returns itself."""
         listen = threading.Thread(
             target=self._listener.serve_forever,
-            kwargs={"poll_interval": 0.1},
+            kwargs={"poll_interval": 0.05},
             name="paper-listener",
             daemon=True,
         )
@@ -152,10 +155,18 @@ class PaperServer:
 
     def _beat(self) -> None:
         while not self._stopping.is_set():
-            now = self._clock()
-            self.tick(now)
-            with self._gateway.lock:
-                times = [self._market.next_at(), self.exchange.next_due()]
-            soonest = min((one for one in times if one is not None), default=now + _FLUSH_EVERY)
-            pause = min(max(soonest - self._clock(), 1), _FLUSH_EVERY)
+            pause = _FLUSH_EVERY
+            try:
+                pause = self._beat_once()
+            except Exception:  # noqa: BLE001 (the market must go on and the reason be seen)
+                _LOG.exception("the paper exchange's market failed; it goes on with the next beat")
             self._stopping.wait(pause / 1000)
+
+    def _beat_once(self) -> int:
+        """Do what is due and return how long to sleep (ms)."""
+        now = self._clock()
+        self.tick(now)
+        with self._gateway.lock:
+            times = [self._market.next_at(), self.exchange.next_due()]
+        soonest = min((one for one in times if one is not None), default=now + _FLUSH_EVERY)
+        return min(max(soonest - self._clock(), 1), _FLUSH_EVERY)

@@ -145,13 +145,16 @@ class Peer:
         return self._incoming > self._max_incoming
 
     def _write(self) -> None:
+        ping_at = time.monotonic() + self._ping_every
         while True:
+            event: Event | None
             try:
-                event = self._outbox.get(timeout=self._ping_every)
+                event = self._outbox.get(timeout=max(0.0, ping_at - time.monotonic()))
             except queue.Empty:
                 if time.monotonic() - self._heard_at > PONG_WITHIN_SECONDS:
                     self.drop()
                     return
+                ping_at = time.monotonic() + self._ping_every
                 event = Ping(payload=str(int(time.time() * 1000)).encode())
             if event is None or not self._put(event):
                 self._hang_up()

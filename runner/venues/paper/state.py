@@ -101,7 +101,10 @@ class State:
         """Return the market of a known symbol, opened at its start price on first use."""
         found = self.markets.get(name)
         if found is None:
-            found = open_market(self.symbols[name], self.price_of(name), self.now)
+            symbol = self.symbols[name]
+            price = max(symbol.min_price, self.price_of(name))
+            price = min(price, symbol.max_price or price)
+            found = open_market(symbol, price, self.now)
             found.level_quantity = self.level_quantity
             self.markets[name] = found
         return found

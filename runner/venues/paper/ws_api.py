@@ -10,7 +10,7 @@ from .auth import Credential, check_signature, check_window
 from .batches import plain
 from .errors import ApiError, refuse
 from .gateway import Gateway
-from .limits import WEIGHT_LIMIT
+from .limits import ORDER_LIMITS, WEIGHT_LIMIT
 from .numbers import Json, JsonObject
 from .operations import OPERATIONS
 from .params import Params
@@ -52,6 +52,7 @@ class WsSession:
         self._address = address
         self._api_key = ""
         self._logon_at = 0
+        self._account = ""
         with gateway.lock:
             now = gateway.clock()
             self._connected_at = now
@@ -73,26 +74,24 @@ class WsSession:
             try:
                 reply |= {"status": 200, "result": self._result(method, values, now)}
             except ApiError as refusal:
-                reply |= {
-                    "status": refusal.status,
-                    "error": {"code": refusal.code, "msg": refusal.msg},
-                }
+                reply |= {"status": refusal.status, "error": refusal.body()}
             self._gateway.settle(now)
             if values.get("returnRateLimits", "true") != "false":
-                reply["rateLimits"] = self._rate_limits(now)
+                reply["rateLimits"] = self._rate_limits(method, now)
         self._peer.send(dump(reply))
 
-    def _rate_limits(self, now: int) -> list[Json]:
-        used = self._gateway.limits.used_weight(self._address, now)
-        return [
-            {
-                "rateLimitType": "REQUEST_WEIGHT",
-                "interval": "MINUTE",
-                "intervalNum": 1,
-                "limit": WEIGHT_LIMIT,
-                "count": used,
-            }
-        ]
+    def _rate_limits(self, method: str, now: int) -> list[Json]:
+        """Return the counts that the call drew on: the account's orders, or the weight."""
+        limits = self._gateway.limits
+        call = _CALLS.get(method)
+        if call is not None and OPERATIONS[call].orders != (0, 0) and self._account:
+            short, long = limits.order_counts(self._account, now)
+            return [
+                _rate_limit("ORDERS", "SECOND", 10, ORDER_LIMITS[0][1], short),
+                _rate_limit("ORDERS", "MINUTE", 1, ORDER_LIMITS[1][1], long),
+            ]
+        used = limits.used_weight(self._address, now)
+        return [_rate_limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_LIMIT, used)]
 
     def _result(self, method: str, values: dict[str, str], now: int) -> Json:
         if method.startswith("session."):
@@ -112,6 +111,7 @@ class WsSession:
         check_window(values, now)
         if not (self._api_key and "signature" not in values):
             self._check(credential, values)
+        self._account = credential.account
         if operation.orders != (0, 0):
             gateway.limits.place(credential.account, operation.orders, now)
         return gateway.execute(*call, values, credential.account, None, now)
@@ -158,3 +158,13 @@ class WsSession:
         self._gateway.limits.spend(self._address, 2, now)
         account = self._credential(values).account
         return self._gateway.listen_key(_USER_STREAM[method], account, now)
+
+
+def _rate_limit(kind: str, interval: str, number: int, limit: int, count: int) -> JsonObject:
+    return {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": number,
+        "limit": limit,
+        "count": count,
+    }

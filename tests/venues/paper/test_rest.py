@@ -255,3 +255,23 @@ def test_market_data_has_its_documented_shape(client: Client, path: str, check: 
 def test_bad_market_questions_are_refused(client: Client, path: str, expected: int) -> None:
     """Each with its code."""
     assert code(client.raw("GET", *path.split("?"))) == (400, expected)
+
+
+@pytest.mark.parametrize("query", ["symbol=BTCUSDT&symbol=BTCUSDT", "limit=5&symbol=A&limit=5"])
+def test_a_parameter_sent_twice_is_refused(client: Client, query: str) -> None:
+    """-1101."""
+    assert code(client.raw("GET", "/fapi/v1/depth", query)) == (400, -1101)
+
+
+def test_a_failure_of_the_exchange_itself_is_500(
+    server: PaperServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """-1000, an unknown outcome, and the next request is answered as ever."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.exchange, "request", broken)
+        assert code(client.raw("GET", "/fapi/v1/time")) == (500, -1000)
+    assert client.raw("GET", "/fapi/v1/time").ok
