@@ -89,7 +89,7 @@ def _sound(path: Path) -> bool:
 
 def _fits(document: Any) -> bool:
     """True when the schema of this version has no objection to a canonical document."""
-    if not isinstance(document, dict) or "guards" not in document:
+    if not isinstance(document, dict) or not {"guards", "symbols"} <= document.keys():
         return False
     rule = {key: value for key, value in document.items() if key != "guards"}
     if not rule.get("account"):

@@ -68,11 +68,12 @@ class Diagnostic:
     def text(self) -> str:
         """The finding as a person reads it: first line for machines too, source, caret, cure."""
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        lines = [f"{where}: {self.severity}: {self.message} [{self.code}]"]
+        message = _clean(self.message)
+        lines = [f"{where}: {self.severity}: {message} [{self.code}]"]
         if self.line:
             lines += self._excerpt()
         elif self.cure:
-            lines.append(f"  {self.cure}")
+            lines.append(f"  {_clean(self.cure)}")
         margin = " " * (len(str(self.line)) + 2)
         for place in self.related:
             at = f"line {place.line}" if place.file == self.file else f"{place.file}:{place.line}"
@@ -85,8 +86,8 @@ class Diagnostic:
         before, part, after = _cut(self.source, self.column - 1, self.length)
         pad = "".join("\t" if c == "\t" else " " * _width(c) for c in before)
         caret = "^" + "~" * (sum(map(_width, part)) - 1)
-        shown = "".join(map(_printable, before + part + after))
-        under = f"{pad}{caret} {self.cure or ''}".rstrip()
+        shown = _clean(before + part + after)
+        under = f"{pad}{caret} {_clean(self.cure or '')}".rstrip()
         return [f"{number}| {shown}".rstrip(), f"{margin}| {under}"]
 
 
@@ -109,6 +110,10 @@ def _width(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _clean(text: str) -> str:
+    return "".join(map(_printable, text))
 
 
 def _printable(character: str) -> str:

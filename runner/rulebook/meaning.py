@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -88,27 +88,23 @@ def _block(path: Path, block: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping
     yield from _orders(path, block)
 
 
-def _check_order(
-    path: Path, order: Mapping[str, Any], known: list[Instrument]
-) -> Iterator[Problem]:
-    checks: list[Callable[[Path, Mapping[str, Any], Instrument], Problem | None]] = [
-        _type_problem,
-        _quantity_problem,
-        _notional_problem,
-    ]
+def _check_order(path: Path, order: Mapping[str, Any], known: list[Instrument]) -> list[Problem]:
+    """The mistakes of one order; its worth is looked at when price and quantity are sound."""
+    found: list[Problem] = []
     for key in PRICES:
         price = _number(order.get(key))
         if price is not None:
-            yield from _first(_price_problem((*path, key), key, price, i) for i in known)
-    for check in checks:
-        yield from _first(check(path, order, instrument) for instrument in known)
+            found += _first(_price_problem((*path, key), key, price, each) for each in known)
+    found += _first(_type_problem(path, order, each) for each in known)
+    found += _first(_quantity_problem(path, order, each) for each in known)
+    if not found:
+        found += _first(_notional_problem(path, order, each) for each in known)
+    return found
 
 
-def _first(problems: Iterator[Problem | None]) -> Iterator[Problem]:
+def _first(problems: Iterator[Problem | None]) -> list[Problem]:
     """The first problem only: the same mistake for a second symbol tells nothing new."""
-    found = next((problem for problem in problems if problem is not None), None)
-    if found is not None:
-        yield found
+    return [problem for problem in problems if problem is not None][:1]
 
 
 def _number(value: Any) -> Decimal | None:

@@ -21,6 +21,7 @@ LONGEST_LINE = 10_000
 MOST_VALUES = 100_000
 DEEPEST = 30
 LONGEST_NUMBER = 40
+MOST_FOUND = 1_000
 START = "a rule file starts with version: 1 and has rules:"
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
@@ -77,7 +78,7 @@ def _not_utf8(file: str, content: bytes, at: int) -> Source:
 def _refuse_text(source: Source) -> bool:
     """Note what no rule file may hold anywhere; True when the parser must not see it."""
     first = next((line.strip() for line in source.lines if line.strip()), "")
-    if first.startswith("<"):
+    if re.match(r"<[!?\w]", first):
         message = "this is not a rule file, it looks like a web page"
         source.found.append(source.mark(0, 0, len(first), "not-rules", message, START))
         source.readable = False
@@ -142,6 +143,8 @@ class _Reader:
 
     def _value(self, event: Any, path: Path) -> Any:
         self.values += 1
+        if len(self.source.found) > MOST_FOUND:
+            raise _Stop
         if self.values > MOST_VALUES:
             message = f"the file has more than {MOST_VALUES} values"
             raise self._stop(event, "too-large", message, "split it into several files")
@@ -203,6 +206,8 @@ class _Reader:
         if event.value == "<<":
             message = "<< is no key of rule files"
             raise self._stop(event, "yaml", message, "write the keys out")
+        if event.start_mark.line != event.end_mark.line:
+            raise self._stop(event, "yaml", "a key must stand on one line", None)
         if not event.value:
             raise self._stop(event, "yaml", "the key before this colon is missing", None)
         return str(event.value)

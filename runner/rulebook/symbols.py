@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from runner.core.document import Node
-from runner.rulebook.words import meant
+from runner.rulebook.words import meant, shown
 
 _LIST_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 
@@ -24,7 +24,7 @@ def read_lists(node: Node, sound: bool = True) -> Lists:
     for name in node.value or {}:
         below = node.child(name)
         if not _LIST_NAME.fullmatch(name):
-            message = f"{name} cannot be the name of a list"
+            message = f"{shown(name)} cannot be the name of a list"
             cure = "it starts with a small letter, then a-z, 0-9, _ and -: majors"
             below.problem("list", message, cure, at_key=True)
         lists[name] = tuple(_symbol(item) for item in below.items())
@@ -40,13 +40,14 @@ def rule_symbols(node: Node, lists: Lists) -> tuple[str, ...]:
     if node.has("symbols"):
         return read_symbols(node.child("symbols"), lists)
     if not node.has("symbol"):
-        rule_id = node.text("id", "the rule")
+        rule_id = node.value.get("id")
+        name = f"rule {shown(rule_id)}" if isinstance(rule_id, str) else "the rule"
         cure = "add symbol: BTCUSDT, or symbols: with a list"
-        node.problem("missing-key", f"rule {rule_id} names no symbol", cure)
+        node.problem("missing-key", f"{name} names no symbol", cure)
         return ()
     child = node.child("symbol")
     if child.value in lists:
-        message = f"{child.value} is a list of symbols"
+        message = f"{shown(child.value)} is a list of symbols"
         child.problem("symbol", message, f"write symbols: {child.value}")
         return ()
     return (_symbol(child),)
@@ -63,7 +64,7 @@ def read_symbols(node: Node, lists: Lists) -> tuple[str, ...]:
             guess = meant(name, lists)
             known = f"the lists: {', '.join(lists)}" if lists else "lists: defines none"
             cure = f"did you mean {guess}?" if guess else known
-            item.problem("unknown-list", f"there is no list {name} in this file", cure)
+            item.problem("unknown-list", f"there is no list {shown(name)} in this file", cure)
         else:
             found[_symbol(item)] = None
     return tuple(found)
@@ -74,7 +75,7 @@ def _symbol(node: Node) -> str:
     if not well_formed(name):
         guess = looks_like(name)
         cure = f"did you mean {guess}?" if guess else "symbols look like BTCUSDT"
-        node.problem("unknown-symbol", f"{name} is not a USDⓈ-M symbol", cure)
+        node.problem("unknown-symbol", f"{shown(name)} is not a USDⓈ-M symbol", cure)
     return name
 
 

@@ -27,20 +27,12 @@ def translate(error: Any, source: Source) -> Diagnostic:
     if "flow" in context:
         return _bracket(source, opened, line, column)
     if "block scalar" in context:
-        start = source.lines[opened.line][opened.column : opened.column + 1]
-        message = f"a text that starts with {start} needs quotes"
-        return source.mark(
-            opened.line,
-            opened.column,
-            1,
-            CODE,
-            message,
-            _quotes(source, opened.line, opened.column),
-        )
+        return _special(source, opened.line, opened.column)
     if "cannot start any token" in problem:
         return _special(source, line, column)
-    if any(mark in context for mark in ("an alias", "an anchor", "a tag")):
-        return _special(source, opened.line, opened.column)
+    if any(name in context for name in ("alias", "anchor", "tag")):
+        text = source.lines[opened.line][: opened.column + 1]
+        return _special(source, opened.line, max(text.rfind(sign) for sign in "*&!"))
     if "expected the node content" in problem and source.lines[line][column : column + 1] in "}],":
         character = source.lines[line][column : column + 1]
         message = f"a {character} without a {'[' if character == ']' else '{'} before it"

@@ -37,7 +37,8 @@ def test_wide_characters_and_tabs_keep_the_caret_in_place() -> None:
 
 def test_what_could_garble_a_terminal_is_not_printed() -> None:
     """Escape sequences and direction marks show as a stand-in."""
-    hostile = replace(ONE, source="a\x1b[2J\u202eb")
+    bad = "a\x1b[2J\u202eb"
+    hostile = replace(ONE, source=bad, message=bad, cure=bad)
     assert "\x1b" not in hostile.text()
     assert "\u202e" not in hostile.text()
 

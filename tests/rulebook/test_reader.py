@@ -108,9 +108,9 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_in_bounded_time(bomb: str) -> None:
     """Depth, number of values and length of lines are limited before they cost anything."""
-    started = time.perf_counter()
+    started = time.process_time()
     source = read("a.yaml", BOMBS[bomb].encode())
-    assert time.perf_counter() - started < 30  # seconds; a few on a slow machine, hours without
+    assert time.process_time() - started < 60  # seconds; one or two, minutes to hours without
     assert source.found or isinstance(source.tree, str)
     assert not FOREIGN.search(source.found[0].message if source.found else "")
 
