@@ -127,10 +127,11 @@ def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
     if not isinstance(source.tree, dict):
         return problems
     blamed = {problem.path for problem in problems} | source.spoilt
+    # whatever holds a mistake, or is what a key is missing in, is left out
+    unsound = {path[:end] for path in blamed for end in range(len(path) + 1)}
 
     def sound(path: Path) -> bool:
-        # a missing key is blamed on the block it is missing in
-        return not any(place[: len(path)] == path for place in blamed)
+        return path not in unsound
 
     root = Node(source.tree, (), {}, problems)
     lists = read_lists(root.child("lists"), sound(("lists",)))

@@ -142,9 +142,10 @@ def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     ids = [tree["id"] for tree in trees if isinstance(tree.get("id"), str)]
     if len(ids) < len(trees):
         return
+    known = set(ids)
     for part in parts:
         for path, name in _named(part):
-            if isinstance(name, str) and name not in ids:
+            if isinstance(name, str) and name not in known:
                 guess = meant(name, ids)
                 cure = f"did you mean {guess}?" if guess else f"the rules: {', '.join(ids[:8])}"
                 problem = Problem(path, "unknown-rule", f"there is no rule {name}", cure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,30 @@ def test_what_cannot_be_read_is_a_finding(tmp_path: Path, kind: str) -> None:
     (found,) = load(path).diagnostics
     assert found.code == "unreadable"
     assert "cannot be read: " in found.message
+
+
+def test_a_folder_that_cannot_be_listed_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without permission, or one that went away meanwhile."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    (found,) = load(tmp_path).diagnostics
+    assert found.text() == f"{tmp_path}: error: cannot be read: permission denied [unreadable]"
+
+
+def test_a_thousand_rules_load_in_seconds(tmp_path: Path) -> None:
+    """Far more rules than anybody writes; errors in all of them cost no more than sound ones."""
+    rule = RULE.format(id="r{}").partition("rules:\n")[2]
+    text = "version: 1\nrules:\n" + "".join(rule.replace("{}", str(n)) for n in range(1_000))
+    for each, count in ((text, 0), (text.replace("type: market", "type: markt"), 1_000)):
+        (tmp_path / "a.yaml").write_text(each, "utf-8")
+        started = time.process_time()
+        assert len(load(tmp_path).diagnostics) == count
+        assert time.process_time() - started < 30
 
 
 def test_a_finding_masks_a_secret_everywhere(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.rulebook.reader import read
+from runner.rulebook.source import Source
+from runner.rulebook.yaml_errors import translate
 
 CASES = [
     # text, line, column, message, cure
@@ -87,3 +89,10 @@ def test_a_stumble_is_explained(
     (found,) = read("a.yaml", f"{text}\n".encode()).found
     assert (found.line, found.column) == (line, column)
     assert (found.message, found.cure) == (message, cure)
+
+
+def test_an_error_without_a_place_is_explained_all_the_same() -> None:
+    """Whatever a later parser may come up with: general words, at the start of the file."""
+    found = translate(ValueError("block end"), Source("a.yaml", ("x",)))
+    assert (found.line, found.column) == (1, 1)
+    assert found.message == "the lines around this place cannot be read"
