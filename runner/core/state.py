@@ -31,15 +31,26 @@ FIRED = 10_000
 """How many runs are remembered by their id, for late reports and for repeated events."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A fill that added to a position (signed) and that no statement of it may show yet."""
+
+    symbol: str
+    position_side: str
+    size: Decimal
+    event_time: int
+
+
 @dataclass(slots=True)
 class State:
     """Runs that go on, their legs, every open leg, rule memories and countdowns.
 
-    `rule_ids` tell whose run a leg is, also after the run is over.
+    `rule_ids` tell whose run a leg is, also after the run is over, and that an event has fired
+    whose run is not committed yet: runs without a leg are over before their commit.
 
     `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
-    them.
+    them; `unseen` are their fills until the position shows them, for the guard of its size.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -53,6 +64,7 @@ class State:
     entries: deque[int] = field(default_factory=deque)
     recent: dict[str, Leg] = field(default_factory=dict)
     rule_ids: dict[str, str] = field(default_factory=dict)
+    unseen: list[Unseen] = field(default_factory=list)
 
     def put_leg(self, leg: Leg) -> None:
         """Keep a leg under every index it belongs to; a finished one only with its run."""
@@ -76,9 +88,6 @@ class State:
             self.runs[run.run_id] = run
             return
         self.runs.pop(run.run_id, None)
-        if run.run_id not in self.by_run:
-            # it never had a leg: nothing late can come that would ask whose it is
-            self.rule_ids.pop(run.run_id, None)
         self._forget(run.run_id)
 
     def _remember(self, run: Run) -> None:
@@ -108,6 +117,21 @@ class State:
         """A leg that is kept, or one that finished not long ago."""
         return self.legs.get(client_order_id) or self.recent.get(client_order_id)
 
+    def recount_entries(self, now: int) -> None:
+        """After a start: what is remembered of the last minute counts on."""
+        legs = (leg for leg in self.legs.values() if not leg.intent.protective)
+        self.entries = deque(sorted(leg.planned_at for leg in legs))
+        self.count_entries(now)
+
+    def seen_until(self, event_time: int, symbol: str | None = None, side: str = "") -> None:
+        """A position (every one when `symbol` is None) is stated as of then (server time)."""
+        self.unseen = [
+            fill
+            for fill in self.unseen
+            if fill.event_time > event_time
+            or (symbol is not None and (fill.symbol, fill.position_side) != (symbol, side))
+        ]
+
     def count_entries(self, now: int) -> int:
         """How many risk-adding orders were planned within the last minute."""
         while self.entries and self.entries[0] <= now - MINUTE:
@@ -124,6 +148,7 @@ class Work:
         self.now = now
         self.decision = Decision()
         self.entries: list[int] = []
+        self.unseen: list[Unseen] = []
         self._runs: dict[str, Run] = {}
         self._touched: dict[str, None] = {}
 
@@ -190,6 +215,15 @@ class Work:
         """True when this run began not long ago, committed or not."""
         return run_id in self._runs or run_id in self.state.rule_ids
 
+    def unseen_size(self, symbol: str, side: str, event_time: int) -> Decimal:
+        """Signed size that filled after the position was stated (server time)."""
+        fills = (
+            fill.size
+            for fill in (*self.state.unseen, *self.unseen)
+            if (fill.symbol, fill.position_side) == (symbol, side) and fill.event_time > event_time
+        )
+        return sum(fills, Decimal(0))
+
     # writing
 
     def put_leg(self, after: Leg) -> None:
@@ -247,4 +281,5 @@ class Work:
         state.memories.update(decision.memories)
         state.dead_men.update(decision.dead_men)
         state.entries.extend(self.entries)
+        state.unseen += self.unseen
         return decision
