@@ -33,8 +33,7 @@ def offer(
     if isinstance(match, Hit):
         return fire(work, world, rule, symbol, trigger.name, match)
     if isinstance(match, Miss):
-        run_id = _identity(world, rule, symbol, trigger.name, match.event_key).run_id()
-        known = run_id if match.event_key and match.reason is Reason.DUPLICATE else ""
+        known = _known(work, world, rule, symbol, trigger, match.event_key)
         return _refuse(work, rule, symbol, match.reason, match.detail, known)
     if match.note is not None:
         work.record(match.note[0], match.note[1], rule_id=rule.id, symbol=symbol)
@@ -80,6 +79,16 @@ def _remember(work: Work, rule_id: str, symbol: str, trigger: Trigger, own: Memo
 
 def _identity(world: World, rule: Rule, symbol: str, trigger: str, key: str) -> Identity:
     return Identity(world.namespace, world.account, rule.id, trigger, symbol, key)
+
+
+def _known(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, key: str) -> str:
+    """The run that this event led to before; empty when it led to none."""
+    if not key:
+        return ""
+    run_id = _identity(world, rule, symbol, trigger.name, key).run_id()
+    if work.fired(run_id):
+        return run_id
+    return world.seen(rule.id, trigger.name, symbol, key) or ""
 
 
 def _refuse(
@@ -133,7 +142,7 @@ def _why_not(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, st
 
 def _cooling(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
     fired = work.memory(rule.id, symbol).last_fired_at
-    if fired is None or work.now - fired >= rule.cooldown:
+    if fired is None or not rule.cooldown or work.now - fired >= rule.cooldown:
         return None
     left = (fired + rule.cooldown - work.now) / 1000
     return Reason.COOLDOWN, f"{left:.0f} s of the cooldown are left"
