@@ -17,6 +17,7 @@ from runner.core.view import Names
 
 SOURCES: tuple[PriceSource, ...] = ("mark", "last", "bid", "ask", "index")
 PAST, NOT_PAST = "past", "not past"
+MOVING = frozenset({"position", "account"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,8 @@ def build(node: Node, name: str) -> PriceTrigger | None:
     above = written[0] == "crosses_above"
     if level is None:
         return None
+    for key, term in ((written[0], level), ("rearm", rearm)):
+        _check_names(node.child(key), term)
     _check_rearm(node, above, level, rearm)
     source: PriceSource = node.value.get("source", "mark")
     return PriceTrigger(
@@ -219,6 +222,18 @@ def build(node: Node, name: str) -> PriceTrigger | None:
         # the wait and the gap policy may change without forgetting which side the price is on
         fingerprint=f"{written[0]} {node.value[written[0]]} {source} {node.value.get('rearm')}",
     )
+
+
+def _check_names(node: Node, term: Term | None) -> None:
+    """A level is reckoned again when the position or the account moves, not with every price."""
+    named = term.formula.names if term is not None and term.formula is not None else frozenset()
+    for name in sorted(named):
+        if name.partition(".")[0] not in MOVING:
+            node.problem(
+                "formula",
+                f"a level cannot follow {name}: only position.… and account.… move a level",
+                "compare the two under if, such as - mark > index * 1.01",
+            )
 
 
 def _check_rearm(node: Node, above: bool, level: Term, rearm: Term | None) -> None:
