@@ -149,6 +149,8 @@ def _account(read: Callable[[AccountUpdate], Decimal | None]) -> tuple[Type, Get
 
 
 def _side(position: PositionUpdate) -> str:
+    if not position.size:
+        return "flat"  # hedge mode: both sides, equally large
     return "long" if position.size > 0 else "short"
 
 
