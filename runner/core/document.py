@@ -14,7 +14,7 @@ from runner.core.formula import BOOLEAN, NUMBER, Formula, FormulaError, Type, co
 Path = tuple[str | int, ...]
 Scope = Mapping[str, Type]
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _UNITS = (86_400_000, 3_600_000, 60_000, 1_000, 1)
 
 
