@@ -118,6 +118,7 @@ def test_the_first_price_after_a_silence_is_a_fresh_start(silence: int, fresh: b
 def test_the_first_price_after_a_reconnect_is_a_fresh_start() -> None:
     """However short the gap; when the price before came is still known, also after two gaps."""
     one = board(Band())
+    one.offer("ETHUSDT", "mark", D(5), START, START)
     one.forget(frozenset({"ETHUSDT"}))
     assert offer(one, 100) is None
     one.forget(frozenset({SYMBOL}))

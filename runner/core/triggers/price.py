@@ -144,9 +144,8 @@ def _side(past: bool) -> str:
 
 
 def _reset(memory: dict[str, Any], event: Tick, level: Decimal) -> Quiet:
-    """Back over the level: a running `for:` is over."""
-    if memory.pop("crossed_at", None) is None:
-        return Quiet(memory)
+    """Back over the level: the running `for:` is over."""
+    del memory["crossed_at"]
     note = f"{event.source} {figure(event.price)} is back at {figure(level)} too early"
     return Quiet(memory, ("reset", note))
 
