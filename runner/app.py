@@ -228,6 +228,14 @@ class App:
         """The account's name: paper, or the one of runner.yaml."""
         return PAPER if self.paper is not None else self.settings.account().name
 
+    @property
+    def mode(self) -> str:
+        """Paper (embedded), demo, live, or custom for addresses of the user's own."""
+        if self.paper is not None:
+            return PAPER
+        address = self.settings.account().address
+        return address if isinstance(address, str) else "custom"
+
     # life
 
     def start(self) -> None:
@@ -262,15 +270,15 @@ class App:
 
     def _started(self) -> Record:
         """The record that tells other processes where this one is found."""
-        where = "on the paper exchange" if self.paper is not None else "on the exchange"
         data = {
             "account": self.account,
+            "mode": self.mode,
             "exchange": self.paper.addresses if self.paper is not None else None,
             "hook": self.hook_server.url,
             "pid": os.getpid(),
             "version": __version__,
         }
-        text = f"runner {__version__}, account {self.account} {where}"
+        text = f"runner {__version__}, account {self.account} ({self.mode})"
         return Record(self.started_at, "started", text, data=data)
 
     def watch(self) -> None:

@@ -154,7 +154,7 @@ class Planner:
     def _give_position(self, symbol: str, part: str, value: Decimal) -> None:
         zero = Decimal(0)
         flat = PositionUpdate(symbol, "BOTH", zero, zero, zero, self._now)
-        known = self._view.position(symbol) or flat
+        known = self._view.positions.get((symbol, "BOTH"), flat)
         change: dict[str, Any] = {part: value}
         self._view.positions[symbol, "BOTH"] = replace(known, **change)
 

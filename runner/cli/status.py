@@ -62,9 +62,8 @@ def status(folder: Path, as_json: bool) -> None:
 def _daemon(journal: JournalReader, start: dict[str, Any]) -> dict[str, Any]:
     """What the newest start said, and what its hook address answers now."""
     answer = _ready(start.get("hook", "")) if start.get("running") else None
-    paper = start.get("exchange") is not None
     return {
-        "mode": "paper" if paper else "live" if start else "never started",
+        "mode": start.get("mode"),
         "account": start.get("account"),
         "hook": start.get("hook"),
         "running": answer is not None,
