@@ -130,6 +130,7 @@ class Engine:
 
     def recover(self, moment: Moment) -> Decision:
         """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
+        self.state.recount_entries(moment.now)
         work = Work(self.state, moment.now)
         for leg in list(self.state.legs.values()):
             after = legs.recovered(leg, moment)
@@ -323,6 +324,7 @@ class Engine:
     def _position(self, work: Work, event: PositionUpdate, moment: Moment) -> None:
         if not self.world.view.apply_position(event):
             return
+        self.state.seen_until(event.event_time, event.symbol, event.position_side)
         self._moved_symbols.add(event.symbol)
         self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
         text = f"{figure(event.size)} @ {figure(event.entry_price)}" if event.size else "flat"
@@ -332,6 +334,7 @@ class Engine:
         del work, moment
         known = {symbol for symbol, _ in self.world.view.positions}
         self.world.view.apply_positions(event)
+        self.state.seen_until(event.asked_time)
         self._moved_symbols |= known | {update.symbol for update in event.positions}
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from runner.core.decision import Leg
@@ -12,17 +13,29 @@ from runner.core.view import View
 ZERO = Decimal(0)
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What is decided and not yet part of the position.
+
+    `open_legs` are the symbol's, `entries` how many risk-adding orders were planned within the
+    last minute, `unseen` the signed size that filled and that the position does not show yet.
+    """
+
+    open_legs: list[Leg]
+    entries: int = 0
+    unseen: Decimal = ZERO
+
+
 def verdict(
-    intent: OrderIntent, limits: Limits, view: View, open_legs: list[Leg], entries: int, now: int
+    intent: OrderIntent, limits: Limits, view: View, under_way: UnderWay, now: int
 ) -> str | None:
     """The guard that refuses this order and why, as `name: text`; None when it may pass.
 
-    `open_legs` are the symbol's, `entries` how many risk-adding orders were planned within the
-    last minute. Exits always pass and count towards nothing.
+    Exits always pass and count towards nothing.
     """
     if intent.protective:
         return None
-    limit = limits.max_orders_per_minute
+    limit, entries = limits.max_orders_per_minute, under_way.entries
     if limit is not None and entries >= limit:
         return f"max_orders_per_minute: {entries} orders within a minute, the limit is {limit}"
     if limits.max_order_notional is None and limits.max_position_notional is None:
@@ -34,7 +47,7 @@ def verdict(
     if price is None or mark is None:
         return f"no price: the notional of {intent.symbol} cannot be told without its mark"
     return _order_notional(intent, limits, max(price, mark)) or _position_notional(
-        intent, limits, view, open_legs, max(price, mark)
+        intent, limits, view, under_way, max(price, mark)
     )
 
 
@@ -47,13 +60,13 @@ def _order_notional(intent: OrderIntent, limits: Limits, price: Decimal) -> str 
 
 
 def _position_notional(
-    intent: OrderIntent, limits: Limits, view: View, open_legs: list[Leg], price: Decimal
+    intent: OrderIntent, limits: Limits, view: View, under_way: UnderWay, price: Decimal
 ) -> str | None:
     limit = limits.max_position_notional
     if limit is None:
         return None
-    size = _signed(intent, intent.quantity or ZERO) + _in_flight(intent, open_legs)
-    size += _position(intent, view)
+    size = _signed(intent, intent.quantity or ZERO) + _in_flight(intent, under_way.open_legs)
+    size += _position(intent, view) + _same_way(intent, under_way.unseen)
     notional = abs(size) * price
     if notional <= limit:
         return None
@@ -75,6 +88,11 @@ def _in_flight(intent: OrderIntent, open_legs: list[Leg]) -> Decimal:
         if other.side is intent.side and other.position_side == intent.position_side:
             total += _signed(other, (other.quantity or ZERO) - leg.cumulative_quantity)
     return total
+
+
+def _same_way(intent: OrderIntent, unseen: Decimal) -> Decimal:
+    """Only what makes the limit nearer: a fill the other way may be part of the position."""
+    return max(unseen, ZERO) if intent.side is Side.BUY else min(unseen, ZERO)
 
 
 def _signed(intent: OrderIntent, quantity: Decimal) -> Decimal:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from runner.core import legs
 from runner.core.decision import FINAL, AttemptOutcome, FillRow, Leg, Reason
 from runner.core.events import ExecutionReport, OpenOrders
 from runner.core.figures import figure
 from runner.core.legs import Moment
-from runner.core.orders import CancelIntent, OrderState, Outcome
-from runner.core.state import Work
+from runner.core.orders import CancelIntent, Intent, OrderIntent, OrderState, Outcome, Side
+from runner.core.state import Unseen, Work
 
 
 def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -> None:
@@ -26,6 +27,7 @@ def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -
     after = legs.reported(leg, event, moment)
     if after != leg:
         change(work, leg, legs.again(after, moment) if _too_early(work, after, event) else after)
+    _note_fill(work, leg.intent, after.cumulative_quantity - leg.cumulative_quantity, event)
     if event.outcome is Outcome.REJECTED and isinstance(leg.intent, CancelIntent):
         _ask_for_target(work, leg.intent, moment)
 
@@ -34,6 +36,14 @@ def _outcome(event: ExecutionReport, attempt: int, now: int) -> AttemptOutcome:
     return AttemptOutcome(
         event.client_order_id, attempt, event.outcome, event.code, event.message or "", now
     )
+
+
+def _note_fill(work: Work, intent: Intent, filled: Decimal, event: ExecutionReport) -> None:
+    """An answer is often here before the stream states the position: the guards must know."""
+    if filled <= 0 or not isinstance(intent, OrderIntent) or intent.protective:
+        return
+    size = filled if intent.side is Side.BUY else -filled
+    work.unseen.append(Unseen(intent.symbol, intent.position_side, size, event.event_time))
 
 
 def _too_early(work: Work, cancel: Leg, event: ExecutionReport) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from runner.core import guards
 from runner.core.decision import Leg, Reason, Run, RunStatus
@@ -161,7 +162,8 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
             continue
         in_flight = open_legs + [_leg(work, run, other) for other in new[:offset]]
         already = counted + sum(other in entries for other in new[:offset])
-        text = guards.verdict(intent, rule.limits, world.view, in_flight, already, work.now)
+        under_way = guards.UnderWay(in_flight, already, _unseen(work, world, intent))
+        text = guards.verdict(intent, rule.limits, world.view, under_way, work.now)
         if text is not None:
             return text
     for planned in new:
@@ -169,6 +171,12 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
         _withdraw(work, run, planned.intent)
     work.entries += [work.now] * len(entries)
     return None
+
+
+def _unseen(work: Work, world: World, intent: OrderIntent) -> Decimal:
+    position = world.view.positions.get((intent.symbol, intent.position_side))
+    stated = position.event_time if position is not None else 0
+    return work.unseen_size(intent.symbol, intent.position_side, stated)
 
 
 def _leg(work: Work, run: Run, planned: Planned) -> Leg:

@@ -118,9 +118,10 @@ class State:
         return self.legs.get(client_order_id) or self.recent.get(client_order_id)
 
     def recount_entries(self, now: int) -> None:
-        """After a start: what is remembered of the last minute counts on."""
-        legs = (leg for leg in self.legs.values() if not leg.intent.protective)
-        self.entries = deque(sorted(leg.planned_at for leg in legs))
+        """After a start whose `entries` nobody filled: those of the legs that are kept count on."""
+        if not self.entries:
+            legs = (leg for leg in self.legs.values() if not leg.intent.protective)
+            self.entries = deque(sorted(leg.planned_at for leg in legs))
         self.count_entries(now)
 
     def seen_until(self, event_time: int, symbol: str | None = None, side: str = "") -> None:

@@ -271,6 +271,8 @@ class ModelJournal:
         for one in kept:
             state.rule_ids[one.run_id] = self.runs[one.run_id].identity.rule_id
             state.put_leg(one)
+        entries = (leg.planned_at for leg in self.legs.values() if not leg.intent.protective)
+        state.entries.extend(sorted(entries))
         state.memories.update(self.memories)
         state.dead_men.update(self.dead_men)
         return state
