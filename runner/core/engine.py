@@ -55,6 +55,9 @@ from runner.core.triggers.schedule import ScheduleTrigger
 from runner.core.view import Names
 
 ACCOUNT_PAUSE = 500
+DATA_RETRY = 100
+"""Ms after which an action that lacks data is asked again."""
+
 CLOCK_CODES = frozenset({-1021, -5028})
 
 
@@ -182,6 +185,8 @@ class Engine:
             late = leg.deadline is not None and moment.now >= leg.deadline
             if late and leg.state is OrderState.PLANNED:
                 reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))
+        for run_id, _ in list(self.state.waiting):
+            advance(work, self.world, run_id)
         for alarm in deadman.alarms(work, self.world.rules.dead_men, moment):
             self._dead_man(work, alarm)
         for symbol in deadman.to_look_up(self.state):
@@ -213,7 +218,8 @@ class Engine:
     def next_at(self, moment: Moment) -> int:
         """Our clock's reading at which `wake` or `calls` may have something new."""
         dead_men = self.world.rules.dead_men.values()
-        return asking.next_at(self.state, self.questions, dead_men, moment)
+        at = asking.next_at(self.state, self.questions, dead_men, moment)
+        return min(at, moment.now + DATA_RETRY) if self.state.waiting else at
 
     def sending(self, requests: Sequence[Signed], moment: Moment) -> Decision:
         """What must be durable before the first byte of these requests leaves."""

@@ -137,7 +137,7 @@ class ActionContext:
     """What an action sees when it is asked: the run, its own legs so far, and the world.
 
     `legs` are this action's own, by full name. `open_legs(rule_id)` are the orders that a
-    rule has open on this symbol.
+    rule has open on this symbol. `overdue`: data that it waits for did not come in time.
     """
 
     run: Run
@@ -146,6 +146,7 @@ class ActionContext:
     names: Names
     legs: Mapping[str, Leg]
     open_legs: Callable[[str], tuple[Leg, ...]]
+    overdue: bool = False
 
     @property
     def view(self) -> View:

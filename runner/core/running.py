@@ -15,6 +15,9 @@ from runner.core.rules import ActionContext, Planned, Progress, Rule, RuleSet, S
 from runner.core.state import Work
 from runner.core.view import Names, View
 
+DATA_PATIENCE = 10_000
+"""Ms an action waits for data it names (a price after a restart) before it goes on without."""
+
 Seen = Callable[[str, str, str, str], str | None]
 """(rule id, trigger, symbol, event key) -> the run that fired for it, from the journal."""
 
@@ -134,11 +137,19 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     mine = f"{index}."
     legs = {name: leg for name, leg in work.legs_of(run.run_id).items() if name.startswith(mine)}
     names = world.names(work, run)
-    context = ActionContext(run, rule, index, names, legs, _open_legs(work, run))
+    waiting = work.state.waiting
+    since = waiting.get((run.run_id, index), work.now)
+    overdue = work.now - since >= DATA_PATIENCE
+    context = ActionContext(run, rule, index, names, legs, _open_legs(work, run), overdue)
     try:
-        return action.step(context)
+        step = action.step(context)
     except EvaluationError as error:
-        return Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
+        if error.name is not None and not overdue:
+            waiting.setdefault((run.run_id, index), work.now)
+            return Step(Progress.WAITING)
+        step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
+    waiting.pop((run.run_id, index), None)
+    return step
 
 
 def _open_legs(work: Work, run: Run) -> Callable[[str], tuple[Leg, ...]]:

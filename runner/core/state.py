@@ -45,6 +45,8 @@ class Unseen:
 class State:
     """Runs that go on, their legs, every open leg, rule memories and countdowns.
 
+    `waiting` are the actions (run id, index) that lack data, and since when.
+
     `rule_ids` tell whose run a leg is, also after the run is over, and that an event has fired
     whose run is not committed yet: runs without a leg are over before their commit.
 
@@ -64,6 +66,7 @@ class State:
     entries: deque[int] = field(default_factory=deque)
     recent: dict[str, Leg] = field(default_factory=dict)
     rule_ids: dict[str, str] = field(default_factory=dict)
+    waiting: dict[tuple[str, int], int] = field(default_factory=dict)
     unseen: list[Unseen] = field(default_factory=list)
 
     def put_leg(self, leg: Leg) -> None:

@@ -132,7 +132,11 @@ def placed(held: Held, order: OrderSpec, kind: str) -> Wanted:
             quantity=held.left,
             reduce_only=True,
         )
-    except (NotPossible, EvaluationError) as problem:
+    except EvaluationError as error:
+        if not context.overdue:
+            raise  # data may come yet: a restart knows no price at first
+        return Wanted(problems=(f"{kind}: {error.reason}",))
+    except NotPossible as problem:
         return Wanted(problems=(f"{kind}: {problem}",))
     return Wanted((Planned(context.leg_name(part), intent),))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.core.decision import FAILED, Reason
 from runner.core.document import Node, Term
-from runner.core.formula import Formula, one_of
+from runner.core.formula import EvaluationError, Formula, one_of
 from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import ActionContext, Progress, Step
 
@@ -116,7 +116,7 @@ class OrderSpec:
             price = context.view.price(context.symbol, source, context.now)
             if price:
                 return self.notional.number(context.names) / price
-        raise NotPossible(f"no data for the mark of {context.symbol}: notional needs a price")
+        raise EvaluationError(f"no data for the mark of {context.symbol}", "mark")
 
     def _grid(self, context: ActionContext, term: Term | None, side: Side) -> Decimal | None:
         if term is None:
