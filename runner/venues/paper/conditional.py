@@ -209,8 +209,6 @@ def watch(state: State, symbol: str, now: int) -> None:
     """Trigger the conditional orders of a symbol that its new prices reach."""
     market = state.market(symbol)
     for algo in list(state.waiting.get(symbol, {}).values()):
-        if algo.status != "NEW":
-            continue
         price, extreme = watched_price(market, algo), algo.extreme
         _activate(state, algo, price, now)
         due = algo.reached(price)

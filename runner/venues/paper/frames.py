@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .book import LEVELS, Market
-from .history import INTERVALS, Candle
+from .history import INTERVALS
 from .numbers import Json, JsonObject, fixed
 from .quotes import FUNDING_RATE, levels, next_funding
 
@@ -96,10 +96,8 @@ def mark_price(market: Market, now: int) -> JsonObject:
     }
 
 
-def agg_trade(market: Market, now: int) -> JsonObject | None:
+def agg_trade(market: Market, now: int) -> JsonObject:
     """Return the newest trade as an aggTrade (on paper each trade is its own aggregate)."""
-    if not market.prints:
-        return None
     one, symbol = market.prints[-1], market.symbol
     quantity = fixed(one.quantity, symbol.quantity_digits)
     return {
@@ -118,10 +116,8 @@ def agg_trade(market: Market, now: int) -> JsonObject | None:
     }
 
 
-def trade(market: Market, now: int) -> JsonObject | None:
+def trade(market: Market, now: int) -> JsonObject:
     """Return the newest trade."""
-    if not market.prints:
-        return None
     one, symbol = market.prints[-1], market.symbol
     return {
         "e": "trade",
@@ -158,7 +154,7 @@ def book_ticker(market: Market, now: int) -> JsonObject:
 def mini_ticker(market: Market, now: int) -> JsonObject:
     """Return the 24-hour figures, short form."""
     tick, lot = market.symbol.price_digits, market.symbol.quantity_digits
-    day = market.history.day(now) or Candle(now, *(market.last,) * 4)
+    day = market.history.day(now)
     return {
         "e": "24hrMiniTicker",
         "E": now,
@@ -177,17 +173,16 @@ def mini_ticker(market: Market, now: int) -> JsonObject:
 def ticker(market: Market, now: int) -> JsonObject:
     """Return the 24-hour figures."""
     tick, lot = market.symbol.price_digits, market.symbol.quantity_digits
-    day = market.history.day(now) or Candle(now, *(market.last,) * 4)
+    day = market.history.day(now)
     change = market.last - day.open
     weighted = day.quote / day.volume if day.volume else market.last
-    newest = market.prints[-1].quantity if market.prints else day.volume
     return {
         **mini_ticker(market, now),
         "e": "24hrTicker",
         "p": fixed(change, tick),
         "P": fixed(change / day.open * 100, 3),
         "w": fixed(weighted, tick),
-        "Q": fixed(newest, lot),
+        "Q": fixed(market.prints[-1].quantity, lot),
         "O": day.start,
         "C": now,
         "F": day.first_id,
@@ -196,7 +191,7 @@ def ticker(market: Market, now: int) -> JsonObject:
     }
 
 
-_BUILDERS: dict[str, Callable[[Market, int], JsonObject | None]] = {
+_BUILDERS: dict[str, Callable[[Market, int], JsonObject]] = {
     "markPrice": mark_price,
     "aggTrade": agg_trade,
     "trade": trade,

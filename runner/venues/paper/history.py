@@ -127,17 +127,13 @@ class History:
             merged = earlier
         return merged
 
-    def day(self, now: int) -> Candle | None:
-        """Return the last 24 hours as one candle, None before the first trade."""
+    def day(self, now: int) -> Candle:
+        """Return the last 24 hours as one candle; there must have been a trade."""
         self.extend(now)
-        merged: Candle | None = None
-        for minute in self.minutes:
-            if minute.start <= now - DAY:
-                continue
-            if merged is None:
-                merged = _copy(minute, minute.start)
-            else:
-                merged.merge(minute)
+        recent = [minute for minute in self.minutes if minute.start > now - DAY]
+        merged = _copy(recent[0], recent[0].start)
+        for minute in recent[1:]:
+            merged.merge(minute)
         return merged
 
 

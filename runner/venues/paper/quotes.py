@@ -244,17 +244,16 @@ def day_ticker(call: Call) -> Json:
 
 def _day_ticker(market: Market, now: int) -> JsonObject:
     tick, lot = market.symbol.price_digits, market.symbol.quantity_digits
-    day = market.history.day(now) or Candle(now, *(market.last,) * 4)
+    day = market.history.day(now)
     change = market.last - day.open
     weighted = day.quote / day.volume if day.volume else market.last
-    newest = market.prints[-1].quantity if market.prints else ZERO
     return {
         "symbol": market.symbol.name,
         "priceChange": fixed(change, tick),
         "priceChangePercent": fixed(change / day.open * 100, 3),
         "weightedAvgPrice": fixed(weighted, tick),
         "lastPrice": fixed(market.last, tick),
-        "lastQty": fixed(newest, lot),
+        "lastQty": fixed(market.prints[-1].quantity, lot),
         "openPrice": fixed(day.open, tick),
         "highPrice": fixed(day.high, tick),
         "lowPrice": fixed(day.low, tick),

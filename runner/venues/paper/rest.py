@@ -11,12 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from wsproto.utilities import RemoteProtocolError
+
 from .control import Control
 from .errors import ApiError, refuse
 from .faults import Fault
 from .gateway import Answer, Gateway, Request
 from .numbers import Json
-from .sockets import Peer
+from .sockets import MAX_INCOMING, Peer
 from .streams import dump
 from .ws_api import WsSession
 
@@ -182,12 +184,12 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         parts = urlsplit(self.path)
         is_api = parts.path.rstrip("/") == WS_API_PATH
-        peer = Peer(
-            self.connection,
-            self.headers.items(),
-            self.path,
-            max_incoming=None if is_api else 10,
-        )
+        limit = None if is_api else MAX_INCOMING
+        try:
+            peer = Peer(self.connection, self.headers.items(), self.path, max_incoming=limit)
+        except RemoteProtocolError:
+            self._send(400, {"code": -1000, "msg": "Not a WebSocket handshake."})
+            return
         if is_api:
             self._serve_api(peer)
         else:

@@ -286,3 +286,31 @@ def test_the_small_questions_have_answers(desk: Desk) -> None:
     permissions = desk.call("GET", "/sapi/v1/account/apiRestrictions")
     assert (permissions["enableFutures"], permissions["enableWithdrawals"]) == (True, False)
     assert desk.call("GET", "accountConfig")["dualSidePosition"] is False
+
+
+def test_an_isolated_position_that_turns_takes_new_margin(desk: Desk) -> None:
+    """And its margin is not available to others."""
+    desk.call("POST", "marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    desk.market(quantity="0.010")
+    desk.market("SELL", quantity="0.030")
+    row = desk.call("GET", "/fapi/v3/positionRisk")[0]
+    assert (row["positionAmt"], row["isolatedWallet"]) == ("-0.020", "70.00000000")
+    balance = desk.call("GET", "/fapi/v3/balance")[0]
+    held = Decimal(balance["balance"]) - Decimal(balance["crossWalletBalance"])
+    assert held == 70
+    assert Decimal(balance["availableBalance"]) == Decimal(balance["crossWalletBalance"])
+
+
+def test_each_margin_asset_has_its_own_balance() -> None:
+    """A position margined in USDC leaves the USDT figures alone."""
+    documents = [dict(symbol.document) for symbol in built_in().values()]
+    documents[0] |= {"marginAsset": "USDC"}
+    balance = {"USDT": Decimal(1000), "USDC": Decimal(500)}
+    desk = Desk(symbols=read_symbols(documents), balance=balance)
+    desk.market()
+    desk.limit(symbol="ETHUSDT", price="3400", quantity="0.1")
+    rows = {row["asset"]: row for row in desk.call("GET", "/fapi/v3/account")["assets"]}
+    assert rows["USDC"]["positionInitialMargin"] == "35.00000000"
+    assert rows["USDT"]["positionInitialMargin"] == "0.00000000"
+    assert rows["USDT"]["openOrderInitialMargin"] == "17.00000000"
+    assert rows["USDT"]["walletBalance"] == "1000.00000000"

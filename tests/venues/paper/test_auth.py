@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.venues.paper.auth import Credential, KeyRing, check_signature, split_signature
+from runner.venues.paper.auth import (
+    Credential,
+    KeyRing,
+    check_signature,
+    check_window,
+    split_signature,
+)
 from runner.venues.paper.errors import ApiError
 
 DOCUMENTED = (
@@ -89,3 +95,10 @@ def test_two_keys_may_act_for_one_account() -> None:
     """Credentials name their account; bare secrets get one of their own."""
     ring = KeyRing({"k1": Credential("shared", "s"), "k2": Credential("shared", "t"), "k3": "u"})
     assert ring.accounts() == ["shared", "k3"]
+
+
+@pytest.mark.parametrize("text", ["now", "-1", "1.5", "1" * 21])
+def test_a_timestamp_that_is_no_number_is_refused(text: str) -> None:
+    """-1100."""
+    with pytest.raises(ApiError, match="-1100"):
+        check_window({"timestamp": text}, 0)

@@ -88,7 +88,7 @@ def test_a_batch_has_one_to_five_legs(desk: Desk, count: int) -> None:
     assert desk.call("GET", "openOrders") == []
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[", "null"])
+@pytest.mark.parametrize("text", ["", "{}", "[", "null", "[1]"])
 def test_a_batch_that_is_no_list_of_orders_is_malformed(desk: Desk, text: str) -> None:
     """-1102 names batchOrders."""
     assert desk.refused("POST", "batchOrders", batchOrders=text) == -1102
@@ -226,6 +226,29 @@ def test_a_bad_change_leaves_the_order_as_it_was(
         return
     assert desk.refused("PUT", "order", orderId=order["orderId"], **terms) == code
     assert desk.call("GET", "openOrders")[0]["price"] == "69000.00"
+
+
+def test_a_change_can_match_the_books_price(desk: Desk) -> None:
+    """With priceMatch instead of a price."""
+    order = desk.limit()
+    assert amend(desk, order, price="", priceMatch="QUEUE")["price"] == "70000.00"
+
+
+def test_an_order_is_changed_fewer_than_ten_thousand_times(desk: Desk) -> None:
+    """-5026 after that."""
+    order = desk.limit()
+    desk.exchange.state.accounts["paper"].orders[order["orderId"]].amendments = 10_000
+    terms = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.010", "price": "69100"}
+    assert desk.refused("PUT", "order", orderId=order["orderId"], **terms) == -5026
+
+
+def test_a_window_may_be_open_at_one_end(desk: Desk) -> None:
+    """The other end is a week away."""
+    order = desk.limit()
+    windows: list[dict[str, Any]] = [{"startTime": START}, {"endTime": START}]
+    for window in windows:
+        found = desk.call("GET", "allOrders", symbol="BTCUSDT", **window)
+        assert [one["orderId"] for one in found] == [order["orderId"]]
 
 
 def test_changes_come_in_batches_too(desk: Desk) -> None:
