@@ -99,14 +99,15 @@ class Market:
         last: Decimal | None = None,
         bid: Decimal | None = None,
         ask: Decimal | None = None,
+        keep_book: bool = False,
     ) -> None:
-        """Take over new prices; without bid and ask they close in around the last price."""
+        """Take over new prices; without bid and ask the book closes in around the last price."""
         tick = self.symbol.tick
         if mark is not None:
             self.mark = mark
         if last is not None:
             self.last = last
-            if bid is None and ask is None:
+            if bid is None and ask is None and not keep_book:
                 bid = floor_to(last, tick)
                 ask = bid + tick
         self._quote(bid, ask, tick)

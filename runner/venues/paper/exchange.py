@@ -123,8 +123,10 @@ class Exchange:
             raise ValueError(f"cannot move {move.symbol} to a price of 0: give more")
         market = self.state.market(move.symbol)
         falling = last is not None and last < market.last
-        market.move(now, mark=mark, last=last, bid=move.bid, ask=move.ask)
-        quoted = (last, move.bid, move.ask) != (None, None, None)
+        keep = move.keep_book
+        market.move(now, mark=mark, last=last, bid=move.bid, ask=move.ask, keep_book=keep)
+        followed = None if keep else last
+        quoted = (followed, move.bid, move.ask) != (None, None, None)
         if quoted:
             market.bid_quantity, market.ask_quantity = move.bid_quantity, move.ask_quantity
         trade = None

@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -211,8 +212,9 @@ class Klines(_Timed):
 class Frames(_Timed):
     """Recorded combined-stream frames, each line `receive-time-ns JSON`.
 
-    bookTicker moves bid and ask, trade and aggTrade the last price, markPriceUpdate the mark;
-    a mark that was never recorded follows the last price.
+    bookTicker moves bid and ask, trade and aggTrade the last price, markPriceUpdate the mark. The
+    mark follows the last price where it was not recorded, and so does the book until its first
+    bookTicker.
     """
 
     def __init__(self, path: Path | str, *, speed: int = 1) -> None:
@@ -227,6 +229,7 @@ class Frames(_Timed):
 
     def _read(self) -> Iterator[Move]:
         start: int | None = None
+        quoted: set[str] = set()
         with _open(self._path) as lines:
             for line in lines:
                 received, _, text = line.partition(" ")
@@ -235,8 +238,11 @@ class Frames(_Timed):
                 document = json.loads(text)
                 offset = (nanoseconds - start) // 1_000_000 // self._speed
                 move = _frame_move(offset, document.get("data", document))
-                if move is not None:
-                    yield move
+                if move is None:
+                    continue
+                if move.bid is not None:
+                    quoted.add(move.symbol)
+                yield replace(move, keep_book=move.symbol in quoted)
 
 
 def _frame_move(at: int, data: Mapping[str, Any]) -> Move | None:

@@ -8,7 +8,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """New prices of one symbol at a time (ms); `price` stands for mark and last together."""
+    """New prices of one symbol at a time (ms); `price` stands for mark and last together.
+
+    Without bid and ask the book follows the last price, unless `keep_book` leaves it as it is.
+    """
 
     at: int
     symbol: str
@@ -21,3 +24,4 @@ class Move:
     ask_quantity: Decimal | None = None
     quantity: Decimal | None = None
     buyer_is_maker: bool | None = None
+    keep_book: bool = False

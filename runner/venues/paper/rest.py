@@ -108,7 +108,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(*self.server.control.answer(self.command, path, body))
             return
         try:
-            params = _params(query, body)
+            raw_query = query.encode("latin-1")
+            params = _params(raw_query, body)
         except ApiError as refusal:
             self._send(refusal.status, refusal.body())
             return
@@ -116,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             method=self.command,
             path=path,
             params=params,
-            query=query.encode("latin-1"),
+            query=raw_query,
             body=body,
             api_key=self.headers.get("X-MBX-APIKEY", "").strip(),
             address=str(self.client_address[0]),
@@ -226,15 +227,15 @@ class Handler(BaseHTTPRequestHandler):
                 gateway.streams.disconnect(subscriber)
 
 
-def _params(query: str, body: bytes) -> dict[str, str]:
+def _params(query: bytes, body: bytes) -> dict[str, str]:
     """Return the parameters of query and body; where both have one, the query's is used.
 
     Whatever the content type says, the body is read as a form; the exchange reads no other.
     Raises -1101 for a parameter that one of them has twice.
     """
     both: dict[str, str] = {}
-    for part in (body.decode("utf-8", "replace"), query):
-        pairs = parse_qsl(part, keep_blank_values=True)
+    for part in (body, query):
+        pairs = parse_qsl(part.decode("utf-8", "replace"), keep_blank_values=True)
         if len({name for name, _ in pairs}) < len(pairs):
             raise refuse(-1101)
         both.update(pairs)

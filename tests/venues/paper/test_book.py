@@ -27,6 +27,12 @@ def test_the_book_closes_in_around_the_last_price(market: Market) -> None:
     assert (str(market.bid), str(market.ask)) == ("70001.20", "70001.30")
 
 
+def test_a_trade_can_leave_a_recorded_book_alone(market: Market) -> None:
+    """Recorded trades come with a recorded book of their own."""
+    market.move(HOUR, last=Decimal(71_000), keep_book=True)
+    assert (market.last, market.bid) == (Decimal(71_000), Decimal(70_000))
+
+
 @pytest.mark.parametrize(
     ("bid", "ask", "book"),
     [

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.market import Frames, Klines, Script, Source, Still, Walk
 from runner.venues.paper.moves import Move
+from runner.venues.paper.streams import Streams
 from runner.venues.paper.symbols import built_in
+from tests.venues.paper.test_pace import Ear
 
 NOW = 1_000_000
 
@@ -135,6 +139,31 @@ def test_recorded_frames_move_book_and_last_price(tmp_path: Path) -> None:
     ]
     assert (moves[1].price, moves[1].buyer_is_maker) == (Decimal("10.5"), True)
     assert moves[2].mark == Decimal("10.6")
+    assert [move.keep_book for move in moves] == [True, True, True]
+
+
+def test_recorded_book_tickers_reach_the_stream_as_recorded(recorded: Path) -> None:
+    """Two seconds of frames: what the exchange streams is what was recorded, frame by frame."""
+    path = recorded / "frames-ethusdt-perp-2024-08-08.gz"
+    wanted = []
+    with gzip.open(path, "rt") as lines:
+        for line in itertools.islice(lines, 2000):
+            data = json.loads(line.partition(" ")[2]).get("data", {})
+            if data.get("e") == "bookTicker":
+                wanted.append((data["b"], data["B"], data["a"], data["A"]))
+    exchange = Exchange(now=NOW)
+    room = Streams(lambda _: None)
+    ear = Ear()
+    room.connect(ear, "/public/ws/ethusdt@bookTicker", "")
+    source = started(Frames(path))
+    now = NOW
+    while len(ear.heard) < len(wanted):
+        now += 100
+        for move in source.due(now):
+            exchange.apply(move, now)
+            room.publish(exchange.drain(), exchange.state, now, at_once=True)
+    told = [(one["b"], one["B"], one["a"], one["A"]) for one in ear.heard[: len(wanted)]]
+    assert told == wanted
 
 
 def test_the_recorded_files_play(recorded: Path) -> None:

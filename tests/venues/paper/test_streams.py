@@ -117,8 +117,10 @@ def test_an_address_delivers_only_its_category(
 
 def test_an_address_that_is_none_is_404(client: Client) -> None:
     """The upgrade is refused."""
+    stream = websocket.WebSocket()
+    client.streams.append(stream)
     with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
-        client.stream("/nowhere/ws")
+        stream.connect(f"{client.addresses['streams']}/nowhere/ws")  # type: ignore[no-untyped-call]  # no stubs
 
 
 def test_subscriptions_change_while_connected(server: PaperServer, client: Client) -> None:
