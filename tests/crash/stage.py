@@ -46,6 +46,7 @@ class Stage:
         self.armed = folder / "armed"
         self.hook = free_port()
         self.runner: subprocess.Popen[bytes] | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.exchange = self._start("paper", "--control", "--api-key", KEY, "--api-secret", SECRET)
         assert self.exchange.stdout is not None
         self.addresses = json.loads(self.exchange.stdout.readline())
@@ -64,12 +65,15 @@ class Stage:
             path.write_text(value)
 
     def _start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "runner", *words],
-            stdout=subprocess.PIPE,
-            stderr=(self.folder.parent / f"{words[0]}.log").open("ab"),
-            env={**os.environ, **(env or {})},
-        )
+        with (self.folder.parent / f"{words[0]}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "runner", *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **(env or {})},
+            )
+        self.processes.append(process)
+        return process
 
     def run(self, failpoint: str | None = None) -> None:
         """Start the runner and wait until it takes alerts."""
@@ -106,19 +110,18 @@ class Stage:
         assert self.runner.wait(20) == -signal.SIGKILL
 
     def kill(self) -> None:
-        """kill -9, now."""
+        """Kill -9, now."""
         assert self.runner is not None
         self.runner.kill()
         self.runner.wait(10)
 
     def stop(self) -> None:
-        """End both processes, however the test ended."""
-        for process in (self.runner, self.exchange):
-            if process is not None:
-                process.kill()
-                process.wait(10)
-                if process.stdout is not None:
-                    process.stdout.close()
+        """End every process, however the test ended."""
+        for process in self.processes:
+            process.kill()
+            process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
 
     # what the exchange and the journal say
 

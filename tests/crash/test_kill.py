@@ -74,7 +74,9 @@ def send_until_answered(stage: Stage) -> str:
 def check_one_set(stage: Stage, count: int) -> None:
     """Exactly one set of orders, and the alert is known wherever it is sent again."""
     eventually(lambda: stage.settled(count), 30)
-    assert stage.alert(ALERT)["outcome"] == "duplicate"  # type: ignore[index]
+    again = stage.alert(ALERT)
+    assert again is not None
+    assert again["outcome"] == "duplicate"
     assert len(stage.accepted()) == count
     assert stage.audit() == []
 

@@ -1,0 +1,1 @@
+"""Seeded histories of the whole runner against a modelled exchange with faults."""
