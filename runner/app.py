@@ -117,6 +117,11 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
     return venue
 
 
+def on_paper(settings: Settings) -> bool:
+    """True when the account that would be traded is on the embedded paper exchange."""
+    return bool(settings.accounts) and settings.account().address == PAPER
+
+
 def connect_paper(addresses: Mapping[str, str], settings: Settings) -> Venue:
     """The embedded paper exchange of this process or another. Raises VenueError."""
     venue = VENUES["binance_usdm"](

@@ -21,7 +21,7 @@ from runner.venues.binance_usdm.wire_info import exchange_info
 FINDINGS, COULD_NOT_RUN = 1, 2
 
 
-@click.command()
+@click.command(epilog="Example: runner check --dir my --json")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--dir",

@@ -96,12 +96,11 @@ def plan(
 @contextmanager
 def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[tuple[Venue, str]]:
     """The account's exchange, connected; the paper exchange when none is named."""
-    from runner.app import PAPER, Place, connect, embedded_paper
+    from runner.app import PAPER, Place, connect, embedded_paper, on_paper
 
-    named = settings.account() if settings.accounts else None
     place = Place(folder)
-    if not paper and named is not None and named.address != PAPER:
-        yield connect(place, settings, None), named.name
+    if settings.accounts and not paper and not on_paper(settings):
+        yield connect(place, settings, None), settings.account().name
         return
     running = _running_paper(folder, settings)
     if running is not None:

@@ -57,7 +57,7 @@ def _code(error: RunnerError) -> int:
 
 def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests) -> None:
     from runner import logs
-    from runner.app import App, Place, embedded_paper, logged
+    from runner.app import App, Place, embedded_paper, logged, on_paper
     from runner.cli.rules import rules_of
     from runner.ops.notify_systemd import notify
     from runner.settings import load
@@ -68,7 +68,8 @@ def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequ
     place = Place(folder)
     rules_of(folder)
     with ExitStack() as stack:
-        server = embedded_paper(place, settings) if paper else None
+        embedded = paper or on_paper(settings)
+        server = embedded_paper(place, settings) if embedded else None
         if server is not None:
             stack.callback(server.stop)
         app = App(place, settings, server, [logged])

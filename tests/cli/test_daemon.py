@@ -52,11 +52,10 @@ def post(url: str, **fields: Any) -> dict[str, Any]:
     return told
 
 
-def settled(folder: Path) -> list[dict[str, Any]] | None:
-    """The orders once the exchange's verdict on each is known."""
+def filled(folder: Path) -> list[dict[str, Any]]:
+    """The orders, once there are some and each is filled; none before."""
     orders: list[dict[str, Any]] = answer("orders", "--dir", folder)
-    done = orders and all(order["state"] == "FILLED" for order in orders)
-    return orders if done else None
+    return orders if all(order["state"] == "FILLED" for order in orders) else []
 
 
 def test_an_alert_becomes_one_order_and_a_restart_doubles_nothing(folder: Path) -> None:
@@ -66,7 +65,7 @@ def test_an_alert_becomes_one_order_and_a_restart_doubles_nothing(folder: Path) 
         assert requests.get(f"{url}/readyz", timeout=5).json() == {"ready": True, "reasons": []}
         assert post(url, action="buy")["outcome"] == "fired"
         assert post(url, action="buy")["outcome"] == "duplicate"
-        [order] = eventually(lambda: settled(folder))
+        [order] = eventually(lambda: filled(folder))
         assert (order["rule_id"], order["quantity"]) == ("tv-eth", "0.1")
         status = call("status", "--dir", folder, "--json")
         assert status.exit_code == 0, status.output

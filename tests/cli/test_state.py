@@ -1,0 +1,185 @@
+"""`runner why` and `runner status`: what is remembered, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.core.decision import DeadManState, Decision, Record, RuleMemory
+from runner.core.orders import OrderState
+from tests.cli.calling import answer, call, demo_folder
+from tests.journal.building import changing, firing, open_journal
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+HOUR = 3_600_000
+
+
+def now() -> int:
+    """The wall clock in ms."""
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A demo folder whose breakout fired an hour ago and whose daemon was killed."""
+    folder = demo_folder(tmp_path / "my")
+    price = {"side": "past", "armed": False, "generation": 1}
+    hour_ago = now() - HOUR
+    memory = RuleMemory(hour_ago, 1, 1, now() // (24 * HOUR), None, {"price": price})
+    decision = Decision(
+        records=[
+            Record(
+                hour_ago,
+                "started",
+                "runner",
+                data={"account": "paper", "mode": "paper", "hook": "http://127.0.0.1:1"},
+            ),
+            Record(hour_ago, "fired", "mark 70001 > 70000", "btc-breakout", "BTCUSDT"),
+            Record(hour_ago, "refused", "3 h", "btc-breakout", "BTCUSDT", reason="cooldown"),
+        ],
+        memories={("btc-breakout", "BTCUSDT"): memory, ("tv-eth", ""): RuleMemory(enabled=False)},
+        dead_men={"BTCUSDT": DeadManState("BTCUSDT", 120_000, hour_ago)},
+    )
+    journal = open_journal(folder)
+    journal.commit([decision])
+    journal.close()
+    return folder
+
+
+def commit(folder: Path, decision: Decision) -> None:
+    """Add to the folder's journal."""
+    journal = open_journal(folder)
+    journal.commit([decision])
+    journal.close()
+
+
+def status(folder: Path, code: int = 3) -> dict[str, Any]:
+    """The status as JSON."""
+    result = call("status", "--dir", folder, "--json")
+    assert result.exit_code == code, result.output
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
+
+
+def test_why_tells_the_state(folder: Path) -> None:
+    """Armed or not, which side, how much cooldown is left, and the newest reasons."""
+    told = answer("why", "btc-breakout", "--dir", folder)
+    [symbol] = told["symbols"]
+    assert (symbol["fires"], symbol["triggers"]["price"]["armed"]) == (1, False)
+    assert 2.9 * HOUR < symbol["cooldown_left"] <= 3 * HOUR
+    assert [each["reason"] for each in told["records"]] == ["", "cooldown"]
+    text = call("why", "btc-breakout", "--dir", folder).stdout
+    assert "the price is past the level, not armed: waits for rearm" in text
+    assert "cooldown: 3 h left" in text
+    assert "[cooldown]" in text
+
+
+def test_why_tells_that_a_rule_was_switched_off(folder: Path) -> None:
+    """What another rule disabled is disabled here."""
+    assert answer("why", "tv-eth", "--dir", folder)["enabled"] is False
+    assert call("why", "tv-eth", "--dir", folder).stdout.startswith("tv-eth: disabled")
+
+
+def test_why_of_an_unknown_rule_offers_the_nearest(folder: Path) -> None:
+    """Exit 2 and the id that was probably meant."""
+    result = call("why", "btc-brekout", "--dir", folder)
+    assert result.exit_code == 2
+    assert "did you mean btc-breakout?" in result.stderr
+
+
+def test_why_of_a_rule_that_left_the_files(folder: Path) -> None:
+    """The journal still knows it."""
+    (folder / "rules" / "demo.yaml").write_text("version: 1\nrules: []\n")
+    result = call("why", "btc-breakout", "--dir", folder, "--json")
+    assert json.loads(result.stdout)["loaded"] is False
+    assert "mistakes" in result.stderr
+    assert "not in the rule files" in call("why", "btc-breakout", "--dir", folder).stdout
+
+
+def test_why_tells_a_running_wait(folder: Path) -> None:
+    """A `for:` that is running, a schedule's watermark and remembered alerts have words."""
+    triggers: dict[str, dict[str, Any]] = {
+        "price": {"side": "past", "armed": True, "crossed_at": now() - 5_000},
+        "schedule": {"watermark": now()},
+        "webhook": {"recent": {"ab": 1}},
+        "dead_man": {},
+    }
+    memory = RuleMemory(triggers=triggers)
+    commit(folder, Decision(memories={("btc-breakout", "BTCUSDT"): memory}))
+    text = call("why", "btc-breakout", "--dir", folder).stdout
+    assert "crossed 5" in text
+    assert "dealt with until" in text
+    assert "1 alerts remembered" in text
+    assert "last fired never" in text
+
+
+def test_status_of_a_killed_daemon(folder: Path) -> None:
+    """It was never stopped and does not answer: exit 3, since when, and how to start it."""
+    told = status(folder)
+    assert (told["mode"], told["running"], told["stopped"]) == ("paper", False, False)
+    [problem] = told["problems"]
+    assert "last sign of life" in problem["what"]
+    assert problem["cure"] == f"start it: runner run --dir {folder}"
+    rules = {(each["rule_id"], each["symbol"]): each for each in told["rules"]}
+    assert rules["btc-breakout", "BTCUSDT"]["fires"] == 1
+    assert rules["tv-eth", "ETHUSDT"]["enabled"] is False
+    text = call("status", "--dir", folder).stdout
+    assert text.startswith("not running: account paper (paper), http://127.0.0.1:1")
+    assert "dead man: BTCUSDT 120 s" in text
+
+
+def test_status_of_a_stopped_daemon(folder: Path) -> None:
+    """A clean stop is said as such."""
+    commit(folder, Decision([Record(now(), "stopped", "stopped as asked")]))
+    assert [each["what"] for each in status(folder)["problems"]] == ["the runner is stopped"]
+
+
+def test_status_of_a_folder_that_never_ran(folder: Path, tmp_path: Path) -> None:
+    """A journal without a start: stopped."""
+    other = demo_folder(tmp_path / "other")
+    open_journal(other).close()
+    told = status(other)
+    assert (told["mode"], told["stopped"]) == (None, True)
+    assert call("status", "--dir", other).exit_code == 3
+
+
+def test_status_names_every_problem(folder: Path) -> None:
+    """Parked and unknown orders, a late countdown, errors and broken rules, each with a cure."""
+    decision, _, [leg] = firing("1")
+    commit(folder, decision)
+    parked = changing(leg, replace(leg, state=OrderState.PARKED, message="no verdict"))
+    parked.records += [
+        Record(now(), "error", "it broke"),
+        Record(now(), "notify", "CRITICAL naked", reason="critical", run_id=leg.run_id),
+        Record(now(), "notify", "only a remark"),
+    ]
+    parked.dead_men["BTCUSDT"] = DeadManState("BTCUSDT", 120_000, 1, late_told=True)
+    parked.dead_men["ETHUSDT"] = DeadManState("ETHUSDT", 120_000, 1, expired=True)
+    commit(folder, parked)
+    (folder / "rules" / "demo.yaml").write_text("version: 1\nrules: 3\n")
+    problems = status(folder)["problems"]
+    text = "\n".join(each["what"] for each in problems)
+    for said in ("PARKED", "is refreshed late", "ran out", "it broke", "CRITICAL", "mistakes"):
+        assert said in text
+    assert "only a remark" not in text
+    assert all(each["cure"] for each in problems)
+    assert "problems\n" in call("status", "--dir", folder).stdout
+
+
+@pytest.mark.parametrize(("verb", "words"), [("status", []), ("why", ["btc-breakout"])])
+def test_json_keys_are_documented(folder: Path, verb: str, words: list[str]) -> None:
+    """docs/cli.md names each key of the JSON."""
+    text = DOCUMENT.read_text("utf-8")
+    section = re.split(r"^## ", text.partition(f"## runner {verb}\n")[2], flags=re.MULTILINE)[0]
+    documented = set(re.findall(r"`([a-z][a-z0-9_]*)`", section.partition("JSON:")[2]))
+    told = json.loads(call(verb, *words, "--dir", folder, "--json").stdout)
+    found = set(told)
+    for key in ("rules", "dead_men", "problems", "symbols"):
+        found |= {name for each in told.get(key, ()) for name in each}
+    assert found <= documented
