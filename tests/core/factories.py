@@ -192,13 +192,19 @@ def context(
     *,
     world: View | None = None,
     open_legs: Sequence[Leg] = (),
-    now: int = START,
+    overdue: bool = False,
 ) -> ActionContext:
     """What an action is asked with."""
-    names = Names(world or view(), SYMBOL, now, {}, RuleMemory(), Exposure())
+    names = Names(world or view(), SYMBOL, START, {}, RuleMemory(), Exposure())
     run = Run(identity().run_id(), identity(), "hash", {}, START)
     return ActionContext(
-        run, rule("rule", action), 0, names, legs or {}, lambda _: tuple(open_legs)
+        run=run,
+        rule=rule("rule", action),
+        index=0,
+        names=names,
+        legs=legs or {},
+        open_legs=lambda _: tuple(open_legs),
+        overdue=overdue,
     )
 
 

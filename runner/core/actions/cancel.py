@@ -40,7 +40,8 @@ class Cancel:
             Planned(
                 context.leg_name(part),
                 CancelIntent(context.client_order_id(part), context.symbol, family, target),
-                context.deadline(),
+                # all: what was placed since must not be hit; a named order stays the same one
+                context.deadline() if target is None else None,
             )
             for part, family, target in targets
         )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from runner.core.actions.order import NotPossible, OrderSpec, build_order, schema, verdict
 from runner.core.decision import Reason
 from runner.core.document import Node
-from runner.core.formula import Formula
+from runner.core.formula import EvaluationError, Formula
 from runner.core.orders import OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
 
@@ -33,6 +33,9 @@ class Close:
         parts = tuple(side.lower() for side in SIDES)
         if any(context.leg(part) is not None for part in parts):
             return verdict(context, parts)
+        if not context.view.positions_known:
+            # "flat" would be a guess, and a position left open in silence: wait for the reading
+            raise EvaluationError(f"what {context.symbol} holds is not known yet", "position.size")
         try:
             planned = tuple(self._planned(context))
         except NotPossible as problem:
