@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from runner.venues.binance_usdm.adapter import BinanceUsdm
+from collections.abc import Callable
+from typing import Protocol
 
-VENUES: dict[str, type[BinanceUsdm]] = {"binance_usdm": BinanceUsdm}
+from runner.core.lifecycle import Timing
+from runner.venues import Venue
+from runner.venues.binance_usdm.adapter import BinanceUsdm
+from runner.venues.binance_usdm.presets import Addresses
+
+
+class Adapter(Venue, Protocol):
+    """A venue that was built but not asked anything yet."""
+
+    def connect(self) -> None:
+        """Read what `instruments` and the clock need; raises VenueError with the cure."""
+
+
+class Open(Protocol):
+    """How an adapter is built: no I/O yet. `wall` and `monotonic` are clocks in ms."""
+
+    def __call__(
+        self,
+        addresses: Addresses,
+        key: str,
+        secret: str,
+        timing: Timing,
+        wall: Callable[[], int],
+        monotonic: Callable[[], int],
+        /,
+    ) -> Adapter:
+        """Raises ConfigurationError for a key or secret that cannot be one."""
+
+
+VENUES: dict[str, Open] = {"binance_usdm": BinanceUsdm}
 """Venue name -> its adapter; another exchange is a package in runner/venues/ and a line here."""
