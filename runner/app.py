@@ -291,8 +291,8 @@ class App:
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
-        if dead or not self.hook_server.alive:
-            self._failure = RunnerError("a stream reader or the hook server died")
+        if dead or not (self.hook_server.alive and self.alarm.alive):
+            self._failure = RunnerError("a stream reader, the alarm clock or the hook server died")
         if self._failure is not None:
             self._stop.set()
             raise RunnerError(f"stopped, because: {self._failure}") from self._failure

@@ -193,7 +193,7 @@ def _until(screen: Screen, happened: Callable[[], bool]) -> bool:
 
 
 def _alert(app: App, screen: Screen, token: str, what: str) -> None:
-    body = {"secret": token, "action": "buy", "price": 3500}
+    body: dict[str, str | int] = {"secret": token, "action": "buy", "price": 3500}
     screen.say(f"\n[bold]{what}[/bold]: POST /hook/eth-signal {{action: buy, price: 3500}}")
     url = f"{app.hook_server.url}/hook/eth-signal"
     answer = requests.post(url, json=body, timeout=5)

@@ -36,6 +36,8 @@ CLOCK_LIMIT = 1_000
 """Ms of uncertainty about the exchange's clock above which nothing is signed."""
 
 MISSED_AT_MOST = 1_000
+FINISH_WITHIN = 3_000
+"""Ms a clean stop waits for the answers to what was sent."""
 
 Reply = Future[AlertAnswer | None]
 Item = tuple[Event | None, Reply | None]
@@ -47,6 +49,10 @@ class Lanes(Protocol):
 
     def idle(self, lane: Lane) -> int:
         """How many more calls this lane can take at once."""
+
+    @property
+    def busy(self) -> bool:
+        """True while a request is on its way."""
 
     def submit(self, signed: SignedRequest) -> None:
         """Send this request, whose attempt is durable."""
@@ -190,10 +196,22 @@ class Dispatcher:
             while not self._stopping:
                 self.turn(items)
                 items = self._drain(self._wait())
-            self.turn(items)
+            self._finish(items)
         except JournalError:
             self._refuse([*items, *self._drain(0)])
             raise
+
+    def _finish(self, items: list[Item]) -> None:
+        """Stopped: nothing new is sent, but the answers to what was sent are still recorded."""
+        until = self._now() + FINISH_WITHIN
+        gateway, self.gateway = self.gateway, None
+        self.turn(items)
+        while gateway is not None and gateway.busy and self._now() < until:
+            items = self._drain(SHORTEST_WAIT)
+            for event, _ in items:
+                if isinstance(event, CallDone):
+                    gateway.freed(event.call)
+            self.turn(items)
 
     def step(self) -> None:
         """One turn over what waits now, without waiting: how a virtual clock drives the loop."""

@@ -66,6 +66,11 @@ class Gateway:
         """How many more calls this lane can take at once."""
         return self._sizes[lane] - self._busy[lane]
 
+    @property
+    def busy(self) -> bool:
+        """True while a request is on its way."""
+        return any(self._busy.values())
+
     def submit(self, signed: SignedRequest) -> None:
         """Hand over a request whose attempt is durable."""
         lane = lane_of(signed.call)

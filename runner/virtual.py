@@ -214,6 +214,11 @@ class _Lanes:
         """How many more calls this lane can take."""
         return self._sizes[lane] - self._busy[lane]
 
+    @property
+    def busy(self) -> bool:
+        """True while a request is on its way."""
+        return any(self._busy.values())
+
     def submit(self, signed: SignedRequest) -> None:
         """A request whose attempt is durable leaves."""
         self._busy[lane_of(signed.call)] += 1

@@ -55,7 +55,7 @@ timing:
   back_off: [5ms]
   max_attempts: 3
   stale_after: 5s
-on_stop: cancel
+on_stop: leave_armed
 paper: {seed: 7, state: p.json, balance: 500.50, symbols: [BTCUSDT]}
 """
 
@@ -98,7 +98,7 @@ def test_every_setting_is_read() -> None:
             recv_window=500, probe_offsets=(0, 10, 90_000), back_off=(5,), max_attempts=3
         ),
         stale_after=5_000,
-        on_stop="cancel",
+        on_stop="leave_armed",
         paper=Paper(7, "p.json", Decimal("500.50"), ("BTCUSDT",)),
     )
 

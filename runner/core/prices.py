@@ -106,14 +106,13 @@ class PriceBoard:
             previous_at=previous,
         )
 
-    def forget(self, symbols: frozenset[str] | None = None) -> None:
-        """A stream broke off: the next price of these symbols (all when None) is a fresh start."""
-        for key in list(self._last):
-            if symbols is None or key[0] in symbols:
-                # two streams of one symbol may break off at the same moment
-                before = self._last.pop(key, None)
-                if before is not None:
-                    self._seen[key] = before.received_at
+    def forget(self, keys: frozenset[Key] | None = None) -> None:
+        """A stream broke off: the next price of these keys (all when None) is a fresh start."""
+        for key in list(self._last if keys is None else keys):
+            # two streams may break off at the same moment
+            before = self._last.pop(key, None)
+            if before is not None:
+                self._seen[key] = before.received_at
 
     def last(self, symbol: str, source: PriceSource) -> Price | None:
         """The newest price, or None before the first one."""

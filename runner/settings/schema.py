@@ -197,9 +197,9 @@ SCHEMA: Mapping[str, Any] = {
             ),
             "timing": TIMING,
             "on_stop": {
-                "enum": ["leave_armed", "disarm", "cancel"],
-                "description": "What happens to open orders when the runner stops: leave_armed "
-                "(default: the dead man stays armed), disarm or cancel",
+                "enum": ["leave_armed"],
+                "description": "What happens to open orders when the runner stops: leave_armed: "
+                "they stay, and so does the dead man",
             },
             "paper": PAPER,
         },

@@ -230,7 +230,7 @@ def compare(specs: Sequence[Spec], steps: Sequence[Step], *, prompt: bool) -> in
                 path.see(number, step.symbol, step.value, now)
             case "reconnect":
                 reference.broken.add(step.symbol)
-                path.bench.board.forget(frozenset({step.symbol}))
+                path.bench.board.forget(frozenset({(step.symbol, "mark")}))
             case "turn":
                 path.turn(step.value or 1_000)
             case "load":

@@ -119,9 +119,9 @@ def test_the_first_price_after_a_reconnect_is_a_fresh_start() -> None:
     """However short the gap; when the price before came is still known, also after two gaps."""
     one = board(Band())
     one.offer("ETHUSDT", "mark", D(5), START, START)
-    one.forget(frozenset({"ETHUSDT"}))
+    one.forget(frozenset({("ETHUSDT", "mark")}))
     assert offer(one, 100) is None
-    one.forget(frozenset({SYMBOL}))
+    one.forget(frozenset({(SYMBOL, "mark")}))
     one.forget()
     assert one.last(SYMBOL, "mark") is None
     tick = offer(one, 100, START + 2)

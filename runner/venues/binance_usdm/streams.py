@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import cast
 from urllib.parse import quote
 
 import orjson
 
 from runner.core.events import StreamState
-from runner.core.prices import PriceBoard
+from runner.core.prices import Key, PriceBoard
 from runner.venues import Post
 from runner.venues.binance_usdm.link import Link, LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
@@ -55,9 +56,9 @@ class MarketStream:
         self._post = post
         self.links: list[Link] = []
         timing = timing or LinkTiming()
-        for name, address, symbols in plan(addresses.streams, wanted):
+        for name, address, pairs in plan(addresses.streams, wanted):
             patient = replace(timing, stale_after=max(timing.stale_after, QUIET_AFTER))
-            listener = _Feed(name, address, symbols, self, wall)
+            listener = _Feed(name, address, pairs, self, wall)
             beats = name.startswith("market")
             self.links.append(Link(name, listener, timing if beats else patient))
 
@@ -88,9 +89,9 @@ class MarketStream:
             if tick is not None:
                 self._post(tick)
 
-    def forget(self, symbols: frozenset[str]) -> None:
-        """The next price of these symbols is a fresh start."""
-        self._board.forget(symbols)
+    def forget(self, pairs: Wanted) -> None:
+        """The next price of these (symbol, source) pairs is a fresh start."""
+        self._board.forget(cast("frozenset[Key]", pairs))
 
     def tell(self, state: StreamState) -> None:
         """A connection of ours came or went."""
@@ -104,13 +105,13 @@ class _Feed:
         self,
         name: str,
         address: str,
-        symbols: frozenset[str],
+        pairs: Wanted,
         stream: MarketStream,
         wall: Callable[[], int],
     ) -> None:
         self._name = name
         self._address = address
-        self._symbols = symbols
+        self._pairs = pairs
         self._stream = stream
         self._wall = wall
         self._alive_at: int | None = None
@@ -119,7 +120,7 @@ class _Feed:
         return self._address
 
     def connected(self) -> None:
-        self._stream.forget(self._symbols)
+        self._stream.forget(self._pairs)
         self._stream.tell(StreamState(self._name, True, self._wall(), self._alive_at))
 
     def lost(self, detail: str) -> None:
@@ -136,8 +137,8 @@ class _Feed:
         return None
 
 
-def plan(root: str, wanted: Wanted) -> list[tuple[str, str, frozenset[str]]]:
-    """Name, address and symbols of each connection that these pairs need.
+def plan(root: str, wanted: Wanted) -> list[tuple[str, str, Wanted]]:
+    """Name, address and (symbol, source) pairs of each connection that these pairs need.
 
     A connection of trades alone also takes one symbol's mark price: it comes every second, so
     that silence means something.
@@ -152,8 +153,13 @@ def plan(root: str, wanted: Wanted) -> list[tuple[str, str, frozenset[str]]]:
             if category == "market" and not any("markPrice" in stream for _, stream in chunk):
                 chunk = [*chunk, (chunk[0][0], "markPrice@1s")]  # noqa: PLW2901  # its heartbeat
             name = category if number == 1 else f"{category}-{number}"
-            found.append((name, _address(root, category, chunk), frozenset(s for s, _ in chunk)))
+            found.append((name, _address(root, category, chunk), _carried(chunk, wanted)))
     return found
+
+
+def _carried(chunk: list[tuple[str, str]], wanted: Wanted) -> Wanted:
+    """The wanted pairs whose prices come over this connection, and no other's."""
+    return frozenset(pair for pair in wanted if (pair[0], STREAM_OF[pair[1]][1]) in chunk)
 
 
 def _chunks(pairs: list[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:

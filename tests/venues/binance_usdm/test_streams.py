@@ -49,20 +49,21 @@ def _fed(bands: dict[Any, Band]) -> tuple[MarketStream, PriceBoard, list[Event]]
 
 
 def test_one_connection_is_one_category() -> None:
-    """Trades and marks come from /market, bid and ask from /public, each stream once."""
+    """Trades and marks come from /market, bid and ask from /public, each with its own pairs."""
     wanted = {("BTCUSDT", source) for source in ("mark", "index", "funding", "last", "bid", "ask")}
     planned = plan("wss://x", frozenset(wanted | {("龙虾USDT", "bid")}))
-    both = frozenset({"BTCUSDT", "龙虾USDT"})
+    market = frozenset(("BTCUSDT", source) for source in ("mark", "index", "funding", "last"))
+    public = frozenset({("BTCUSDT", "bid"), ("BTCUSDT", "ask"), ("龙虾USDT", "bid")})
     assert planned == [
         (
             "market",
             "wss://x/market/stream?streams=btcusdt@aggTrade/btcusdt@markPrice@1s",
-            frozenset({"BTCUSDT"}),
+            market,
         ),
         (
             "public",
             ("wss://x/public/stream?streams=btcusdt@bookTicker/%E9%BE%99%E8%99%BEusdt@bookTicker"),
-            both,
+            public,
         ),
     ]
 
@@ -78,7 +79,7 @@ def test_many_symbols_take_several_connections() -> None:
     wanted = frozenset((f"S{number:03}", "bid") for number in range(PER_CONNECTION + 1))
     planned = plan("wss://x", wanted)
     assert [name for name, _, _ in planned] == ["public", "public-2"]
-    assert frozenset().union(*(symbols for _, _, symbols in planned)) == {s for s, _ in wanted}
+    assert frozenset().union(*(pairs for _, _, pairs in planned)) == wanted
 
 
 def test_a_source_that_no_stream_carries() -> None:
