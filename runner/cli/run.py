@@ -22,6 +22,7 @@ CONFIGURATION = 78
 
 FAILED = 1
 LOOK_EVERY = 0.05
+MOST_SHOWN = 8
 
 
 @click.command(epilog="Example: runner run --dir my --paper --hook 127.0.0.1:8080")
@@ -95,8 +96,9 @@ def _wait_ready(app: App, stop: StopRequests) -> bool:
 
 
 def _ready(app: App) -> str:
-    rules = ", ".join(app.rules.rules)
+    ids = list(app.rules.rules)
+    shown = ", ".join(ids[:MOST_SHOWN]) + (", …" if len(ids) > MOST_SHOWN else "")
+    count = "1 rule" if len(ids) == 1 else f"{len(ids)} rules"
     return (
-        f"READY alerts at {app.hook_server.url}/hook/… on account {app.account}, "
-        f"{len(app.rules.rules)} rules: {rules}"
+        f"READY alerts at {app.hook_server.url}/hook/… on account {app.account}, {count}: {shown}"
     )

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.venues.paper.server import PaperServer
 from tests.cli.calling import call, demo_folder
 
 EXTRA = """\
@@ -209,6 +211,34 @@ def test_a_wrong_question_is_usage(folder: Path, words: list[str], said: str) ->
     result = call("plan", *words, "--dir", folder)
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     assert said in result.stderr
+
+
+def test_an_account_is_read_and_nothing_is_sent(tmp_path: Path) -> None:
+    """With an account in runner.yaml its own figures count; the exchange saw no order."""
+    keys = {"api_key": "K" * 64, "api_secret": "S" * 64}
+    own = demo_folder(tmp_path / "my")
+    for name, value in keys.items():
+        path = own / "secrets" / name
+        path.touch(mode=0o600)
+        path.write_text(value)
+    words = ("btc-breakout", "--dir", own, "--price", "70010")
+    with PaperServer(keys={"K" * 64: "S" * 64}, balance="499", control=True) as exchange:
+        account = {"venue": "binance_usdm", "address": exchange.addresses}
+        account |= {name: name for name in keys}
+        text = json.dumps({"version": 1, "accounts": {"main": account}})
+        (own / "runner.yaml").write_text(text)
+        poor = call("plan", *words)
+        assert (poor.exit_code, "499" in poor.stdout) == (1, True), poor.output
+        rich = call("plan", *words, "--given", "account.available=500")
+        assert (rich.exit_code, "account main" in rich.stdout) == (0, True), rich.output
+        for value in keys.values():
+            assert value not in rich.output
+        seen = requests.get(f"{exchange.addresses['rest']}/paper/orders", timeout=5).json()
+        assert (seen["orders"], seen["algos"]) == ([], [])
+    gone = call("plan", *words)
+    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert gone.stderr.startswith("runner: cannot reach")
+    assert call("plan", *words, "--paper").exit_code == 0
 
 
 def test_broken_rules_are_findings(tmp_path: Path) -> None:
