@@ -39,6 +39,7 @@ STYLES = {
     "refused": "yellow",
     "planned": "white",
     "sent": "magenta",
+    "ack": "blue",
     "state": "blue",
     "fill": "bold blue",
     "position": "bold",
@@ -74,8 +75,9 @@ class Screen:
                 self.lines.put(record)
             for known in decision.dead_men.values():
                 self.refreshed += 1
-                text = f"countdown of {known.countdown // 1000} s confirmed by the exchange"
-                self.lines.put(Record(0, "dead_man", text, symbol=known.symbol))
+                text = f"countdown of {known.countdown // 1000} s refreshed"
+                if not any(record.kind == "dead_man" for record in decision.records):
+                    self.lines.put(Record(0, "dead_man", text, symbol=known.symbol))
 
     def flush(self) -> None:
         """Print what was handed over since."""
@@ -85,7 +87,8 @@ class Screen:
     def _print(self, record: Record) -> None:
         if record.kind in HIDDEN:
             return
-        style = STYLES.get(record.kind, "dim")
+        kind = "ack" if "SENDING -> " in record.text else record.kind
+        style = STYLES.get(kind, "dim")
         who = " ".join(part for part in (record.rule_id, record.symbol) if part)
         text = record.text
         if record.kind == "refused":
@@ -94,7 +97,7 @@ class Screen:
             text = f"signed, journaled, sent: {text}"
         at = f"{time.monotonic() - self.started:6.2f}s"
         self.console.print(
-            f"[dim]{at}[/dim] [{style}]{record.kind:<9}[/{style}] "
+            f"[dim]{at}[/dim] [{style}]{kind:<9}[/{style}] "
             f"[bold]{escape(who):<22}[/bold] {escape(text)}",
             soft_wrap=True,
             highlight=False,
