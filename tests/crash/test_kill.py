@@ -68,6 +68,7 @@ def bracket(folder: Path) -> Iterator[Stage]:
 def send_until_answered(stage: Stage) -> str:
     """Post the alert again and again, as a sender does that got no 200; the first outcome."""
     answer = eventually(lambda: stage.alert(ALERT), 15)
+    assert answer is not None
     return str(answer["outcome"])
 
 
