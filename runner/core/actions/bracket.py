@@ -77,13 +77,12 @@ class Bracket:
         stop = self._stop(held)
         if stop.naked and self.close_naked:
             return progress(held, stop.and_then(close(held)).and_then(clear(held)))
+        replaced = Wanted(cancels(held, older(held.stops, held.part("stop"))))
+        wanted = stop.and_then(replaced) if stop.stands else stop
         if held.stopped_out:
             # it is being stopped out: no further entry, no new target
-            return progress(held, stop.and_then(Wanted(cancels(held, (held.entry,)))))
-        if not stop.stands:
-            return progress(held, stop)
-        replaced = Wanted(cancels(held, older(held.stops, held.part("stop"))))
-        return progress(held, stop.and_then(self._target(held)).and_then(replaced))
+            return progress(held, wanted.and_then(Wanted(cancels(held, (held.entry,)))))
+        return progress(held, wanted.and_then(self._target(held)) if stop.stands else wanted)
 
     def _stop(self, held: Held) -> Wanted:
         """The stop for all that is held: to be placed, on its way, standing, or not possible."""

@@ -233,6 +233,8 @@ def test_a_stop_under_way_stops_the_entry_and_places_no_target() -> None:
     """It closes what it can; the rest is seen to when it is over."""
     legs = (stands("entry", LIVE, "1", quantity="2"), stands("stop@1", LIVE, "0.4"))
     assert set(wanted(step(*legs))) == {"cancel:entry"}
+    grown = (stands("entry", CANCELED, "1.5"), legs[1], stands("stop@1.5", LIVE))
+    assert set(wanted(step(*grown))) == {"cancel:stop@1"}
     over = (legs[0], stands("stop@1", OrderState.EXPIRED, "0.4"))
     assert quantities(step(*over)) == {"naked@1": "0.6", "cancel:entry": ""}
 
