@@ -77,7 +77,7 @@ def _covered(leg: Leg, event: OpenOrders) -> bool:
         leg.state is OrderState.LIVE
         and leg.intent.family is event.family
         and event.symbol in (None, leg.intent.symbol)
-        and (leg.signed_time or 0) < event.asked_time
+        and (leg.signed_time or 0) <= event.asked_time
     )
 
 

@@ -109,18 +109,25 @@ class Simulation:
             assert isinstance(intent, OrderIntent)
             assert count == 1 or intent.protective, f"{self.legs[key].name} twice"
 
-    def check_held(self) -> None:
-        """When all is quiet: one stop and at most one target for all that is held, or flat."""
+    def check_held(self, *, exact: bool = True) -> None:
+        """When all is quiet: one stop and at most one target for all that is held, or flat.
+
+        Not exact: news that came in another order than it happened can leave an exit larger
+        than what is held; it is reduce-only, so it never closes more.
+        """
         held, book = self.exchange.position, self.open_orders()
         exits = {name: one for name, one in book.items() if "entry" not in name}
-        stops = [one for name, one in exits.items() if "stop@" in name]
+        stops = [one.left for name, one in exits.items() if "stop@" in name]
+        targets = [one.left for name, one in exits.items() if "target@" in name]
         assert held >= 0, "short by our own exits"
         if held == 0:
             assert exits == {}
             return
-        assert [one.left for one in stops] == [held]
-        targets = [one for name, one in exits.items() if "target@" in name]
-        assert [one.left for one in targets] in ([held], [])
+        assert len(stops) == 1
+        assert len(targets) <= 1
+        assert min(*stops, *targets, *stops) >= held
+        if exact:
+            assert {*stops, *targets} == {held}
 
     def ended(self) -> bool:
         """True when every run is over."""
@@ -405,7 +412,7 @@ def test_a_bracket_ends_flat_or_protected_whatever_happens(
         if name == "0.entry":
             run.exchange.fill(run.key(name), Decimal(1), run.bench.now)
     run.settle(30)
-    run.check_held()
+    run.check_held(exact=False)
     for name in sorted(run.open_orders()):
         one = run.exchange.orders[run.key(name)]
         if one.open and run.exchange.position > 0:

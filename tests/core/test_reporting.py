@@ -141,7 +141,7 @@ def listed(*orders: ExecutionReport, **more: object) -> OpenOrders:
         (listed(symbol="BTCUSDT"), True),
         (listed(symbol="ETHUSDT"), False),
         (listed(family=Family.ALGO), False),
-        (listed(asked_time=START), False),
+        (listed(asked_time=START - 1), False),
         (listed(report(leg(), origin="probe", order_status="NEW", asked_time=START)), False),
     ],
     ids=["all", "symbol", "other symbol", "other family", "begun before", "listed"],

@@ -13,7 +13,18 @@ from runner.core.decision import Reason, RunStatus
 from runner.core.orders import OrderState, Outcome, PlaceCall, Side
 from runner.core.rules import ActionContext, Planned, Progress, Step
 from runner.core.running import described
-from tests.core.factories import Bench, built, cancel, dec, order, report, rule, rule_set
+from tests.core.factories import (
+    SYMBOL,
+    Bench,
+    built,
+    cancel,
+    dec,
+    order,
+    report,
+    rule,
+    rule_set,
+    view,
+)
 
 TELL = built("notify", "next")
 ENTRY: dict[str, Any] = {"side": "buy", "type": "market", "quantity": 1}
@@ -228,3 +239,21 @@ def test_every_run_of_independent_orders_ends(
     assert live <= set(state.legs)
     if not live:
         assert state.legs == {}
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_an_action_waits_for_data_that_it_names_and_then_goes_on_without(comes: bool) -> None:
+    """After a restart no price is known: ten seconds of patience, then an error with its name."""
+    world = view(None)
+    place = built("place", {"side": "buy", "type": "market", "quantity": "=1000 / mark"})
+    bench = Bench(rule_set(rule("one", place)), world)
+    bench.fire("one")
+    bench.pass_time(9_999)
+    assert run_of(bench).status is RunStatus.RUNNING
+    assert bench.engine.next_at(bench.moment) <= bench.now + 100
+    if comes:
+        world.board.offer(SYMBOL, "mark", dec(70_000), bench.now, bench.now)
+    bench.pass_time(1)
+    assert bench.engine.state.waiting == {}
+    assert len(bench.journal.legs) == (1 if comes else 0)
+    assert run_of(bench).reason == ("" if comes else "error: place: no data for mark")
