@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 Row = Sequence[object]
+NOTHING = "-"
 
 
 def document(value: Any) -> None:
@@ -59,38 +61,39 @@ def span(ms: int) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Row], empty: str) -> None:
-    """Print rows: framed and coloured on a terminal, aligned lines in a pipe."""
+    """Print rows: aligned lines in a pipe; on a terminal coloured, without empty columns."""
     if not rows:
         note(empty)
         return
-    texts = [[_cell(value) for value in row] for row in rows]
+    lines = [[*headings], *([_cell(value) for value in row] for row in rows)]
     if sys.stdout.isatty():
-        _framed(headings, texts)
+        told = [any(cells[n] != NOTHING for cells in lines[1:]) for n in range(len(headings))]
+        lines = [[text for text, any_ in zip(cells, told, strict=True) if any_] for cells in lines]
+    widths = [max(len(cells[n]) for cells in lines) for n in range(len(lines[0]))]
+    if sys.stdout.isatty() and sum(widths) + 2 * len(widths) <= shutil.get_terminal_size().columns:
+        _framed(lines)
         return
-    lines = [[*headings], *texts]
-    widths = [max(len(cells[column]) for cells in lines) for column in range(len(headings))]
+    # what does not fit is wrapped by the terminal, line by line: it can still be copied
     for each in lines:
         cells = (text.ljust(width) for text, width in zip(each, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
 
 
-def _framed(headings: Sequence[str], texts: Sequence[Sequence[str]]) -> None:
+def _framed(lines: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        shown.add_column(heading, overflow="fold")
-    for row in texts:
-        shown.add_row(*(Text(text, _STYLES.get(text, "")) for text in row))
+    shown = Table(*lines[0], box=box.SIMPLE_HEAD, pad_edge=False)
+    for cells in lines[1:]:
+        shown.add_row(*(Text(text, _STYLES.get(text, "")) for text in cells))
     Console().print(shown)
 
 
 def _cell(value: object) -> str:
     if value is None or value == "":
-        return "-"
+        return NOTHING
     text = str(value)
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -216,3 +220,23 @@ def test_json_is_one_document(folder: Path) -> None:
     result = call("orders", "--dir", folder, "--json")
     assert result.stderr == ""
     assert isinstance(json.loads(result.stdout), list)
+
+
+@pytest.mark.parametrize("columns", [200, 40])
+def test_a_terminal_gets_a_table_that_fits(folder: Path, columns: int) -> None:
+    """A wide terminal gets a frame, a narrow one plain lines; columns that say nothing go."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "orders", "--dir", str(folder)],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1", "TERM": "xterm"},
+        check=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.stderr == b""
+    assert ("─" in shown) is (columns == 200)
+    assert "why" not in shown
+    assert "FILLED" in shown
