@@ -11,6 +11,8 @@ from .history import History
 from .numbers import ZERO, ceil_to, floor_to
 from .symbols import Symbol
 
+# What funding is usually: 0.01 % every eight hours.
+FUNDING_RATE = Decimal("0.0001")
 # How deep the book is, for takers and for who looks at it.
 LEVELS = 50
 # What a level shows when it is bottomless: multiples of the smallest quantity.
@@ -30,7 +32,10 @@ class Print:
 
 @dataclass(slots=True)
 class Market:
-    """Prices of one symbol; `level_quantity` None stands for a book without a bottom."""
+    """Prices of one symbol; `level_quantity` None stands for a book without a bottom.
+
+    `own_index` and `funding_rate` are as given, None before: then the index is the mark.
+    """
 
     symbol: Symbol
     mark: Decimal
@@ -38,6 +43,8 @@ class Market:
     bid: Decimal
     ask: Decimal
     level_quantity: Decimal | None = None
+    own_index: Decimal | None = None
+    funding_rate: Decimal = FUNDING_RATE
     bid_quantity: Decimal | None = None
     ask_quantity: Decimal | None = None
     taken_bid: Decimal = ZERO
@@ -47,6 +54,11 @@ class Market:
     time: int = 0
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=1000))
     history: History = field(default_factory=History)
+
+    @property
+    def index(self) -> Decimal:
+        """Return the index price."""
+        return self.mark if self.own_index is None else self.own_index
 
     def level_price(self, side: str, depth: int) -> Decimal:
         """Return the price of the `depth`-th level (0 is the best) of the BUY or SELL side."""
@@ -100,8 +112,12 @@ class Market:
         bid: Decimal | None = None,
         ask: Decimal | None = None,
         keep_book: bool = False,
+        index: Decimal | None = None,
+        funding_rate: Decimal | None = None,
     ) -> None:
         """Take over new prices; without bid and ask the book closes in around the last price."""
+        self.own_index = self.own_index if index is None else index
+        self.funding_rate = self.funding_rate if funding_rate is None else funding_rate
         tick = self.symbol.tick
         if mark is not None:
             self.mark = mark

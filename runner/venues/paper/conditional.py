@@ -47,6 +47,7 @@ def new_algo(call: Call) -> JsonObject:
     check_status(symbol)
     _check(symbol, algo)
     client_id = algo.client_algo_id
+    state.check_refused(client_id)
     if client_id and any(one.client_algo_id == client_id for one in account.waiting.values()):
         raise refuse(-4116)
     if len(account.waiting) >= MAX_WAITING:

@@ -13,7 +13,18 @@ from .moves import Move
 from .numbers import Json
 from .orders import stored
 
-_PRICES = ("price", "mark", "last", "bid", "ask", "bid_quantity", "ask_quantity", "quantity")
+_PRICES = (
+    "price",
+    "mark",
+    "last",
+    "bid",
+    "ask",
+    "bid_quantity",
+    "ask_quantity",
+    "quantity",
+    "index",
+    "funding_rate",
+)
 
 
 class Control:

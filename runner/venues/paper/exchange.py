@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -106,9 +107,12 @@ class Exchange:
         last: Decimal | None = None,
         bid: Decimal | None = None,
         ask: Decimal | None = None,
+        index: Decimal | None = None,
+        funding_rate: Decimal | None = None,
     ) -> None:
         """Move a symbol's market (`price` is mark and last at once); raises what `apply` does."""
-        self.apply(Move(now, symbol, price, mark, last, bid, ask), now)
+        move = Move(now, symbol, price, mark, last, bid, ask, index=index)
+        self.apply(replace(move, funding_rate=funding_rate), now)
 
     def apply(self, move: Move, now: int) -> None:
         """Take over new prices, then fill the orders and trigger the conditionals they reach.
@@ -118,13 +122,22 @@ class Exchange:
         self.state.symbol(move.symbol)
         self.advance(now)
         mark, last = move.mark or move.price, move.last or move.price
-        given = (move.price, move.mark, move.last, move.bid, move.ask)
+        given = (move.price, move.mark, move.last, move.bid, move.ask, move.index)
         if any(one is not None and one <= 0 for one in given):
             raise ValueError(f"cannot move {move.symbol} to a price of 0: give more")
         market = self.state.market(move.symbol)
         falling = last is not None and last < market.last
         keep = move.keep_book
-        market.move(now, mark=mark, last=last, bid=move.bid, ask=move.ask, keep_book=keep)
+        market.move(
+            now,
+            mark=mark,
+            last=last,
+            bid=move.bid,
+            ask=move.ask,
+            keep_book=keep,
+            index=move.index,
+            funding_rate=move.funding_rate,
+        )
         followed = None if keep else last
         quoted = (followed, move.bid, move.ask) != (None, None, None)
         if quoted:
@@ -134,9 +147,9 @@ class Exchange:
             size = move.quantity or market.symbol.min_quantity * 10
             maker = falling if move.buyer_is_maker is None else move.buyer_is_maker
             trade = market.tape(now, last, size, maker)
-        self.state.events.append(
-            MarketEvent(move.symbol, now, trade, marked=mark is not None, quoted=quoted)
-        )
+        # one stream tells the mark, the index and the funding rate
+        marked = (mark, move.index, move.funding_rate) != (None, None, None)
+        self.state.events.append(MarketEvent(move.symbol, now, trade, marked=marked, quoted=quoted))
         touch(self.state, move.symbol, now)
         watch(self.state, move.symbol, now)
 

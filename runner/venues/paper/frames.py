@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .book import LEVELS, Market
 from .history import INTERVALS
 from .numbers import Json, JsonObject, fixed
-from .quotes import FUNDING_RATE, levels, next_funding
+from .quotes import levels, next_funding
 
 # Stream category by the part after `@` (change notice of 2026-03-05); everything else is market.
 _PUBLIC = re.compile(r"(.+@|!)(bookTicker|depth.*|rpiDepth.*)\Z")
@@ -88,9 +88,9 @@ def mark_price(market: Market, now: int) -> JsonObject:
         "s": market.symbol.name,
         "p": mark,
         "ap": mark,
-        "i": mark,
+        "i": fixed(market.index, 8),
         "P": mark,
-        "r": FUNDING_RATE,
+        "r": fixed(market.funding_rate, 8),
         "T": next_funding(now),
         "st": 1,
     }

@@ -54,6 +54,8 @@ def accept(state: State, order: Order, now: int) -> None:
     """Put a checked order into the book, tell it, match it, and expire what may not rest."""
     state.rest(order)
     tell_order(state, order, "NEW", now)
+    if order.client_order_id in state.held:
+        return
     take(state, order, now)
     if not order.is_open:
         return
@@ -119,7 +121,8 @@ def touch(state: State, symbol: str, now: int) -> None:
     for side, sign in (("BUY", -1), ("SELL", 1)):
         mine = [order for order in resting if order.side == side]
         for order in sorted(mine, key=lambda one: (sign * one.price, one.order_id)):
-            if order.is_open and _touched(market, order):
+            held = order.client_order_id in state.held
+            if order.is_open and not held and _touched(market, order):
                 _make(state, market, order, now)
 
 
@@ -187,6 +190,16 @@ def fill(
     tell_order(state, order, "TRADE", now, one)
     knock_out(state, account, order.symbol, order.position_side, now)
     return quantity
+
+
+def fill_by_hand(
+    state: State, order: Order, price: Decimal | None, quantity: Decimal | None, now: int
+) -> None:
+    """Fill an order as a test says; by default all that is left, at its price or the book's."""
+    market = state.market(order.symbol)
+    book = market.ask if order.side == "BUY" else market.bid
+    wanted = order.left if quantity is None else min(quantity, order.left)
+    fill(state, order, price or order.price or book, wanted, maker=False, now=now)
 
 
 def _reducible(order: Order, position: Position) -> Decimal:

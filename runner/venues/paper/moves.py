@@ -11,6 +11,7 @@ class Move:
     """New prices of one symbol at a time (ms); `price` stands for mark and last together.
 
     Without bid and ask the book follows the last price, unless `keep_book` leaves it as it is.
+    The index price follows the mark until it is given once.
     """
 
     at: int
@@ -24,4 +25,6 @@ class Move:
     ask_quantity: Decimal | None = None
     quantity: Decimal | None = None
     buyer_is_maker: bool | None = None
+    index: Decimal | None = None
+    funding_rate: Decimal | None = None
     keep_book: bool = False

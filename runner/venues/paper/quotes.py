@@ -165,9 +165,9 @@ def _premium(call: Call, market: Market) -> JsonObject:
     return {
         "symbol": market.symbol.name,
         "markPrice": mark,
-        "indexPrice": mark,
+        "indexPrice": fixed(market.index, 8),
         "estimatedSettlePrice": mark,
-        "lastFundingRate": FUNDING_RATE,
+        "lastFundingRate": fixed(market.funding_rate, 8),
         "interestRate": FUNDING_RATE,
         "nextFundingTime": next_funding(call.now),
         "time": call.now,

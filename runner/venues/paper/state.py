@@ -11,7 +11,7 @@ from .account import Account
 from .algo import Algo
 from .book import Market, Print, open_market
 from .brackets import Bracket, brackets_of
-from .errors import refuse
+from .errors import TEXTS, ApiError, refuse
 from .numbers import JsonObject
 from .orders import Order
 from .symbols import Symbol, start_price
@@ -73,7 +73,11 @@ class Serials:
 
 @dataclass(slots=True)
 class State:
-    """All that the engine's functions work on; nothing here knows the real time."""
+    """All that the engine's functions work on; nothing here knows the real time.
+
+    Tests decide over single orders by client id: `refused` are refused with that code, `held`
+    are accepted and fill only by hand. Neither survives a snapshot.
+    """
 
     symbols: dict[str, Symbol]
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -89,6 +93,8 @@ class State:
     version: int = 0
     changed_orders: set[int] = field(default_factory=set)
     changed_algos: set[int] = field(default_factory=set)
+    refused: dict[str, int] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
 
     def symbol(self, name: str) -> Symbol:
         """Return a symbol; raises -1121."""
@@ -96,6 +102,13 @@ class State:
         if found is None:
             raise refuse(-1121)
         return found
+
+    def check_refused(self, client_id: str) -> None:
+        """Raise the refusal that a test asked for this order."""
+        code = self.refused.get(client_id)
+        if code is not None:
+            text = TEXTS.get(code, "Refused, as the test asked.")
+            raise ApiError(400, code, text.replace("%s", "…"))
 
     def market(self, name: str) -> Market:
         """Return the market of a known symbol, opened at its start price on first use."""

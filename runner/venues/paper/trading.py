@@ -61,6 +61,7 @@ def _prepare(call: Call) -> tuple[Ask, Order]:
     account, params = call.account, call.params
     symbol = call.state.symbol(params.text("symbol"))
     ask = read_order(params, symbol, account, call.now)
+    call.state.check_refused(ask.client_order_id)
     check_status(symbol)
     order = Order(
         order_id=0,
