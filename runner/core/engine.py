@@ -34,9 +34,8 @@ from runner.core.events import (
 )
 from runner.core.figures import figure
 from runner.core.firing import answered, fire, lose_sight, offer, trigger_memory
-from runner.core.formula import EvaluationError
 from runner.core.legs import Moment
-from runner.core.levels import Levels, Owner
+from runner.core.listening import Listening
 from runner.core.orders import (
     Call,
     CancelCall,
@@ -48,11 +47,10 @@ from runner.core.orders import (
     TimeCall,
 )
 from runner.core.prices import Band, Key
-from runner.core.rules import Hit, Interest, Rule, RuleSet, Trigger, WaitsForPrice
+from runner.core.rules import Hit, Rule, RuleSet
 from runner.core.running import World, advance
 from runner.core.state import State, Work
 from runner.core.triggers.schedule import ScheduleTrigger
-from runner.core.view import Names
 
 ACCOUNT_PAUSE = 500
 DATA_RETRY = 100
@@ -69,12 +67,7 @@ class Engine:
         self.world = world
         self.state = state
         self.questions = Questions()
-        self._levels = Levels()
-        self._listeners: dict[Interest, list[tuple[Rule, Trigger]]] = {}
-        self._priced: dict[Owner, tuple[Rule, Trigger]] = {}
-        self._owners: dict[tuple[str, str], list[Owner]] = {}
-        self._moving: dict[str, list[Owner]] = {}
-        self._moved_symbols: set[str] = set()
+        self._listening = Listening(world, state)
         self._handlers: dict[type, Callable[[Work, Any, Moment], None]] = {
             Alert: self._alert,
             Tick: self._tick,
@@ -97,39 +90,29 @@ class Engine:
         """Run this rule set from now on; state is kept by (rule id, symbol), nothing fires."""
         work = Work(self.state, moment.now)
         self.world.rules = rules
-        self._listeners, self._priced, self._owners, self._moving = {}, {}, {}, {}
+        self._listening.load(rules)
         for rule in rules.rules.values():
             self.state.revisions[rule.text_hash] = rule
             work.decision.rule_texts[rule.text_hash] = rule.text
             for trigger in rule.triggers:
-                self._listeners.setdefault(trigger.interest, []).append((rule, trigger))
-                for symbol in rule.symbols:
-                    self._listen(work, rule, symbol, trigger)
-        for owner in self._levels.owners():
-            if owner not in self._priced:
-                self._levels.drop(owner)
+                if isinstance(trigger, ScheduleTrigger):
+                    for symbol in rule.symbols:
+                        self._begin(work, rule, symbol, trigger)
         lose_sight(work, rules)
         work.record("reload", f"{len(rules.rules)} rules, revision {rules.revision[:12]}")
         decision = work.apply(self.state.revisions)
-        for owner in self._priced:
-            self._relevel(owner, moment.now)
+        self._listening.level_all(moment.now)
         return decision
 
-    def _listen(self, work: Work, rule: Rule, symbol: str, trigger: Trigger) -> None:
-        if isinstance(trigger, WaitsForPrice):
-            owner = (rule.id, symbol, trigger.name)
-            self._priced[owner] = (rule, trigger)
-            self._owners.setdefault(owner[:2], []).append(owner)
-            if trigger.moving:
-                self._moving.setdefault(symbol, []).append(owner)
-        if isinstance(trigger, ScheduleTrigger):
-            memory = work.memory(rule.id, symbol)
-            own = trigger_memory(memory, trigger)
-            if "watermark" not in own:
-                # a new schedule begins now: loading a rule never fires it
-                own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
-                triggers = {**memory.triggers, trigger.name: own}
-                work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))
+    @staticmethod
+    def _begin(work: Work, rule: Rule, symbol: str, trigger: ScheduleTrigger) -> None:
+        memory = work.memory(rule.id, symbol)
+        own = trigger_memory(memory, trigger)
+        if "watermark" not in own:
+            # a new schedule begins now: loading a rule never fires it
+            own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
+            triggers = {**memory.triggers, trigger.name: own}
+            work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))
 
     def recover(self, moment: Moment) -> Decision:
         """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
@@ -165,7 +148,7 @@ class Engine:
             return self._applied(work, moment)
         except Exception:
             if isinstance(event, Tick):
-                self._levels.unheard(event)
+                self._listening.unheard(event)
             raise
 
     def poisoned(self, event: Event, trace: str, moment: Moment) -> Decision:
@@ -200,13 +183,7 @@ class Engine:
             for run_id in touched:
                 advance(work, self.world, run_id)
         decision = work.apply(self.state.revisions)
-        moved, self._moved_symbols = self._moved_symbols, set()
-        for key in decision.memories:
-            for owner in self._owners.get(key, ()):
-                self._relevel(owner, moment.now)
-        for symbol in moved:
-            for owner in self._moving.get(symbol, ()):
-                self._relevel(owner, moment.now)
+        self._listening.follow(decision.memories, moment.now)
         return decision
 
     # what shall be asked
@@ -263,7 +240,7 @@ class Engine:
 
     def bands(self) -> dict[Key, Band]:
         """The bands that changed, with a new version."""
-        return self._levels.bands(self.world.view.board.next_version())
+        return self._listening.bands()
 
     # the handlers, one an event kind
 
@@ -271,7 +248,7 @@ class Engine:
         del moment
         answers = [
             offer(work, self.world, rule, symbol, trigger, event)
-            for rule, trigger in self._listeners.get(("webhook", event.path), ())
+            for rule, trigger in self._listening.to(("webhook", event.path))
             for symbol in rule.symbols
         ]
         outcome = answered(answers)
@@ -295,11 +272,10 @@ class Engine:
         if moment.server_now - event.event_time > self.world.view.board.stale_after:
             # it was on its way too long: what it shows is recorded, but no order follows from it
             event = replace(event, fresh_start=True)
-        for owner in self._levels.affected(event):
-            rule, trigger = self._priced[owner]
+        for owner, rule, trigger in self._listening.affected(event):
             offer(work, self.world, rule, event.symbol, trigger, event)
             if owner[:2] not in work.decision.memories:
-                self._relevel(owner, work.now)
+                self._listening.level(owner, work.now)
 
     def _due(self, work: Work, event: Due, moment: Moment) -> None:
         del moment
@@ -318,7 +294,7 @@ class Engine:
     def _dead_man(self, work: Work, alarm: DeadManAlarm) -> None:
         text = f"the countdown of {alarm.symbol} is {alarm.what}"
         work.record("dead_man", text, symbol=alarm.symbol)
-        for rule, trigger in self._listeners.get(("dead_man", alarm.what), ()):
+        for rule, trigger in self._listening.to(("dead_man", alarm.what)):
             if alarm.symbol in rule.symbols:
                 offer(work, self.world, rule, alarm.symbol, trigger, alarm)
 
@@ -331,7 +307,7 @@ class Engine:
         if not self.world.view.apply_position(event):
             return
         self.state.seen_until(event.event_time, event.symbol, event.position_side)
-        self._moved_symbols.add(event.symbol)
+        self._listening.moved((event.symbol,))
         self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
         text = f"{figure(event.size)} @ {figure(event.entry_price)}" if event.size else "flat"
         work.record("position", text, symbol=event.symbol)
@@ -341,12 +317,12 @@ class Engine:
         known = {symbol for symbol, _ in self.world.view.positions}
         self.world.view.apply_positions(event)
         self.state.seen_until(event.asked_time)
-        self._moved_symbols |= known | {update.symbol for update in event.positions}
+        self._listening.moved(known | {update.symbol for update in event.positions})
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
         del work
         self.world.view.apply_account(event)
-        self._moved_symbols.update(self._moving)
+        self._listening.moved()
         if event.available is None:
             self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
 
@@ -387,18 +363,3 @@ class Engine:
     def _call_done(self, work: Work, event: CallDone, moment: Moment) -> None:
         del work, moment
         self.questions.done(event.call)
-
-    # levels
-
-    def _relevel(self, owner: Owner, now: int) -> None:
-        rule, trigger = self._priced[owner]
-        assert isinstance(trigger, WaitsForPrice)
-        work = Work(self.state, now)
-        memory = work.memory(rule.id, owner[1])
-        names = Names(self.world.view, owner[1], now, {}, memory, work.exposure(owner[1]))
-        try:
-            waits = trigger.waits(trigger_memory(memory, trigger), names)
-        except EvaluationError:
-            self._levels.drop(owner)
-            return
-        self._levels.set(owner, waits, self.world.view.board.version + 1)

@@ -1,0 +1,99 @@
+"""Who hears of what: the loaded triggers by what they are about, and the levels they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from runner.core.events import Tick
+from runner.core.firing import trigger_memory
+from runner.core.formula import EvaluationError
+from runner.core.levels import Levels, Owner
+from runner.core.prices import Band, Key
+from runner.core.rules import Interest, Rule, RuleSet, Trigger, WaitsForPrice
+from runner.core.running import World
+from runner.core.state import State, Work
+from runner.core.view import Names
+
+
+class Listening:
+    """The triggers of the rule set that runs, indexed so that an event finds its few."""
+
+    def __init__(self, world: World, state: State) -> None:
+        """Nobody listens yet."""
+        self._world = world
+        self._state = state
+        self._levels = Levels()
+        self._listeners: dict[Interest, list[tuple[Rule, Trigger]]] = {}
+        self._priced: dict[Owner, tuple[Rule, Trigger]] = {}
+        self._owners: dict[tuple[str, str], list[Owner]] = {}
+        self._moving: dict[str, list[Owner]] = {}
+        self._moved: set[str] = set()
+
+    def load(self, rules: RuleSet) -> None:
+        """Index these rules instead of the former; call `level_all` when their memory is right."""
+        self._listeners, self._priced, self._owners, self._moving = {}, {}, {}, {}
+        for rule in rules.rules.values():
+            for trigger in rule.triggers:
+                self._listeners.setdefault(trigger.interest, []).append((rule, trigger))
+                if isinstance(trigger, WaitsForPrice):
+                    for symbol in rule.symbols:
+                        self._wait(rule, symbol, trigger, trigger.moving)
+        for owner in self._levels.owners():
+            if owner not in self._priced:
+                self._levels.drop(owner)
+
+    def _wait(self, rule: Rule, symbol: str, trigger: Trigger, moving: bool) -> None:
+        owner = (rule.id, symbol, trigger.name)
+        self._priced[owner] = (rule, trigger)
+        self._owners.setdefault(owner[:2], []).append(owner)
+        if moving:
+            self._moving.setdefault(symbol, []).append(owner)
+
+    def to(self, interest: Interest) -> Sequence[tuple[Rule, Trigger]]:
+        """Every rule and trigger that wants to hear of this."""
+        return self._listeners.get(interest, ())
+
+    def affected(self, tick: Tick) -> Iterable[tuple[Owner, Rule, Trigger]]:
+        """Who must look at this tick, in order of rule id."""
+        return [(owner, *self._priced[owner]) for owner in self._levels.affected(tick)]
+
+    def unheard(self, tick: Tick) -> None:
+        """Nothing came of this tick after all: everybody looks at the next one."""
+        self._levels.unheard(tick)
+
+    def moved(self, symbols: Iterable[str] | None = None) -> None:
+        """The position of these symbols is another, or the account is (None: every symbol)."""
+        self._moved.update(self._moving if symbols is None else symbols)
+
+    def follow(self, changed: Iterable[tuple[str, str]], now: int) -> None:
+        """Wait anew for what the (rule, symbol) pairs whose memory changed, or that moved, say."""
+        moved, self._moved = self._moved, set()
+        for key in changed:
+            for owner in self._owners.get(key, ()):
+                self.level(owner, now)
+        for symbol in moved:
+            for owner in self._moving.get(symbol, ()):
+                self.level(owner, now)
+
+    def level_all(self, now: int) -> None:
+        """Wait for what every trigger that hears prices waits for now."""
+        for owner in self._priced:
+            self.level(owner, now)
+
+    def level(self, owner: Owner, now: int) -> None:
+        """Wait for what this trigger waits for now; for nothing when that cannot be reckoned."""
+        rule, trigger = self._priced[owner]
+        assert isinstance(trigger, WaitsForPrice)
+        work = Work(self._state, now)
+        memory = work.memory(rule.id, owner[1])
+        names = Names(self._world.view, owner[1], now, {}, memory, work.exposure(owner[1]))
+        try:
+            waits = trigger.waits(trigger_memory(memory, trigger), names)
+        except EvaluationError:
+            self._levels.drop(owner)
+            return
+        self._levels.set(owner, waits, self._world.view.board.version + 1)
+
+    def bands(self) -> dict[Key, Band]:
+        """The bands that changed, with a new version."""
+        return self._levels.bands(self._world.view.board.next_version())
