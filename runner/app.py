@@ -114,6 +114,12 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
         monotonic_ms,
     )
     venue.connect()
+    if venue.hedge_mode is not (account.position_mode == "hedge"):
+        found = "hedge" if venue.hedge_mode else "one_way"
+        raise ConfigurationError(
+            f"the account {account.name} is in {found} mode, runner.yaml says "
+            f"position_mode: {account.position_mode}; change one of them"
+        )
     return venue
 
 

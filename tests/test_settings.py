@@ -56,7 +56,7 @@ timing:
   max_attempts: 3
   stale_after: 5s
 on_stop: leave_armed
-paper: {seed: 7, state: p.json, balance: 500.50, symbols: [BTCUSDT]}
+paper: {seed: 7, state: p.json, balance: 500.50}
 """
 
 
@@ -99,7 +99,7 @@ def test_every_setting_is_read() -> None:
         ),
         stale_after=5_000,
         on_stop="leave_armed",
-        paper=Paper(7, "p.json", Decimal("500.50"), ("BTCUSDT",)),
+        paper=Paper(7, "p.json", Decimal("500.50")),
     )
 
 
@@ -203,7 +203,6 @@ DEFAULT = f"{ACCOUNT}, default: true"
             "must be a whole number, this is a number with decimals",
         ),
         ("version: 1\npaper: {balance: 0}", "balance cannot be 0"),
-        ("version: 1\npaper: {symbols: BTC}", "symbols must be a list, this is text"),
         ("version: 1\npaper:\n", "paper must be a block of keys, this is empty"),
         ("version: 1\npaper: true", "this is true or false"),
         ("version: 1\nversion: 1", "2:1: error: version is written twice in the same block"),

@@ -44,12 +44,11 @@ class SecretSource:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """The embedded paper exchange: no `symbols` means all it knows; `state` is a file's name."""
+    """The embedded paper exchange; `state` is the name of the file it keeps."""
 
     seed: int = 1
     state: str = "paper.json"
     balance: Decimal = Decimal(10_000)
-    symbols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +161,6 @@ def _build(tree: Mapping[str, Any]) -> Settings:
     paper = dict(tree.get("paper", {}))
     if "balance" in paper:
         paper["balance"] = Decimal(paper["balance"])
-    if "symbols" in paper:
-        paper["symbols"] = tuple(paper["symbols"])
     return Settings(
         **taken,
         accounts={

@@ -153,11 +153,6 @@ PAPER: Mapping[str, Any] = _block(
             "exclusiveMinimum": 0,
             "description": "The USDT it starts with: 10000",
         },
-        "symbols": {
-            "type": "array",
-            "items": {"type": "string", "minLength": 1, "description": "A symbol: BTCUSDT"},
-            "description": "The symbols it trades; all it knows when left out: [BTCUSDT, ETHUSDT]",
-        },
     },
 )
 

@@ -12,7 +12,9 @@ from runner.venues.binance_usdm.presets import Addresses
 
 
 class Adapter(Venue, Protocol):
-    """A venue that was built but not asked anything yet."""
+    """A venue that was built but not asked anything yet; `hedge_mode` is read by `connect`."""
+
+    hedge_mode: bool | None
 
     def connect(self) -> None:
         """Read what `instruments` and the clock need; raises VenueError with the cure."""

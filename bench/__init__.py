@@ -1,0 +1,1 @@
+"""The benchmarks: each compares in one run, as ratios; none is a timed test."""
