@@ -36,7 +36,7 @@ def test_a_position_mode_that_is_not_the_accounts_is_refused(tmp_path: Path) -> 
     """An order for the wrong mode would be refused at 3 a.m.: better now, with the cure."""
     with PaperServer() as paper:
         settings = settings_for(paper, tmp_path, "hedge")
-        with pytest.raises(ConfigurationError, match="one_way mode, runner.yaml says"):
+        with pytest.raises(ConfigurationError, match=r"one_way mode, runner\.yaml says"):
             connect(Place(tmp_path), settings, None)
         assert requests.get(f"{paper.addresses['rest']}/fapi/v1/ping", timeout=5).ok
 
