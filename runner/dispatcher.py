@@ -213,6 +213,10 @@ class Dispatcher:
                     gateway.freed(event.call)
             self.turn(items)
 
+    def waiting(self) -> bool:
+        """True when something was handed in that no turn has taken up."""
+        return not self._inbox.empty()
+
     def step(self) -> None:
         """One turn over what waits now, without waiting: how a virtual clock drives the loop."""
         self.turn(self._drain(0))

@@ -251,6 +251,7 @@ class VirtualRunner:
         self.network: Network = network or Calm()
         self.timing = timing or Timing()
         self.alive = True
+        self._due_at = clock.now
         self.journal = Journal.open(
             journal, namespace, clock.read, on_commit=on_commit, wal_bytes=0
         )
@@ -333,28 +334,28 @@ class VirtualRunner:
 
     def advance(self, until: int) -> None:
         """Let time pass: planned things, the exchange's own, and the dispatcher's turns."""
-        while True:
-            self.dispatcher.step()
-            at = self._next_at(until)
-            if at is None:
-                break
-            self.clock.now = max(self.clock.now, at)
-            self.clock.run_due()
-            self.exchange.settle()
-        self.clock.now = max(self.clock.now, until)
+        self._turn()
+        while (at := self._next_at()) <= until:
+            self._pass(at)
+            if self.dispatcher.waiting() or self._due_at <= self.clock.now:
+                self._turn()
+        self._pass(until)
+        self._turn()
+
+    def _pass(self, at: int) -> None:
+        self.clock.now = max(self.clock.now, at)
         self.clock.run_due()
         self.exchange.settle()
-        self.dispatcher.step()
 
-    def _next_at(self, until: int) -> int | None:
-        times = [
-            self.clock.next_at(),
-            self.exchange.next_at(),
-            self.dispatcher.schedules.next_at(),
-            self.dispatcher.next_at(),
-        ]
-        at = min(time for time in times if time is not None)
-        return at if at <= until else None
+    def _turn(self) -> None:
+        """One turn; then the loop sleeps until something is handed in, or until then."""
+        self.dispatcher.step()
+        at, scheduled = self.dispatcher.next_at(), self.dispatcher.schedules.next_at()
+        self._due_at = at if scheduled is None else min(at, scheduled)
+
+    def _next_at(self) -> int:
+        times = [self.clock.next_at(), self.exchange.next_at()]
+        return min([self._due_at, *(time for time in times if time is not None)])
 
     def crash(self) -> None:
         """End as by a kill: nothing more is written, said or heard."""

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.figures import pytest_terminal_summary  # noqa: F401 - a hook: it prints the figures
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Loaded by name, so that CI looks for new failures too: Hypothesis' own profile for CI would

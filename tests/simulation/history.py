@@ -6,13 +6,13 @@ import hashlib
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 
 from runner.audit import differences
-from runner.core.decision import Decision
+from runner.core.decision import UNSETTLED, Decision
 from runner.core.events import Alert, StreamState
 from runner.core.lifecycle import Timing
 from runner.core.rules import RuleSet
@@ -21,11 +21,11 @@ from runner.rulebook.load import load
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
+from tests.simulation import cheap
 from tests.simulation.faults import Faulty, Rates
 
 START = 1_760_000_000_000
 PRICES = {"BTCUSDT": Decimal(70_000), "ETHUSDT": Decimal(3_500)}
-SHARED_MEMORY = Path("/dev/shm")
 
 RULES = """\
 version: 1
@@ -62,6 +62,11 @@ rules:
 """
 
 
+CALM_STEP = 30_000
+CALM_AT_MOST = 600_000
+"""Within this the fence, the proof of absence and what follows from it must be over (G3)."""
+
+
 class Crash(BaseException):
     """The process dies here; nothing that catches errors may catch it."""
 
@@ -76,13 +81,23 @@ def rule_set() -> RuleSet:
     return loaded.rules
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Which history: the seed says all; `steps` and `off` (kinds of faults) make it smaller."""
+
+    seed: int
+    steps: int | None = None
+    off: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a history came to: `wrong` is empty when every promise held."""
 
-    seed: int
+    story: Story
     wrong: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
     crashes: int = 0
     orders: int = 0
     virtual_ms: int = 0
@@ -90,16 +105,21 @@ class Outcome:
 
 
 class History:
-    """Runs one seed."""
+    """Runs one story."""
 
-    def __init__(self, seed: int, rules: RuleSet, folder: Path) -> None:
+    def __init__(self, story: Story, rules: RuleSet, folder: Path) -> None:
         """A quiet exchange, a runner about to start, and dice."""
-        self.dice = random.Random(seed)
+        self.dice = random.Random(story.seed)
         self.rules = rules
         self.rates = Rates.drawn(self.dice)
+        self.steps = self.dice.randint(5, 25)
+        if story.steps is not None:
+            self.steps = min(self.steps, story.steps)
+        for kind in story.off:
+            setattr(self.rates, kind, 0.0)
         self.clock = VirtualClock(START)
         engine = Exchange(
-            built_in(),
+            {name: one for name, one in built_in().items() if name in PRICES},
             balance={"USDT": Decimal(1_000_000)},
             accounts=(),
             brackets=(),
@@ -109,8 +129,9 @@ class History:
         )
         self.exchange = VirtualExchange(engine, self.clock)
         self.network = Faulty(self.dice, self.rates, self._accepted_at)
-        self.journal = folder / f"{seed}.db"
-        self.outcome = Outcome(seed)
+        self.journal = folder / "journal.db"
+        self.journal.write_bytes(cheap.empty_journal("main", START))
+        self.outcome = Outcome(story)
         self.answered: dict[str, str] = {}
         self.sent: list[Alert] = []
         self.prices = dict(PRICES)
@@ -129,18 +150,28 @@ class History:
 
     def run(self) -> Outcome:
         """Storm, then calm, then the reckoning."""
-        for _ in range(self.dice.randint(5, 25)):
+        for _ in range(self.steps):
             self._step()
+            self.outcome.steps += 1
         self.network.calm = True
         self.rates.crash = 0.0
         self._restart_if_dead()
-        for _ in range(6):
-            self._pass(60_000)
-            self._reconnect()
         self._send_again_what_was_refused()
-        self._pass(120_000)
+        for _ in range(CALM_AT_MOST // CALM_STEP):
+            self._reconnect()
+            self._pass(CALM_STEP)
+            if self._settled():
+                break
         self._reckon()
         return self.outcome
+
+    def _settled(self) -> bool:
+        """Nothing is open any more but what waits on the book, nothing is on its way."""
+        runner = self.runner
+        return runner is not None and not (
+            any(leg.state in UNSETTLED for leg in runner.engine.state.legs.values())
+            or any(runner.engine.questions.asked)
+        )
 
     # the storm
 
@@ -279,8 +310,31 @@ class History:
         self.runner.crash()
 
 
-def play(seed: int, rules: RuleSet) -> Outcome:
+def play(story: Story, rules: RuleSet) -> Outcome:
     """One history in a folder of its own, in memory where the machine has such a place."""
-    place = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        return History(seed, rules, Path(folder)).run()
+    with cheap.openings(), cheap.folder() as folder:
+        return History(story, rules, folder).run()
+
+
+def shrunk(outcome: Outcome, rules: RuleSet, tries: int = 60) -> Outcome:
+    """The smallest history found that still goes wrong: fewer steps, fewer kinds of faults."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for story in _smaller(outcome):
+            tries -= 1
+            found = play(story, rules) if tries >= 0 else None
+            if found is not None and found.wrong:
+                outcome, smaller = found, True
+                break
+    return outcome
+
+
+def _smaller(outcome: Outcome) -> Iterator[Story]:
+    story, steps = outcome.story, outcome.steps
+    for fewer in sorted({steps // 2, steps * 3 // 4, steps - 1}):
+        if 0 <= fewer < steps:
+            yield replace(story, steps=fewer)
+    for kind in fields(Rates):
+        if kind.name not in story.off:
+            yield replace(story, off=story.off | {kind.name})
