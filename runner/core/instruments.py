@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, Context, Decimal
+from typing import Literal
 
 from runner.core.orders import OrderIntent, OrderType, Side
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 """Types that rest or trigger with a price: LOT_SIZE binds them, MARKET_LOT_SIZE the others."""
+
+Rounding = Literal["toward_zero", "nearest"]
+"""How a size meets the step: never more than written, or the nearest (half of a step: down)."""
 
 EXACT = Context(prec=100)
 """28 digits would round a long value up to the grid before its direction is asked."""
@@ -69,9 +73,12 @@ class Instrument:
         low, high = self.nearest_prices(price)
         return low == high
 
-    def round_quantity(self, quantity: Decimal, order_type: OrderType) -> Decimal:
-        """The quantity on the step grid, rounded toward zero."""
-        return _to_grid(quantity, Decimal(0), self._step(order_type), ROUND_DOWN)
+    def round_quantity(
+        self, quantity: Decimal, order_type: OrderType, rounding: Rounding = "toward_zero"
+    ) -> Decimal:
+        """The quantity on the step grid, rounded toward zero unless said otherwise."""
+        how = ROUND_DOWN if rounding == "toward_zero" else ROUND_HALF_DOWN
+        return _to_grid(quantity, Decimal(0), self._step(order_type), how)
 
     def _step(self, order_type: OrderType) -> Decimal:
         return self.step_size if order_type in LIMITED else self.market_step_size

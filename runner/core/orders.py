@@ -137,7 +137,11 @@ def _digest(identity: Identity, leg: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """One order that shall exist. Prices and quantity are already on tick and step."""
+    """One order that shall exist. Prices and quantity are already on tick and step.
+
+    `tag` is the rule's own name for it; `hold_unknown`: once proven absent it is not sent again,
+    a person decides. The exchange hears of neither.
+    """
 
     client_order_id: str
     symbol: str
@@ -155,6 +159,10 @@ class OrderIntent:
     activation_price: Decimal | None = None
     callback_rate: Decimal | None = None
     good_till_time: int | None = None
+    price_match: str | None = None
+    self_trade_prevention: str | None = None
+    tag: str = ""
+    hold_unknown: bool = False
 
     @property
     def family(self) -> Family:

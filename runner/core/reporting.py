@@ -39,11 +39,13 @@ def _outcome(event: ExecutionReport, attempt: int, now: int) -> AttemptOutcome:
 
 
 def _note_fill(work: Work, intent: Intent, filled: Decimal, event: ExecutionReport) -> None:
-    """An answer is often here before the stream states the position: the guards must know."""
-    if filled <= 0 or not isinstance(intent, OrderIntent) or intent.protective:
+    """An answer is often here before the stream states the position: whoever sizes must know."""
+    if filled <= 0 or not isinstance(intent, OrderIntent):
         return
     size = filled if intent.side is Side.BUY else -filled
-    work.unseen.append(Unseen(intent.symbol, intent.position_side, size, event.event_time))
+    # the trade's own time: a message about it may be younger than the one about the position
+    at = event.event_time if event.fill is None else event.fill.event_time
+    work.unseen.append(Unseen(intent.symbol, intent.position_side, size, at, intent.protective))
 
 
 def _too_early(work: Work, cancel: Leg, event: ExecutionReport) -> bool:

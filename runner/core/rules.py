@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Value
-from runner.core.formula import Formula
+from runner.core.formula import EvaluationError, Formula
 from runner.core.orders import Intent
 from runner.core.view import Names, View
 
@@ -52,16 +52,36 @@ Match = Hit | Miss | Quiet
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """A level that follows the price's extreme: `share` under the highest, or over the lowest."""
+
+    share: Decimal
+    extreme: Decimal
+    from_high: bool
+
+    def level(self, extreme: Decimal) -> Decimal:
+        """Where it waits once that is the extreme."""
+        return extreme * (1 - self.share if self.from_high else 1 + self.share)
+
+    def reached(self, price: Decimal, extreme: Decimal) -> bool:
+        """True when the price is at its level or past it."""
+        level = self.level(extreme)
+        return price <= level if self.from_high else price >= level
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """The price levels a trigger waits for.
 
-    `awake`: it must hear of the very next tick; `wake_at`: from then on it must (ms).
+    `source` is a price source or `moved_source(…)`. `awake`: it must hear of the very next tick;
+    `wake_at`: from then on it must (ms); `trail`: it must when the price is that far back.
     """
 
-    source: PriceSource
+    source: str
     levels: tuple[Decimal, ...]
     awake: bool = False
     wake_at: int | None = None
+    trail: Trail | None = None
 
 
 class Trigger(Protocol):
@@ -121,23 +141,37 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What an action wants now. Legs are named, so saying the same again changes nothing."""
+    """What an action wants now. Legs are named, so saying the same again changes nothing.
+
+    `arm` sets symbols' dead-man switches (None: disarms). `withdraw` names own legs that shall
+    not be sent any more. `ask_again`: what it waits for are not its own legs.
+    """
 
     progress: Progress
     planned: tuple[Planned, ...] = ()
     notes: tuple[str, ...] = ()
     switch: Mapping[str, bool] = field(default_factory=dict)
+    arm: Mapping[str, DeadMan | None] = field(default_factory=dict)
+    withdraw: tuple[str, ...] = ()
+    ask_again: bool = False
     reason: Reason | None = None
     detail: str = ""
     critical: bool = False
+
+
+def _nothing(position_side: str) -> Decimal:
+    del position_side
+    return Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action sees when it is asked: the run, its own legs so far, and the world.
 
-    `legs` are this action's own, by full name. `open_legs(rule_id)` are the orders that a
-    rule has open on this symbol. `overdue`: data that it waits for did not come in time.
+    `legs` are this action's own, by full name. `open_legs(rule_id)` are what a rule (all rules,
+    when None) has open on this symbol. `unseen(position_side)` is the signed size that filled and
+    that no statement of the position shows yet. `overdue`: data that it waits for did not come in
+    time.
     """
 
     run: Run
@@ -145,8 +179,9 @@ class ActionContext:
     index: int
     names: Names
     legs: Mapping[str, Leg]
-    open_legs: Callable[[str], tuple[Leg, ...]]
+    open_legs: Callable[[str | None], tuple[Leg, ...]]
     overdue: bool = False
+    unseen: Callable[[str], Decimal] = _nothing
 
     @property
     def view(self) -> View:
@@ -175,6 +210,16 @@ class ActionContext:
         """The leg of this action under this part of the name, if it was planned."""
         return self.legs.get(self.leg_name(part))
 
+    def held(self, position_side: str) -> Decimal:
+        """The signed size of a position, with the fills that it does not show yet.
+
+        Raises EvaluationError while positions are not known: "flat" would be a guess.
+        """
+        if not self.view.positions_known:
+            raise EvaluationError(f"what {self.symbol} holds is not known yet", "position.size")
+        stated = self.view.positions.get((self.symbol, position_side))
+        return (stated.size if stated else Decimal(0)) + self.unseen(position_side)
+
     def deadline(self, own: int | None = None) -> int:
         """When an entry decided by this run is too old to be sent."""
         return self.run.fired_at + (self.rule.expires_after if own is None else own)
@@ -190,6 +235,15 @@ class Action(Protocol):
 
     def formulas(self) -> tuple[Formula, ...]:
         """Every formula in it: their names tell which prices must be streamed."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """What an action says besides that turns money into sizes."""
+
+    @property
+    def sources(self) -> frozenset[PriceSource]:
+        """The prices that it is sized by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +317,8 @@ class Rule:
             cast(PriceSource, t.interest[1]) for t in self.triggers if t.interest[0] == "price"
         }
         # sizing and the exchange's own price checks go by the mark
-        return frozenset(found | waited | {"mark"})
+        sized = {s for action in self.actions if isinstance(action, Priced) for s in action.sources}
+        return frozenset(found | waited | sized | {"mark"})
 
 
 PRICE_NAMES: dict[str, PriceSource] = {

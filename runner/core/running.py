@@ -140,7 +140,10 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     waiting = work.state.waiting
     since = waiting.get((run.run_id, index), work.now)
     overdue = work.now - since >= DATA_PATIENCE
-    context = ActionContext(run, rule, index, names, legs, _open_legs(work, run), overdue)
+    view = world.view
+    context = ActionContext(
+        run, rule, index, names, legs, _open_legs(work, run), overdue, _fills(work, view, run)
+    )
     try:
         step = action.step(context)
     except EvaluationError as error:
@@ -148,16 +151,30 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
             waiting.setdefault((run.run_id, index), work.now)
             return Step(Progress.WAITING)
         step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
-    waiting.pop((run.run_id, index), None)
+    if step.ask_again:
+        waiting.setdefault((run.run_id, index), work.now)
+    else:
+        waiting.pop((run.run_id, index), None)
     return step
 
 
-def _open_legs(work: Work, run: Run) -> Callable[[str], tuple[Leg, ...]]:
-    def of_rule(rule_id: str) -> tuple[Leg, ...]:
+def _open_legs(work: Work, run: Run) -> Callable[[str | None], tuple[Leg, ...]]:
+    def of_rule(rule_id: str | None) -> tuple[Leg, ...]:
         mine = work.open_legs(run.identity.symbol)
+        if rule_id is None:
+            return tuple(mine)
         return tuple(leg for leg in mine if work.rule_id(leg.run_id) == rule_id)
 
     return of_rule
+
+
+def _fills(work: Work, view: View, run: Run) -> Callable[[str], Decimal]:
+    symbol = run.identity.symbol
+
+    def of_side(side: str) -> Decimal:
+        return work.unseen_size(symbol, side, _stated_time(view, symbol, side), exits=True)
+
+    return of_side
 
 
 def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | None:
@@ -185,9 +202,14 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
 
 
 def _unseen(work: Work, world: World, intent: OrderIntent) -> Decimal:
-    position = world.view.positions.get((intent.symbol, intent.position_side))
-    stated = position.event_time if position is not None else 0
+    stated = _stated_time(world.view, intent.symbol, intent.position_side)
     return work.unseen_size(intent.symbol, intent.position_side, stated)
+
+
+def _stated_time(view: View, symbol: str, side: str) -> int:
+    """When a position was last stated (server time)."""
+    position = view.positions.get((symbol, side))
+    return 0 if position is None else position.event_time
 
 
 def _leg(work: Work, run: Run, planned: Planned) -> Leg:

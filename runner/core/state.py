@@ -33,12 +33,13 @@ FIRED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A fill that added to a position (signed) and that no statement of it may show yet."""
+    """A fill (signed) that no statement of its position may show yet; an `exit` made it smaller."""
 
     symbol: str
     position_side: str
     size: Decimal
     event_time: int
+    exit: bool = False
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class State:
 
     `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
-    them; `unseen` are their fills until the position shows them, for the guard of its size.
+    them; `unseen` are fills until the position shows them, and all positions were last read at
+    `read_time` (server time).
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class State:
     rule_ids: dict[str, str] = field(default_factory=dict)
     waiting: dict[tuple[str, int], int] = field(default_factory=dict)
     unseen: list[Unseen] = field(default_factory=list)
+    read_time: int = 0
 
     def put_leg(self, leg: Leg) -> None:
         """Keep a leg under every index it belongs to; a finished one only with its run."""
@@ -129,6 +132,8 @@ class State:
 
     def seen_until(self, event_time: int, symbol: str | None = None, side: str = "") -> None:
         """A position (every one when `symbol` is None) is stated as of then (server time)."""
+        if symbol is None:
+            self.read_time = max(self.read_time, event_time)
         self.unseen = [
             fill
             for fill in self.unseen
@@ -219,12 +224,20 @@ class Work:
         """True when this run began not long ago, committed or not."""
         return run_id in self._runs or run_id in self.state.rule_ids
 
-    def unseen_size(self, symbol: str, side: str, event_time: int) -> Decimal:
-        """Signed size that filled after the position was stated (server time)."""
+    def unseen_size(
+        self, symbol: str, side: str, event_time: int, *, exits: bool = False
+    ) -> Decimal:
+        """Signed size that filled after the position was stated (server time).
+
+        Without `exits` only what added counts: the careful reading for a limit.
+        """
+        since = max(event_time, self.state.read_time)
         fills = (
             fill.size
             for fill in (*self.state.unseen, *self.unseen)
-            if (fill.symbol, fill.position_side) == (symbol, side) and fill.event_time > event_time
+            if (fill.symbol, fill.position_side) == (symbol, side)
+            and fill.event_time > since
+            and (exits or not fill.exit)
         )
         return sum(fills, Decimal(0))
 

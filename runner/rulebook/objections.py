@@ -21,6 +21,7 @@ DURATIONS = frozenset(
         "countdown",
         "refresh",
         "expires_after",
+        "good_till",
         "max_age",
         "dedupe_window",
         "every",

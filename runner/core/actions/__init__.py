@@ -5,11 +5,14 @@ from __future__ import annotations
 from runner.core.actions.bracket import BRACKET
 from runner.core.actions.cancel import CANCEL
 from runner.core.actions.close import CLOSE
+from runner.core.actions.ladder import LADDER
 from runner.core.actions.notify import NOTIFY
 from runner.core.actions.place import PLACE
 from runner.core.actions.switch import DISABLE, ENABLE
+from runner.core.actions.trail import TRAIL
 from runner.core.rules import ActionKind
 
 ACTIONS: dict[str, ActionKind] = {
-    kind.kind: kind for kind in (PLACE, BRACKET, CLOSE, CANCEL, ENABLE, DISABLE, NOTIFY)
+    kind.kind: kind
+    for kind in (PLACE, BRACKET, LADDER, CLOSE, TRAIL, CANCEL, ENABLE, DISABLE, NOTIFY)
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from runner.core.actions import size
 from runner.core.actions.bracket_exits import (
     Held,
     Wanted,
@@ -20,9 +21,11 @@ from runner.core.actions.bracket_exits import (
     placed,
     progress,
 )
-from runner.core.actions.order import NotPossible, OrderSpec, build_order, schema
+from runner.core.actions.order import OrderSpec, build_order, schema
+from runner.core.actions.size import NotPossible
 from runner.core.decision import FAILED, Reason
 from runner.core.document import Node
+from runner.core.events import PriceSource
 from runner.core.formula import Formula
 from runner.core.orders import OrderState, OrderType
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
@@ -49,6 +52,11 @@ class Bracket:
         """Every formula in it."""
         orders = (self.entry, self.stop, self.target)
         return tuple(formula for order in orders if order for formula in order.terms())
+
+    @property
+    def sources(self) -> frozenset[PriceSource]:
+        """The prices that its entry is sized by."""
+        return self.entry.size.sources
 
     def step(self, context: ActionContext) -> Step:
         """Entry first; then exits for what filled; then, one exit done, the other's cancel."""
@@ -114,12 +122,15 @@ class Bracket:
 ENTRY_KEYS = (
     "side",
     "type",
-    "quantity",
-    "notional",
+    *size.PROPERTIES,
     "price",
     "time_in_force",
+    "good_till",
+    "price_match",
+    "self_trade_prevention",
     "position_side",
     "expires_after",
+    "tag",
 )
 STOP_KEYS = ("type", "trigger_price", "price", "callback_rate", "activation_price")
 TARGET_KEYS = ("type", "trigger_price", "price", "time_in_force")

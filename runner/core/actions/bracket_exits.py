@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from runner.core.actions.order import FAILURES, NotPossible, OrderSpec
+from runner.core.actions.order import FAILURES, OrderSpec
+from runner.core.actions.size import NotPossible
 from runner.core.decision import FAILED, Leg
 from runner.core.formula import EvaluationError
 from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, TimeInForce

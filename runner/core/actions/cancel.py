@@ -15,14 +15,15 @@ from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """`all` orders of the symbol, in both families, or those that one rule has open.
+    """`all` orders of the symbol, in both families, or those of one rule, of one tag, of both.
 
-    Legs: the family's name for `all`, the client order id of the target for a rule's.
+    Legs: the family's name for `all`, the client order id of the target for the others.
     """
 
     kind: ClassVar[str] = "cancel"
 
     rule: str | None
+    tag: str | None = None
 
     def formulas(self) -> tuple[Formula, ...]:
         """None."""
@@ -48,23 +49,24 @@ class Cancel:
         return Step(Progress.WAITING, planned)
 
     def _targets(self, context: ActionContext) -> list[tuple[str, Family, str | None]]:
-        if self.rule is None:
+        if self.rule is None and self.tag is None:
             return [(family.value, family, None) for family in Family]
         return [
             (leg.client_order_id, leg.intent.family, leg.client_order_id)
             for leg in context.open_legs(self.rule)
-            if isinstance(leg.intent, OrderIntent)
+            if isinstance(leg.intent, OrderIntent) and self.tag in (None, leg.intent.tag)
         ]
 
 
 SCHEMA: Mapping[str, Any] = {
     "type": ["string", "object"],
     "description": "all: every open order of the symbol, also those placed by hand; or "
-    "{rule: btc-breakout}: what that rule has open.",
+    "{rule: btc-breakout}: what that rule has open; or {tag: grid}: what has that tag.",
     "additionalProperties": False,
-    "required": ["rule"],
+    "minProperties": 1,
     "properties": {
         "rule": {"type": "string", "description": "The id of the rule: btc-breakout"},
+        "tag": {"type": "string", "description": "The tag of the orders: grid"},
     },
 }
 
@@ -72,9 +74,11 @@ SCHEMA: Mapping[str, Any] = {
 def build(node: Node) -> Cancel | None:
     """Read a `cancel:` entry."""
     if isinstance(node.value, Mapping):
-        return Cancel(node.text("rule"))
+        return Cancel(node.text("rule") or None, node.text("tag") or None)
     if node.value != "all":
-        node.problem("enum", f"cancel cannot be {node.value}", "write all or {rule: the-id}")
+        node.problem(
+            "enum", f"cancel cannot be {node.value}", "write all, {rule: the-id} or {tag: the-tag}"
+        )
         return None
     return Cancel(None)
 

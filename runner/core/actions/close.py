@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from runner.core.actions.order import NotPossible, OrderSpec, build_order, schema, verdict
+from runner.core.actions.order import OrderSpec, build_order, schema, verdict
+from runner.core.actions.size import NotPossible
 from runner.core.decision import Reason
 from runner.core.document import Node
 from runner.core.formula import EvaluationError, Formula

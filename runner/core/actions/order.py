@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from runner.core.actions import size
+from runner.core.actions.size import NotPossible, Size, check_one_size, number, read_size
 from runner.core.decision import FAILED, Reason
-from runner.core.document import Node, Term
-from runner.core.formula import EvaluationError, Formula, one_of
+from runner.core.document import Node, Term, duration
+from runner.core.formula import Formula, one_of
 from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import ActionContext, Progress, Step
 
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 TRIGGERED = CONDITIONAL - {OrderType.TRAILING_STOP_MARKET}
 SIDE = one_of("buy", "sell")
+UNSIZED = Size()
 FAILURES = {
     OrderState.REJECTED: Reason.REJECTED,
     OrderState.LAPSED: Reason.LAPSED,
@@ -24,18 +27,13 @@ FAILURES = {
 """Why an action failed, by what became of its order."""
 
 
-class NotPossible(Exception):
-    """This order cannot be made now; the text says why, for the run's record."""
-
-
 @dataclass(frozen=True, slots=True)
 class OrderSpec:
     """One order of a rule, its numbers still to be evaluated."""
 
     side: Term | None
     type: OrderType
-    quantity: Term | None = None
-    notional: Term | None = None
+    size: Size = UNSIZED
     price: Term | None = None
     trigger_price: Term | None = None
     activation_price: Term | None = None
@@ -47,12 +45,17 @@ class OrderSpec:
     working_type: str | None = None
     price_protect: bool = False
     expires_after: int | None = None
+    good_till: int | None = None
+    price_match: str | None = None
+    self_trade_prevention: str | None = None
+    tag: str = ""
 
     def terms(self) -> tuple[Formula, ...]:
         """Every formula in it."""
-        terms = (self.side, self.quantity, self.notional, self.price, self.trigger_price)
+        terms = (self.side, self.price, self.trigger_price)
         more = (self.activation_price, self.callback_rate)
-        return tuple(term.formula for term in (*terms, *more) if term and term.formula)
+        own = (term.formula for term in (*terms, *more) if term and term.formula)
+        return (*self.size.formulas(), *own)
 
     def intent(
         self,
@@ -61,6 +64,7 @@ class OrderSpec:
         *,
         side: Side | None = None,
         quantity: Decimal | None = None,
+        price: Decimal | None = None,
         reduce_only: bool | None = None,
     ) -> OrderIntent:
         """The order as it would be sent now; given values take precedence over written ones.
@@ -71,16 +75,20 @@ class OrderSpec:
         instrument = context.view.instruments.get(context.symbol)
         if instrument is None:
             raise NotPossible(f"{context.symbol} is not known to the exchange")
-        side = side or self._side(context)
+        side = side or self.side_now(context)
         close = self.close_position
-        size = None if close else self._quantity(context) if quantity is None else quantity
+        limit = self._limit(context, price, side)
+        if quantity is None and not close:
+            quantity = self.size.value(context, side, limit)
         intent = OrderIntent(
             client_order_id=context.client_order_id(part),
             symbol=context.symbol,
             side=side,
             type=self.type,
-            quantity=size if size is None else instrument.round_quantity(size, self.type),
-            price=self._grid(context, self.price, side),
+            quantity=None
+            if quantity is None
+            else instrument.round_quantity(quantity, self.type, self.size.rounding),
+            price=limit,
             trigger_price=self._grid(context, self.trigger_price, side),
             time_in_force=self._time_in_force(),
             reduce_only=(self.reduce_only if reduce_only is None else reduce_only)
@@ -92,6 +100,10 @@ class OrderSpec:
             price_protect=self.price_protect,
             activation_price=self._grid(context, self.activation_price, side),
             callback_rate=_number_of(self.callback_rate, context),
+            good_till_time=self._good_till_time(context),
+            price_match=self.price_match,
+            self_trade_prevention=self.self_trade_prevention,
+            tag=self.tag,
         )
         problem = instrument.violation(
             intent, context.view.price(context.symbol, "mark", context.now)
@@ -100,23 +112,18 @@ class OrderSpec:
             raise NotPossible(problem)
         return intent
 
-    def _side(self, context: ActionContext) -> Side:
+    def side_now(self, context: ActionContext) -> Side:
+        """The side; raises NotPossible when its formula gives neither buy nor sell."""
         assert self.side is not None
         text = self.side.value(context.names)
         if text not in ("buy", "sell"):
             raise NotPossible(f"the side must be buy or sell, the formula gave {text}")
         return Side(str(text).upper())
 
-    def _quantity(self, context: ActionContext) -> Decimal:
-        if self.quantity is not None:
-            return self.quantity.number(context.names)
-        assert self.notional is not None
-        # sized by the index price where it is streamed, else the mark; never the last trade
-        for source in ("index", "mark"):
-            price = context.view.price(context.symbol, source, context.now)
-            if price:
-                return self.notional.number(context.names) / price
-        raise EvaluationError(f"no data for the mark of {context.symbol}", "mark")
+    def _limit(self, context: ActionContext, given: Decimal | None, side: Side) -> Decimal | None:
+        if given is not None:
+            return context.view.instruments[context.symbol].round_price(given, side)
+        return self._grid(context, self.price, side)
 
     def _grid(self, context: ActionContext, term: Term | None, side: Side) -> Decimal | None:
         if term is None:
@@ -126,7 +133,15 @@ class OrderSpec:
         )
 
     def _time_in_force(self) -> TimeInForce | None:
+        if self.good_till is not None:
+            return TimeInForce.GTD
         return self.time_in_force or (TimeInForce.GTC if self.type in PRICED else None)
+
+    def _good_till_time(self, context: ActionContext) -> int | None:
+        """The exchange keeps whole seconds only; the first is the least that it takes."""
+        if self.good_till is None:
+            return None
+        return (context.run.fired_at + self.good_till) // 1000 * 1000
 
 
 def _number_of(term: Term | None, context: ActionContext) -> Decimal | None:
@@ -144,13 +159,6 @@ def verdict(context: ActionContext, parts: tuple[str, ...]) -> Step:
     return Step(Progress.DONE if done else Progress.WAITING)
 
 
-NUMBER_OR_FORMULA: Mapping[str, Any] = {"type": ["number", "string"], "pattern": "^="}
-
-
-def _number(description: str) -> dict[str, Any]:
-    return {**NUMBER_OR_FORMULA, "description": description}
-
-
 PROPERTIES: Mapping[str, Any] = {
     "side": {
         "type": "string",
@@ -161,12 +169,11 @@ PROPERTIES: Mapping[str, Any] = {
         "enum": [kind.value.lower() for kind in OrderType],
         "description": "The order type: market, limit, stop_market, take_profit_market, …",
     },
-    "quantity": _number("How much, in the base asset: 0.02, =10% * account.available / mark"),
-    "notional": _number("How much, in the quote asset (USDT): 500"),
-    "price": _number("The limit price: 75000.10, =mark * 0.99"),
-    "trigger_price": _number("The price at which a stop or take-profit order starts: 68000"),
-    "activation_price": _number("The price at which a trailing stop starts to trail: 71000"),
-    "callback_rate": _number("A trailing stop's distance in percent: 1.5"),
+    **size.PROPERTIES,
+    "price": number("The limit price: 75000.10, =mark * 0.99"),
+    "trigger_price": number("The price at which a stop or take-profit order starts: 68000"),
+    "activation_price": number("The price at which a trailing stop starts to trail: 71000"),
+    "callback_rate": number("A trailing stop's distance in percent: 1.5"),
     "time_in_force": {
         "enum": ["gtc", "ioc", "fok", "gtx"],
         "description": "gtc: stays (default of limit orders), ioc: what fills at once, fok: all "
@@ -196,6 +203,25 @@ PROPERTIES: Mapping[str, Any] = {
         "type": "string",
         "description": "An entry decided this long ago is not sent any more: 30s. Default 60s.",
     },
+    "good_till": {
+        "type": "string",
+        "description": "A limit order that the exchange cancels this long after the fire; at "
+        "least 11m: 2h",
+    },
+    "price_match": {
+        "enum": ["opponent", "opponent_5", "queue", "queue_5", "queue_10", "queue_20"],
+        "description": "Instead of a price: the best price of the other side (opponent) or of the "
+        "own side (queue), or the fifth and so on of it.",
+    },
+    "self_trade_prevention": {
+        "enum": ["expire_taker", "expire_maker", "expire_both"],
+        "description": "Which order goes when it would trade with another of your own.",
+    },
+    "tag": {
+        "type": "string",
+        "pattern": "^[a-z][a-z0-9-]{1,47}$",
+        "description": "A name for orders that belong together, for cancel and modify: grid",
+    },
 }
 
 
@@ -210,16 +236,20 @@ def schema(*keys: str, required: tuple[str, ...], description: str) -> dict[str,
     }
 
 
-def build_order(node: Node, order_type: OrderType, *, sized: bool = True) -> OrderSpec | None:
-    """Read an order; notes problems and returns None when it is not usable."""
+def build_order(
+    node: Node, order_type: OrderType, *, sized: bool = True, priced: bool = True
+) -> OrderSpec | None:
+    """Read an order; notes problems and returns None when it is not usable.
+
+    Its size or its price may be said elsewhere.
+    """
     before = len(node.problems)
-    _check_keys(node, order_type, sized)
+    _check_keys(node, order_type, sized, priced)
     force = node.text("time_in_force").upper()
     spec = OrderSpec(
         side=node.term("side", SIDE),
         type=order_type,
-        quantity=node.term("quantity"),
-        notional=node.term("notional"),
+        size=read_size(node),
         price=node.term("price"),
         trigger_price=node.term("trigger_price"),
         activation_price=node.term("activation_price"),
@@ -231,15 +261,24 @@ def build_order(node: Node, order_type: OrderType, *, sized: bool = True) -> Ord
         working_type=node.text("working_type").upper() or None,
         price_protect=node.flag("price_protect"),
         expires_after=node.duration("expires_after"),
+        good_till=node.duration("good_till"),
+        price_match=node.text("price_match").upper() or None,
+        self_trade_prevention=node.text("self_trade_prevention").upper() or None,
+        tag=node.text("tag"),
     )
     return spec if len(node.problems) == before else None
 
 
-def _check_keys(node: Node, order_type: OrderType, sized: bool) -> None:
+LEAST_GOOD_TILL = 660_000
+"""Ms; the exchange wants more than 600 s, and the order needs a while to get there."""
+
+
+def _check_keys(node: Node, order_type: OrderType, sized: bool, priced: bool) -> None:
     """The keys an order type needs and cannot have, in the user's words."""
     name = order_type.value.lower()
+    limit = order_type is OrderType.LIMIT
     needs = {
-        "price": order_type in PRICED,
+        "price": priced and order_type in PRICED and not (limit and node.has("price_match")),
         "trigger_price": order_type in TRIGGERED,
         "callback_rate": order_type is OrderType.TRAILING_STOP_MARKET,
     }
@@ -247,15 +286,39 @@ def _check_keys(node: Node, order_type: OrderType, sized: bool) -> None:
         if needed and not node.has(key):
             node.problem("missing-key", f"a {name} order needs {key}")
         if node.has(key) and not needed:
+            _not_here(node, key, f"a {name} order has no {key}", limit and key == "price")
+    takes = {
+        "time_in_force": order_type in PRICED,
+        "good_till": limit,
+        "price_match": limit,
+        "self_trade_prevention": order_type in PRICED,
+    }
+    for key, taken in takes.items():
+        if node.has(key) and not taken:
             node.child(key).problem("unknown-key", f"a {name} order has no {key}", at_key=True)
-    if node.has("time_in_force") and order_type not in PRICED:
-        node.child("time_in_force").problem(
-            "unknown-key", f"a {name} order has no time_in_force", at_key=True
-        )
-    sizes = [key for key in ("quantity", "notional") if node.has(key)]
-    if sized and len(sizes) + node.flag("close_position") != 1:
-        node.problem(
-            "missing-key",
-            f"a {name} order needs exactly one size",
-            "write one of quantity and notional (or close_position on a stop)",
+    _check_good_till(node)
+    if sized and node.flag("close_position"):
+        for key in size.SIZES:
+            if node.has(key):
+                node.child(key).problem(
+                    "unknown-key", f"close_position closes all, it has no {key}", at_key=True
+                )
+    elif sized:
+        check_one_size(node, f"a {name} order", instead=" (or close_position on a stop)")
+
+
+def _not_here(node: Node, key: str, message: str, matched: bool) -> None:
+    if matched:
+        message = "an order has a price or a price_match, not both"
+    node.child(key).problem("unknown-key", message, at_key=True)
+
+
+def _check_good_till(node: Node) -> None:
+    child = node.child("good_till")
+    length = duration(str(child.value)) if child.value is not None else None
+    if length is not None and length < LEAST_GOOD_TILL:
+        child.problem("range", "good_till must be at least 11m, the exchange takes no less")
+    if length is not None and node.has("time_in_force"):
+        child.problem(
+            "unknown-key", "an order has a good_till or a time_in_force, not both", at_key=True
         )

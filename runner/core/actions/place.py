@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 
 from runner.core.actions.order import (
     PROPERTIES,
-    NotPossible,
     OrderSpec,
     build_order,
     schema,
     verdict,
 )
+from runner.core.actions.size import NotPossible
 from runner.core.decision import Reason
 from runner.core.document import Node
+from runner.core.events import PriceSource
 from runner.core.formula import Formula
 from runner.core.orders import OrderType
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
@@ -32,6 +33,11 @@ class Place:
     def formulas(self) -> tuple[Formula, ...]:
         """Every formula in it."""
         return tuple(formula for order in self.orders for formula in order.terms())
+
+    @property
+    def sources(self) -> frozenset[PriceSource]:
+        """The prices that sizes are reckoned with."""
+        return frozenset(source for order in self.orders for source in order.size.sources)
 
     def step(self, context: ActionContext) -> Step:
         """All orders at once, or none when one of them is not possible; then their verdict."""

@@ -98,9 +98,7 @@ def order_parameters(intent: OrderIntent) -> Parameters:
     return _fixed(*_shape(intent)) + _varying(intent)
 
 
-def _shape(
-    intent: OrderIntent,
-) -> tuple[str, str, OrderType, str, TimeInForce | None, bool, bool, str | None, bool]:
+def _shape(intent: OrderIntent) -> tuple[object, ...]:
     return (
         intent.symbol,
         intent.side.value,
@@ -111,6 +109,8 @@ def _shape(
         intent.close_position,
         intent.working_type,
         intent.price_protect,
+        intent.price_match,
+        intent.self_trade_prevention,
     )
 
 
@@ -125,6 +125,8 @@ def _fixed(
     close_position: bool,
     working_type: str | None,
     price_protect: bool,
+    price_match: str | None,
+    self_trade_prevention: str | None,
 ) -> Parameters:
     """What all orders of one shape have in common; a rule sends few shapes, again and again."""
     conditional = kind not in (OrderType.LIMIT, OrderType.MARKET)
@@ -143,6 +145,10 @@ def _fixed(
         found.append(("workingType", working_type))
     if price_protect and conditional:
         found.append(("priceProtect", "TRUE"))
+    if price_match is not None:
+        found.append(("priceMatch", price_match))
+    if self_trade_prevention is not None:
+        found.append(("selfTradePreventionMode", self_trade_prevention))
     if kind is OrderType.MARKET:
         # answered once it is filled: the quantity is known before the stream tells
         found.append(("newOrderRespType", "RESULT"))
