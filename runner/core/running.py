@@ -151,6 +151,8 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
             waiting.setdefault((run.run_id, index), work.now)
             return Step(Progress.WAITING)
         step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
+    except Exception as error:  # noqa: BLE001 - our mistake stops this run, not what led here
+        step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error!r}")
     if step.ask_again:
         waiting.setdefault((run.run_id, index), work.now)
     else:

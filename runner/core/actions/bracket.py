@@ -102,6 +102,9 @@ class Bracket:
             return replace(wanted, naked=bool(wanted.problems))
         if leg.open:
             return Wanted(stands=leg.state is OrderState.LIVE)
+        if leg.state is OrderState.CANCELED:
+            # whoever took it off the book wanted that: say so, but do not close over their head
+            return Wanted(problems=("the stop was cancelled from outside: there is none now",))
         return Wanted(problems=(dead(leg, "stop"),), naked=True)
 
     def _target(self, held: Held) -> Wanted:

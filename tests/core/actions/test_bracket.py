@@ -185,7 +185,7 @@ def test_one_exit_done_takes_the_rest_off(done: str) -> None:
     assert step(*quiet, pending).progress is Progress.PASSED
 
 
-@pytest.mark.parametrize("state", [REJECTED, OrderState.PARKED, CANCELED, OrderState.EXPIRED])
+@pytest.mark.parametrize("state", [REJECTED, OrderState.PARKED, OrderState.EXPIRED])
 def test_a_stop_that_does_not_stand_leads_to_a_close(state: OrderState) -> None:
     """At market, for all that is held, with an alarm; the entry and the target go off."""
     found = step(stands("entry", LIVE, "1", quantity="2"), stands("stop@1", state))
@@ -196,6 +196,15 @@ def test_a_stop_that_does_not_stand_leads_to_a_close(state: OrderState) -> None:
         stands("entry", FILLED, "1"), stands("stop@1", state), action=bracket(on_naked="alarm")
     )
     assert (alarm.planned, alarm.critical, alarm.progress) == ((), True, Progress.DONE)
+
+
+def test_a_stop_that_was_cancelled_from_outside_is_told_but_not_closed_over() -> None:
+    """Whoever took the stop off the book wanted that: a critical alarm, no order."""
+    found = step(stands("entry", FILLED, "1"), stands("stop@1", CANCELED))
+    assert quantities(found) == {}
+    assert found.critical
+    assert "cancelled from outside" in found.detail
+
 
 
 def test_a_larger_stop_that_does_not_stand_closes_all_but_keeps_the_old_one_till_then() -> None:
