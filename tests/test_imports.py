@@ -19,6 +19,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.resources": (0, 0),
     "runner.core.formula": (0, 1),
     "runner.core.figures": (0, 0),
+    "runner.core.cron": (0, 0),
     "runner.core.orders": (0, 1),
     "runner.core.events": (0, 2),
     "runner.core.instruments": (0, 2),

@@ -127,6 +127,13 @@ class Engine:
         self.questions.want_all()
         return self._applied(work, moment)
 
+    def restart(self, state: State, moment: Moment) -> list[Decision]:
+        """Go on from this state, which the journal remembered, by the walk of a start."""
+        self.state = state
+        self.questions = Questions()
+        self._moved_symbols = set()
+        return [self.load(self.world.rules, moment), self.recover(moment)]
+
     def schedules(self) -> Iterable[tuple[Rule, str, ScheduleTrigger, int]]:
         """Every schedule with its symbol and watermark, for the alarm clock."""
         for rule in self.world.rules.rules.values():
@@ -272,8 +279,8 @@ class Engine:
         if moment.server_now - event.event_time > self.world.view.board.stale_after:
             # it was on its way too long: what it shows is recorded, but no order follows from it
             event = replace(event, fresh_start=True)
-        for owner, rule, trigger in self._listening.affected(event):
-            offer(work, self.world, rule, event.symbol, trigger, event)
+        for owner, rule, trigger, seen in self._listening.affected(event):
+            offer(work, self.world, rule, event.symbol, trigger, seen)
             if owner[:2] not in work.decision.memories:
                 self._listening.level(owner, work.now)
 

@@ -31,16 +31,27 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A price, and the extreme of a window that is farthest from it."""
+
+    price: Decimal
+    origin: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """A price that left its band, or the first one after a silence (`fresh_start`: only arms).
 
+    `source` is a price source, or how far one moved within a window (then `moved` tells more).
     `version` is the version of the bands that were published when the price was seen, `number`
     counts the ticks of this symbol and source, so that a band can say which it reckons with.
     `previous_at` is when the price before this one was received, also across a reconnect.
+    `high` and `low` are the extremes since the tick that was let through before, this one
+    included; None where nobody trails them.
     """
 
     symbol: str
-    source: PriceSource
+    source: str
     price: Decimal
     event_time: int
     received_at: int
@@ -48,11 +59,30 @@ class Tick:
     number: int = 0
     fresh_start: bool = False
     previous_at: int | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    moved: Move | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KlineClosed:
+    """A candle of an interval (`15m`) is over; its last moment is `close_time`.
+
+    `span` is its length in ms, so that a missing candle shows.
+    """
+
+    symbol: str
+    interval: str
+    close: Decimal
+    close_time: int
+    span: int
+    event_time: int
+    received_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A planned instant of a schedule (UTC ms) has come."""
+    """A planned instant (UTC ms) of a schedule, or the end of a trigger's wait, has come."""
 
     rule_id: str
     trigger: str
@@ -206,6 +236,7 @@ class CallDone:
 Event = (
     Alert
     | Tick
+    | KlineClosed
     | Due
     | Fire
     | ExecutionReport

@@ -9,10 +9,13 @@ from decimal import Decimal
 
 from runner.core.events import Tick
 from runner.core.prices import Band, Key
-from runner.core.rules import Waits
+from runner.core.rules import Trail, Waits
 
 Owner = tuple[str, str, str]
 """(rule id, symbol, trigger name)."""
+
+
+Owners = set[Owner]
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class _Board:
     since: dict[Owner, int] = field(default_factory=dict)
     pending: set[Owner] = field(default_factory=set)
     timed: set[Owner] = field(default_factory=set)
+    extremes: dict[Owner, Decimal] = field(default_factory=dict)
     price: Decimal | None = None
     heard: int = 0
 
@@ -51,12 +55,18 @@ class Levels:
         board.waits[owner] = waits
         for level in waits.levels:
             insort(board.levels, (level, owner))
-        # on which side of a new level the price is, only the next tick tells
-        if waits.awake or old is None or old.levels != waits.levels:
+        # on which side of a new level the price is, only the next tick tells; a level that
+        # trails was moved by a tick that told
+        moved = old is not None and old.levels != waits.levels and waits.trail is None
+        if waits.awake or old is None or moved:
             board.since[owner] = since
             board.pending.add(owner)
         else:
             board.pending.discard(owner)
+        if waits.trail is None:
+            board.extremes.pop(owner, None)
+        elif old is None or old.trail != waits.trail:
+            board.extremes[owner] = waits.trail.extreme
         if waits.wake_at is None:
             board.timed.discard(owner)
         else:
@@ -71,6 +81,7 @@ class Levels:
         board = self._boards[key]
         self._remove_levels(board, owner)
         del board.waits[owner], board.since[owner]
+        board.extremes.pop(owner, None)
         board.pending.discard(owner)
         board.timed.discard(owner)
         self._changed.add(key)
@@ -92,6 +103,7 @@ class Levels:
             return []
         before, board.price, board.heard = board.price, tick.price, tick.number
         self._changed.add(key)
+        trailing = self._trailing(board, tick)
         if before is None or tick.fresh_start:
             found = set(board.waits)
         else:
@@ -99,10 +111,30 @@ class Levels:
             start = bisect_left(board.levels, (low, ("", "", "")))
             end = bisect_right(board.levels, (high, ("\uffff", "", "")))
             found = {owner for _, owner in board.levels[start:end]}
-            found |= board.pending | board.timed
+            found |= board.pending | board.timed | trailing
         heard = [owner for owner in sorted(found) if tick.version >= board.since[owner]]
         board.pending.difference_update(owner for owner in heard if not board.waits[owner].awake)
         return heard
+
+    @staticmethod
+    def _trailing(board: _Board, tick: Tick) -> Owners:
+        """Who trails the price and is reached; the extremes are those of this tick from now on."""
+        found: Owners = set()
+        high, low = tick.high or tick.price, tick.low or tick.price
+        for owner, extreme in board.extremes.items():
+            trail = board.waits[owner].trail
+            assert trail is not None
+            if tick.version < board.since[owner]:
+                continue
+            now = max(extreme, high) if trail.from_high else min(extreme, low)
+            board.extremes[owner] = now
+            if trail.reached(tick.price, now):
+                found.add(owner)
+        return found
+
+    def extreme(self, owner: Owner, source: str) -> Decimal | None:
+        """The extreme that this owner trails, also of prices it did not hear of."""
+        return self._boards[owner[1], source].extremes.get(owner)
 
     def unheard(self, tick: Tick) -> None:
         """Nothing came of this tick after all: everybody looks at the next one."""
@@ -124,8 +156,29 @@ class Levels:
     def _band(self, board: _Board, version: int) -> Band:
         low, high = self._neighbours(board)
         wake_at = min((self._timer(board, owner) for owner in board.timed), default=None)
-        wide_awake = board.price is None or bool(board.pending)
-        return Band(low, high, version, wide_awake, wake_at, board.heard)
+        wide_awake = bool(board.waits) and (board.price is None or bool(board.pending))
+        falls, rises = self._trails(board, True), self._trails(board, False)
+        lows = [low, *(trail.level(extreme) for trail, extreme in falls)]
+        highs = [high, *(trail.level(extreme) for trail, extreme in rises)]
+        return Band(
+            max((level for level in lows if level is not None), default=None),
+            min((level for level in highs if level is not None), default=None),
+            version,
+            wide_awake,
+            wake_at,
+            board.heard,
+            min((trail.share for trail, _ in falls), default=None),
+            min((trail.share for trail, _ in rises), default=None),
+        )
+
+    @staticmethod
+    def _trails(board: _Board, from_high: bool) -> list[tuple[Trail, Decimal]]:
+        """Those that follow the highest price, or the lowest, each with its extreme now."""
+        return [
+            (trail, extreme)
+            for owner, extreme in board.extremes.items()
+            if (trail := board.waits[owner].trail) is not None and trail.from_high is from_high
+        ]
 
     @staticmethod
     def _neighbours(board: _Board) -> tuple[Decimal | None, Decimal | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from runner.core.events import Tick
 from runner.core.firing import trigger_memory
@@ -53,9 +54,12 @@ class Listening:
         """Every rule and trigger that wants to hear of this."""
         return self._listeners.get(interest, ())
 
-    def affected(self, tick: Tick) -> Iterable[tuple[Owner, Rule, Trigger]]:
-        """Who must look at this tick, in order of rule id."""
-        return [(owner, *self._priced[owner]) for owner in self._levels.affected(tick)]
+    def affected(self, tick: Tick) -> Iterable[tuple[Owner, Rule, Trigger, Tick]]:
+        """Who must look at this tick, in order of rule id, each with the extreme it trails."""
+        for owner in self._levels.affected(tick):
+            extreme = self._levels.extreme(owner, tick.source)
+            seen = tick if extreme is None else replace(tick, high=extreme, low=extreme)
+            yield (owner, *self._priced[owner], seen)
 
     def unheard(self, tick: Tick) -> None:
         """Nothing came of this tick after all: everybody looks at the next one."""

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from runner.core.events import PriceSource, Tick
+from runner.core.events import Move, Tick
+from runner.core.windows import Window, window_of
 
-Key = tuple[str, PriceSource]
+Key = tuple[str, str]
+"""Symbol, and a price source or how far one moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class Band:
 
     A price strictly between `low` and `high` interests nobody before `wake_at` (ms), when a
     `for:` is over. `wide_awake` lets every tick pass (the last price is not known, or a level
-    is new). `heard` is the number of the last tick this band reckons with.
+    is new). `heard` is the number of the last tick this band reckons with. `fall` and `rise` are
+    the smallest shares that somebody trails: so far under the highest price since that tick, or
+    over the lowest, a price is let through.
     """
 
     low: Decimal | None = None
@@ -35,6 +39,25 @@ class Band:
     wide_awake: bool = False
     wake_at: int | None = None
     heard: int = 0
+    fall: Decimal | None = None
+    rise: Decimal | None = None
+
+    @property
+    def idle(self) -> bool:
+        """True when nobody waits for anything."""
+        levels = (self.low, self.high, self.wake_at)
+        return not self.wide_awake and levels == (None, None, None)
+
+    @property
+    def trails(self) -> bool:
+        """True when the extremes matter."""
+        return self.fall is not None or self.rise is not None
+
+    def trailed(self, price: Decimal, high: Decimal, low: Decimal) -> bool:
+        """True when the price is so far from an extreme that somebody who trails must hear."""
+        if self.fall is not None and price <= high * (1 - self.fall):
+            return True
+        return self.rise is not None and price >= low * (1 + self.rise)
 
     def holds(self, price: Decimal, received_at: int) -> bool:
         """True when no rule needs to hear of this price."""
@@ -62,11 +85,27 @@ class PriceBoard:
         self._seen: dict[Key, int] = {}
         self._bands: dict[Key, Band] = {}
         self._passed: dict[Key, int] = {}
+        self._extremes: dict[Key, tuple[Decimal, Decimal]] = {}
+        self._windows: dict[Key, dict[Key, Window]] = {}
         self._version = 0
 
     def publish(self, bands: Mapping[Key, Band]) -> None:
         """Replace the bands of these keys."""
+        for key, band in bands.items():
+            window = window_of(key[1])
+            if window is not None:
+                self._watch((key[0], window[0]), key, None if band.idle else window[1])
         self._bands.update(bands)
+
+    def _watch(self, base: Key, key: Key, length: int | None) -> None:
+        """Reckon how far the prices of `base` move within `length` ms; no more when None."""
+        # a new mapping: the market thread may be going through the old one
+        windows = dict(self._windows.get(base, {}))
+        if length is None:
+            windows.pop(key, None)
+        elif key not in windows:
+            windows[key] = Window(length)
+        self._windows[base] = windows
 
     def next_version(self) -> int:
         """A number for the next published bands, greater than every earlier one."""
@@ -78,8 +117,24 @@ class PriceBoard:
         """The newest version handed out."""
         return self._version
 
+    def seen(
+        self, symbol: str, source: str, price: Decimal, event_time: int, received_at: int
+    ) -> list[Tick]:
+        """Remember the price and how far it moved; the Ticks that some rule must hear of."""
+        ticks = [self.offer(symbol, source, price, event_time, received_at)]
+        for key, window in self._windows.get((symbol, source), {}).items():
+            share, move = window.add(price, received_at)
+            ticks.append(self.offer(symbol, key[1], share, event_time, received_at, move))
+        return [tick for tick in ticks if tick is not None]
+
     def offer(
-        self, symbol: str, source: PriceSource, price: Decimal, event_time: int, received_at: int
+        self,
+        symbol: str,
+        source: str,
+        price: Decimal,
+        event_time: int,
+        received_at: int,
+        moved: Move | None = None,
     ) -> Tick | None:
         """Remember the price; return a Tick only when some rule must hear of it."""
         key = (symbol, source)
@@ -90,9 +145,13 @@ class PriceBoard:
             return None
         fresh = before is None or received_at - before.received_at > self.stale_after
         passed = self._passed.get(key, 0)
-        if not fresh and passed == band.heard and band.holds(price, received_at):
+        extremes = self._reached(key, price) if band.trails else None
+        trailed = extremes is not None and band.trailed(price, *extremes)
+        waited = fresh or trailed or passed != band.heard
+        if not waited and band.holds(price, received_at):
             return None
         self._passed[key] = passed + 1
+        self._extremes.pop(key, None)
         previous = self._seen.get(key, self._alive_at) if before is None else before.received_at
         return Tick(
             symbol,
@@ -104,7 +163,16 @@ class PriceBoard:
             number=passed + 1,
             fresh_start=fresh,
             previous_at=previous,
+            high=None if extremes is None else extremes[0],
+            low=None if extremes is None else extremes[1],
+            moved=moved,
         )
+
+    def _reached(self, key: Key, price: Decimal) -> tuple[Decimal, Decimal]:
+        """The extremes since the last tick that was let through, with this price."""
+        high, low = self._extremes.get(key, (price, price))
+        found = self._extremes[key] = max(high, price), min(low, price)
+        return found
 
     def forget(self, keys: frozenset[Key] | None = None) -> None:
         """A stream broke off: the next price of these keys (all when None) is a fresh start."""
@@ -114,6 +182,6 @@ class PriceBoard:
             if before is not None:
                 self._seen[key] = before.received_at
 
-    def last(self, symbol: str, source: PriceSource) -> Price | None:
+    def last(self, symbol: str, source: str) -> Price | None:
         """The newest price, or None before the first one."""
         return self._last.get((symbol, source))

@@ -182,9 +182,13 @@ class Bench:
     def price(
         self, value: int | str, at: int, symbol: str = SYMBOL, source: PriceSource = "mark"
     ) -> Decision | None:
-        """One price by the market thread's way; None when its band held it back."""
-        seen = self.board.offer(symbol, source, Decimal(value), at, at)
-        return None if seen is None else self.process(seen, at)
+        """One price by the market thread's way; None when the bands held it back.
+
+        Of several decisions the first that fired, else the last.
+        """
+        ticks = self.board.seen(symbol, source, Decimal(value), at, at)
+        decisions = [self.process(tick, at) for tick in ticks]
+        return next((each for each in decisions if each.new_runs), *decisions[-1:] or [None])
 
 
 def fired(decision: Decision | None) -> list[str]:

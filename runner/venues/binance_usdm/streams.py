@@ -85,8 +85,7 @@ class MarketStream:
             log.warning("market stream: a frame that is no JSON was left out")
             return
         for symbol, source, price, event_time in prices(frame, self._wanted):
-            tick = self._board.offer(symbol, source, price, event_time, received_at)
-            if tick is not None:
+            for tick in self._board.seen(symbol, source, price, event_time, received_at):
                 self._post(tick)
 
     def forget(self, pairs: Wanted) -> None:

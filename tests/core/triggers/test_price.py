@@ -190,14 +190,24 @@ def test_only_what_changes_the_crossing_makes_it_another_trigger() -> None:
     assert price(crosses_above=100, hold="5s", after_gap="fire").fingerprint == one
 
 
+ONE_WAY = (
+    "price needs exactly one of crosses_above, crosses_below, moves, trails, closes_above and "
+    "closes_below"
+)
+
+
 @pytest.mark.parametrize(
     ("value", "path", "text"),
     [
-        ({}, (), "price needs exactly one of crosses_above and crosses_below"),
+        (
+            {},
+            (),
+            ONE_WAY,
+        ),
         (
             {"crosses_above": Decimal(2), "crosses_below": Decimal(1)},
             (),
-            "price needs exactly one of crosses_above and crosses_below",
+            ONE_WAY,
         ),
         (
             {"crosses_above": Decimal(2), "rearm": Decimal(3)},
