@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from runner.sources.cron import Cron, read_cron
+from runner.core.cron import Cron, read_cron
 
 LATEST = 253_370_764_800_000  # 9999-01-01, where the calendar of the reckoning ends
 CLOCK_CHECK_SECONDS = 10

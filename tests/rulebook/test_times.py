@@ -50,8 +50,10 @@ def test_good_cron_lines_pass(cron: str) -> None:
         ("0 0 * * 8", "8 is no weekday"),
         ("0 0 * * mo", "mo is no weekday"),
         ("0 0 * * mon-xyz", "xyz is no weekday"),
-        ("5-1 0 * * *", "5-1 holds no minute"),
-        ("*/0 0 * * *", "*/0 holds no minute"),
+        ("5-1 0 * * *", "5-1 runs backwards"),
+        ("*/0 0 * * *", "*/0 has a step of 0"),
+        ("*/00 0 * * *", "*/00 has a step of 0"),
+        ("0 1/0000 * * *", "1/0000 has a step of 0"),
         ("1,,2 0 * * *", "an empty part is no minute"),
         ("@daily 0 * * *", "@daily is no minute"),
         ("0 0 31 2,4 *", "this time never comes"),
@@ -104,7 +106,7 @@ def test_bad_instants_are_explained(at: str) -> None:
 numbers = st.integers(0, 70).map(str)
 values = numbers | st.sampled_from(["*", "mon", "sun", "jan", "dec", "feb", "x", "07"])
 ranges = st.tuples(values, values).map("-".join)
-steps = st.tuples(values | ranges, numbers).map("/".join)
+steps = st.tuples(values | ranges, numbers | st.sampled_from(["00", "000", "01"])).map("/".join)
 parts = st.lists(values | ranges | steps, min_size=1, max_size=2).map(",".join)
 
 
