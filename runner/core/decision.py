@@ -31,6 +31,7 @@ class Reason(StrEnum):
     GUARD = "guard"
     DUPLICATE = "duplicate"
     TOO_OLD = "too old"
+    SUPERSEDED = "superseded"
     MISSED = "missed"
     BODY = "body does not fit"
     REJECTED = "rejected"
@@ -192,6 +193,20 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """What waits in the journal's inbox until the leader takes it: an alert, or a command.
+
+    `key` makes it unique: it is taken once. `event_time` (ms) is the sender's own time.
+    """
+
+    key: str
+    kind: str
+    data: Mapping[str, Any]
+    received_at: int
+    event_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeadManState:
     """One symbol's countdown on the exchange, as last confirmed (server time).
 
@@ -241,6 +256,7 @@ class Decision:
     memories: dict[tuple[str, str], RuleMemory] = field(default_factory=dict)
     dead_men: dict[str, DeadManState] = field(default_factory=dict)
     rule_texts: dict[str, str] = field(default_factory=dict)
+    taken: list[Received] = field(default_factory=list)
     answer: AlertAnswer | None = None
 
     @property
@@ -258,6 +274,7 @@ class Decision:
             or self.memories
             or self.dead_men
             or self.rule_texts
+            or self.taken
         )
 
     def change_leg(self, before: Leg | None, after: Leg) -> None:

@@ -187,7 +187,8 @@ class Engine:
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
         while touched := list(work.touched_runs()):
-            for run_id in touched:
+            held_up = (run_id for run_id, _ in self.state.held_up)
+            for run_id in dict.fromkeys((*touched, *held_up)):
                 advance(work, self.world, run_id)
         decision = work.apply(self.state.revisions)
         self._listening.follow(decision.memories, moment.now)
@@ -295,7 +296,7 @@ class Engine:
         del moment
         rule = self.world.rules.rules[event.rule_id]
         hit = Hit(event.event_key, {}, {}, "fired by hand")
-        answer = fire(work, self.world, rule, event.symbol, "manual", hit)
+        answer = fire(work, self.world, rule, event.symbol, "manual", hit, event.received_at)
         work.decision.answer = AlertAnswer(answered([answer]), (answer,))
 
     def _dead_man(self, work: Work, alarm: DeadManAlarm) -> None:

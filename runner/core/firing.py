@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from runner.core.actions.target import MEMORY as TARGET
 from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
-from runner.core.events import Event
+from runner.core.events import Alert, Due, Event
 from runner.core.formula import EvaluationError
 from runner.core.orders import Identity
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
@@ -31,7 +32,7 @@ def offer(
         return _refuse(work, rule, symbol, Reason.NO_DATA, error.reason)
     _remember(work, rule.id, symbol, trigger, match.memory)
     if isinstance(match, Hit):
-        return fire(work, world, rule, symbol, trigger.name, match)
+        return fire(work, world, rule, symbol, trigger.name, match, _event_time(event, work.now))
     if isinstance(match, Miss):
         known = _known(work, world, rule, symbol, trigger, match.event_key)
         return _refuse(work, rule, symbol, match.reason, match.detail, known)
@@ -99,14 +100,27 @@ def _refuse(
     return RuleAnswer(rule.id, symbol, outcome, run_id, reason.value, detail)
 
 
-def fire(work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: Hit) -> RuleAnswer:
+def _event_time(event: Event, now: int) -> int:
+    """When it happened as far as it says so itself (ms): what decides which event is newer."""
+    match event:
+        case Alert():
+            return event.received_at if event.event_time is None else event.event_time
+        case Due():
+            return event.planned_at
+        case _:
+            return now
+
+
+def fire(
+    work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: Hit, event_time: int
+) -> RuleAnswer:
     """Every reason why not, in order; then the run, its memory and its first steps."""
     identity = _identity(world, rule, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
     if work.fired(run_id) or world.seen(rule.id, trigger, symbol, hit.event_key):
         return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", run_id)
     run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
-    why_not = _why_not(work, world, rule, run)
+    why_not = _why_not(work, world, rule, run, event_time)
     if why_not is not None:
         return _refuse(work, rule, symbol, *why_not)
     memory = work.memory(rule.id, symbol)
@@ -117,20 +131,33 @@ def fire(work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: H
         fires_today=fires_on(memory, work.now) + 1,
         day=work.now // DAY,
     )
+    older: list[str] = []
+    if rule.supersedes:
+        older = work.all_running(rule.id, symbol)
+        newest = {"run_id": run_id, "event_time": event_time}
+        fired = replace(fired, triggers={**fired.triggers, TARGET: newest})
     work.put_memory(rule.id, symbol, fired)
     work.add_run(run, rule)
     work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id)
+    for each in older:
+        advance(work, world, each)
     advance(work, world, run_id)
     return RuleAnswer(rule.id, symbol, "fired", run_id, detail=hit.detail)
 
 
-def _why_not(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, str] | None:
+def _why_not(
+    work: Work, world: World, rule: Rule, run: Run, event_time: int
+) -> tuple[Reason, str] | None:
     symbol = run.identity.symbol
     switched = work.memory(rule.id, "").enabled
     if not (rule.enabled if switched is None else switched):
         return Reason.DISABLED, f"{rule.id} is disabled"
+    if rule.supersedes:
+        newest = work.memory(rule.id, symbol).triggers.get(TARGET, {})
+        if newest.get("event_time", event_time) > event_time:
+            return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
     running = work.running(rule.id, symbol)
-    if running is not None:
+    if running is not None and not rule.supersedes:
         return Reason.STILL_RUNNING, f"run {running.run_id} still goes on"
     return (
         _cooling(work, rule, symbol)

@@ -308,6 +308,11 @@ class Rule:
     file: str = ""
     line: int = 0
 
+    @property
+    def supersedes(self) -> bool:
+        """True when its newest event goes before older ones: it brings the position to a size."""
+        return any(action.kind == "target" for action in self.actions)
+
     def sources(self) -> frozenset[PriceSource]:
         """The price sources this rule needs: its triggers' and those its formulas name."""
         formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]

@@ -121,6 +121,8 @@ def _ask_next(work: Work, world: World, rule: Rule, run: Run) -> Run:
     refused = _plan(work, world, rule, run, step)
     if refused is not None:
         step = Step(Progress.FAILED, reason=Reason.GUARD, detail=refused)
+    for name in step.withdraw:
+        _take_back(work, run, work.legs_of(run.run_id)[name], step.detail)
     run = _told(work, run, step)
     if step.progress is Progress.WAITING:
         return run
@@ -140,9 +142,8 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     waiting = work.state.waiting
     since = waiting.get((run.run_id, index), work.now)
     overdue = work.now - since >= DATA_PATIENCE
-    view = world.view
     context = ActionContext(
-        run, rule, index, names, legs, _open_legs(work, run), overdue, _fills(work, view, run)
+        run, rule, index, names, legs, _open_legs(work, run), overdue, _fills(work, world.view, run)
     )
     try:
         step = action.step(context)
@@ -153,10 +154,10 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
         step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error.reason}")
     except Exception as error:  # noqa: BLE001 - our mistake stops this run, not what led here
         step = Step(Progress.FAILED, reason=Reason.ERROR, detail=f"{action.kind}: {error!r}")
+    waiting.pop((run.run_id, index), None)
+    work.state.held_up.pop((run.run_id, index), None)
     if step.ask_again:
-        waiting.setdefault((run.run_id, index), work.now)
-    else:
-        waiting.pop((run.run_id, index), None)
+        work.state.held_up[run.run_id, index] = None
     return step
 
 
@@ -239,13 +240,18 @@ def _add(work: Work, run: Run, planned: Planned) -> None:
 def _withdraw(work: Work, run: Run, intent: Intent) -> None:
     """A cancel of what was not sent yet: it never leaves."""
     target = work.leg(intent.target or "") if isinstance(intent, CancelIntent) else None
-    if target is None or target.state is not OrderState.PLANNED:
+    if target is not None:
+        _take_back(work, run, target, "cancelled before it was sent")
+
+
+def _take_back(work: Work, run: Run, leg: Leg, why: str) -> None:
+    """What was not sent yet never leaves."""
+    if leg.state is not OrderState.PLANNED:
         return
-    why = "cancelled before it was sent"
-    work.put_leg(replace(target, state=OrderState.LAPSED, message=why, updated_at=work.now))
-    text = f"{target.name}: PLANNED -> LAPSED ({why})"
-    who = {**_who(run), "rule_id": work.rule_id(target.run_id), "run_id": target.run_id}
-    work.record("state", text, client_order_id=target.client_order_id, **who)
+    work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
+    text = f"{leg.name}: PLANNED -> LAPSED ({why})"
+    who = {**_who(run), "rule_id": work.rule_id(leg.run_id), "run_id": leg.run_id}
+    work.record("state", text, client_order_id=leg.client_order_id, **who)
 
 
 def described(planned: Planned) -> str:

@@ -46,7 +46,8 @@ class Unseen:
 class State:
     """Runs that go on, their legs, every open leg, rule memories and countdowns.
 
-    `waiting` are the actions (run id, index) that lack data, and since when.
+    `waiting` are the actions (run id, index) that lack data, and since when; `held_up` those that
+    wait for the orders of other actions.
 
     `rule_ids` tell whose run a leg is, also after the run is over, and that an event has fired
     whose run is not committed yet: runs without a leg are over before their commit.
@@ -69,6 +70,7 @@ class State:
     recent: dict[str, Leg] = field(default_factory=dict)
     rule_ids: dict[str, str] = field(default_factory=dict)
     waiting: dict[tuple[str, int], int] = field(default_factory=dict)
+    held_up: dict[tuple[str, int], None] = field(default_factory=dict)
     unseen: list[Unseen] = field(default_factory=list)
     read_time: int = 0
 
@@ -201,6 +203,16 @@ class Work:
             if same and current is not None and current.status is RunStatus.RUNNING:
                 return current
         return None
+
+    def all_running(self, rule_id: str, symbol: str) -> list[str]:
+        """The ids of the rule's runs on this symbol that still go on."""
+        runs = {**self.state.runs, **self._runs}
+        return [
+            run_id
+            for run_id, run in runs.items()
+            if run.status is RunStatus.RUNNING
+            and (run.identity.rule_id, run.identity.symbol) == (rule_id, symbol)
+        ]
 
     def memory(self, rule_id: str, symbol: str) -> RuleMemory:
         """What is kept for the rule on this symbol."""

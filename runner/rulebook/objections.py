@@ -34,10 +34,14 @@ WRITE_A_NUMBER = "write a number such as 70000 or 0.02"
 NEEDS_QUOTES = "a formula with a comma inside { } needs quotes"
 
 SIDE = "^(buy|sell|=.*)$"
+WAY = "^(long|short|flat|=.*)$"
+CHOICES: Mapping[str, tuple[str, ...]] = {SIDE: ("buy", "sell"), WAY: ("long", "short", "flat")}
+"""The patterns that are a choice of words, or a formula that chooses."""
 
 PATTERNS: Mapping[str, str] = {
     "^=": "a number or a formula",
     SIDE: "buy, sell or a formula such as =trigger.action",
+    WAY: "long, short, flat or a formula such as =trigger.market_position",
     "^[a-z][a-z0-9-]{1,47}$": "2 to 48 of a-z, 0-9 and -, the first a letter: btc-breakout",
     "^[a-z0-9][a-z0-9-]{0,63}$": "up to 64 of a-z, 0-9 and -: eth-signal",
     "^[a-z][a-z0-9_]{0,63}$": "up to 64 of a-z, 0-9 and _, the first a letter: tv_eth",
@@ -226,8 +230,8 @@ def _hint(schema: Mapping[str, Any]) -> str:
     """What to write: the only choice, the example of the description, or the description."""
     if len(schema.get("enum", ())) == 1:
         return str(schema["enum"][0])
-    if schema.get("pattern") == SIDE:
-        return PATTERNS[SIDE]
+    if schema.get("pattern") in CHOICES:
+        return PATTERNS[schema["pattern"]]
     about = str(schema.get("description", ""))
     first = about.partition(". ")[0]
     example = about.partition("Example: ")[2] or first.partition(": ")[2]
@@ -256,8 +260,8 @@ def _pattern(error: Any, path: Path, source: Source) -> Iterator[Problem]:
         message = f"{name} must be {words}, this is text"
         yield Problem(path, "wrong-type", message, _number_cure(text))
         return
-    if error.validator_value == SIDE:
-        guess = meant(text, ("buy", "sell"))
+    if error.validator_value in CHOICES:
+        guess = meant(text, CHOICES[error.validator_value])
         cure = f"did you mean {guess}?" if guess else f"write {words}"
         yield Problem(path, "enum", f"{name} cannot be {shown(text)}", cure)
         return

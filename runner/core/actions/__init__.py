@@ -9,10 +9,11 @@ from runner.core.actions.ladder import LADDER
 from runner.core.actions.notify import NOTIFY
 from runner.core.actions.place import PLACE
 from runner.core.actions.switch import DISABLE, ENABLE
+from runner.core.actions.target import TARGET
 from runner.core.actions.trail import TRAIL
 from runner.core.rules import ActionKind
 
 ACTIONS: dict[str, ActionKind] = {
     kind.kind: kind
-    for kind in (PLACE, BRACKET, LADDER, CLOSE, TRAIL, CANCEL, ENABLE, DISABLE, NOTIFY)
+    for kind in (PLACE, BRACKET, LADDER, TARGET, CLOSE, TRAIL, CANCEL, ENABLE, DISABLE, NOTIFY)
 }

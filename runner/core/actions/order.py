@@ -237,17 +237,22 @@ def schema(*keys: str, required: tuple[str, ...], description: str) -> dict[str,
 
 
 def build_order(
-    node: Node, order_type: OrderType, *, sized: bool = True, priced: bool = True
+    node: Node,
+    order_type: OrderType,
+    *,
+    sized: bool = True,
+    priced: bool = True,
+    sided: bool = True,
 ) -> OrderSpec | None:
     """Read an order; notes problems and returns None when it is not usable.
 
-    Its size or its price may be said elsewhere.
+    Its size, its price or its side may be said elsewhere.
     """
     before = len(node.problems)
     _check_keys(node, order_type, sized, priced)
     force = node.text("time_in_force").upper()
     spec = OrderSpec(
-        side=node.term("side", SIDE),
+        side=node.term("side", SIDE) if sided else None,
         type=order_type,
         size=read_size(node),
         price=node.term("price"),
