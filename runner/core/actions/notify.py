@@ -53,7 +53,8 @@ SCHEMA: Mapping[str, Any] = {
 
 
 def build(node: Node) -> Notify | None:
-    """Read a `notify:` text; notes a problem for every name that does not exist."""
+    """Read a `notify:` text; notes a problem for each wrong formula and each lone brace."""
+    before = len(node.problems)
     text = str(node.value)
     places = []
     for found in _PLACE.finditer(text):
@@ -62,8 +63,17 @@ def build(node: Node) -> Notify | None:
         except FormulaError as error:
             column = found.start(1) + error.column
             node.problem("formula", error.message, error.cure, column=column, length=error.length)
-            return None
-    return Notify(text, tuple(places))
+    for column, brace in _lone_braces(text):
+        message = "this { is not closed" if brace == "{" else "this } closes nothing"
+        cure = "a value is written {trigger.price}, a message has no other braces"
+        node.problem("formula", message, cure, column=column)
+    return Notify(text, tuple(places)) if len(node.problems) == before else None
+
+
+def _lone_braces(text: str) -> list[tuple[int, str]]:
+    """Column (from 1) and brace, for each that does not belong to a `{formula}`."""
+    rest = _PLACE.sub(lambda found: "_" * len(found.group()), text)
+    return [(index, letter) for index, letter in enumerate(rest, 1) if letter in "{}"]
 
 
 NOTIFY = ActionKind("notify", SCHEMA, build, "- notify: Breakout bought at {trigger.price}")

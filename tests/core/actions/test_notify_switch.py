@@ -17,7 +17,14 @@ def test_places_are_filled_in_and_a_missing_value_stops_nothing() -> None:
 
 def test_a_name_that_does_not_exist_is_found_when_the_rule_is_read() -> None:
     """With its column."""
-    assert problems("notify", "hello {nobody}") == ["formula"]
+    assert problems("notify", "hello {nobody} and {nowhere}") == ["formula", "formula"]
+
+
+def test_a_brace_without_its_other_is_found_when_the_rule_is_read() -> None:
+    """A message that would show a name in the place of its value is a mistake."""
+    for text in ("bought at {trigger.price", "bought at mark}", "{{mark}}"):
+        assert problems("notify", text)
+    assert problems("notify", "{mark} and {symbol}") == []
 
 
 def test_rules_are_switched_and_stay_so_across_a_restart() -> None:
