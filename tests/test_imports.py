@@ -42,6 +42,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.running": (1, 4),
     "runner.core.firing": (1, 5),
     "runner.core.listening": (1, 6),
+    "runner.core.loading": (1, 7),
     "runner.core.engine": (2, 0),
     "runner.journal": (3, 0),
     "runner.logs": (3, 0),

@@ -33,9 +33,10 @@ from runner.core.events import (
     Tick,
 )
 from runner.core.figures import figure
-from runner.core.firing import answered, fire, lose_sight, offer, trigger_memory
+from runner.core.firing import answered, fire, offer
 from runner.core.legs import Moment
 from runner.core.listening import Listening
+from runner.core.loading import Reload, take_up
 from runner.core.orders import (
     Call,
     CancelCall,
@@ -82,6 +83,7 @@ class Engine:
             StreamState: self._stream,
             CallFailed: self._call_failed,
             CallDone: self._call_done,
+            Reload: self._reload,
         }
 
     # what runs
@@ -89,30 +91,10 @@ class Engine:
     def load(self, rules: RuleSet, moment: Moment) -> Decision:
         """Run this rule set from now on; state is kept by (rule id, symbol), nothing fires."""
         work = Work(self.state, moment.now)
-        self.world.rules = rules
-        self._listening.load(rules)
-        for rule in rules.rules.values():
-            self.state.revisions[rule.text_hash] = rule
-            work.decision.rule_texts[rule.text_hash] = rule.text
-            for trigger in rule.triggers:
-                if isinstance(trigger, ScheduleTrigger):
-                    for symbol in rule.symbols:
-                        self._begin(work, rule, symbol, trigger)
-        lose_sight(work, rules)
-        work.record("reload", f"{len(rules.rules)} rules, revision {rules.revision[:12]}")
-        decision = work.apply(self.state.revisions)
-        self._listening.level_all(moment.now)
-        return decision
-
-    @staticmethod
-    def _begin(work: Work, rule: Rule, symbol: str, trigger: ScheduleTrigger) -> None:
-        memory = work.memory(rule.id, symbol)
-        own = trigger_memory(memory, trigger)
-        if "watermark" not in own:
-            # a new schedule begins now: loading a rule never fires it
-            own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
-            triggers = {**memory.triggers, trigger.name: own}
-            work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))
+        text = f"{len(rules.rules)} rules, revision {rules.revision[:12]}"
+        work.record("reload", text, data={"revision": rules.revision, "rules": len(rules.rules)})
+        take_up(work, self.world, self._listening, rules)
+        return self._applied(work, moment)
 
     def recover(self, moment: Moment) -> Decision:
         """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
@@ -147,7 +129,7 @@ class Engine:
 
     # what happened
 
-    def process(self, event: Event, moment: Moment) -> Decision:
+    def process(self, event: Event | Reload, moment: Moment) -> Decision:
         """All that this event changes. If it raises, nothing was changed but the view."""
         work = Work(self.state, moment.now)
         try:
@@ -158,7 +140,7 @@ class Engine:
                 self._listening.unheard(event)
             raise
 
-    def poisoned(self, event: Event, trace: str, moment: Moment) -> Decision:
+    def poisoned(self, event: Event | Reload, trace: str, moment: Moment) -> Decision:
         """The record of an event whose processing raised; the next one goes on."""
         work = Work(self.state, moment.now)
         work.record(
@@ -251,6 +233,13 @@ class Engine:
         return self._listening.bands()
 
     # the handlers, one an event kind
+
+    def _reload(self, work: Work, event: Reload, moment: Moment) -> None:
+        del moment
+        work.decision.records.append(event.told(self.world.rules, self.state, work.now))
+        if event.rules is not None:
+            take_up(work, self.world, self._listening, event.rules)
+        work.decision.answer = AlertAnswer("recorded", ())
 
     def _alert(self, work: Work, event: Alert, moment: Moment) -> None:
         del moment

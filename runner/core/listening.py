@@ -29,9 +29,11 @@ class Listening:
         self._owners: dict[tuple[str, str], list[Owner]] = {}
         self._moving: dict[str, list[Owner]] = {}
         self._moved: set[str] = set()
+        self._new = False
 
     def load(self, rules: RuleSet) -> None:
-        """Index these rules instead of the former; call `level_all` when their memory is right."""
+        """Index these rules instead of the former; the next `follow` finds what all wait for."""
+        self._new = True
         self._listeners, self._priced, self._owners, self._moving = {}, {}, {}, {}
         for rule in rules.rules.values():
             for trigger in rule.triggers:
@@ -72,17 +74,17 @@ class Listening:
     def follow(self, changed: Iterable[tuple[str, str]], now: int) -> None:
         """Wait anew for what the (rule, symbol) pairs whose memory changed, or that moved, say."""
         moved, self._moved = self._moved, set()
+        if self._new:
+            self._new = False
+            for owner in self._priced:
+                self.level(owner, now)
+            return
         for key in changed:
             for owner in self._owners.get(key, ()):
                 self.level(owner, now)
         for symbol in moved:
             for owner in self._moving.get(symbol, ()):
                 self.level(owner, now)
-
-    def level_all(self, now: int) -> None:
-        """Wait for what every trigger that hears prices waits for now."""
-        for owner in self._priced:
-            self.level(owner, now)
 
     def level(self, owner: Owner, now: int) -> None:
         """Wait for what this trigger waits for now; for nothing when that cannot be reckoned."""

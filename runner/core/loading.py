@@ -1,0 +1,50 @@
+"""How a rule set takes the place of the one that runs: state is kept, and nothing fires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner.core.decision import Record
+from runner.core.firing import lose_sight, trigger_memory
+from runner.core.listening import Listening
+from runner.core.rules import Rule, RuleSet
+from runner.core.running import World
+from runner.core.state import State, Work
+from runner.core.triggers.schedule import ScheduleTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A rule set that shall run from now on, or a refused one (None), of which only is told.
+
+    `told(running, state, now)` gives the record of it, before anything has changed; pure.
+    """
+
+    rules: RuleSet | None
+    told: Callable[[RuleSet, State, int], Record]
+
+
+def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> None:
+    """Run these rules from now on. If it raises, the former ones go on as they were."""
+    for rule in rules.rules.values():
+        for trigger in rule.triggers:
+            if isinstance(trigger, ScheduleTrigger):
+                for symbol in rule.symbols:
+                    _begin(work, rule, symbol, trigger)
+    lose_sight(work, rules)
+    listening.load(rules)
+    for rule in rules.rules.values():
+        work.state.revisions[rule.text_hash] = rule
+        work.decision.rule_texts[rule.text_hash] = rule.text
+    world.rules = rules
+
+
+def _begin(work: Work, rule: Rule, symbol: str, trigger: ScheduleTrigger) -> None:
+    memory = work.memory(rule.id, symbol)
+    own = trigger_memory(memory, trigger)
+    if "watermark" not in own:
+        # a new schedule begins now: loading a rule never fires it
+        own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
+        triggers = {**memory.triggers, trigger.name: own}
+        work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))
