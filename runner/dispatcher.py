@@ -15,8 +15,10 @@ from runner.core.decision import AlertAnswer, Decision
 from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Due, Event, Fire
 from runner.core.legs import Moment
+from runner.core.loading import Reload
 from runner.core.lifecycle import Timing
 from runner.core.orders import Call, Lane, TimeCall, lane_of
+from runner.core.rules import RuleSet
 from runner.core.triggers.schedule import ScheduleTrigger
 from runner.errors import JournalError
 from runner.journal import Journal
@@ -40,7 +42,7 @@ FINISH_WITHIN = 3_000
 """Ms a clean stop waits for the answers to what was sent."""
 
 Reply = Future[AlertAnswer | None]
-Item = tuple[Event | None, Reply | None]
+Item = tuple[Event | Reload | None, Reply | None]
 Observer = Callable[[Sequence[Decision]], None]
 
 
@@ -77,9 +79,11 @@ class Schedules:
     """Which planned instants have come, reckoned from the journal's watermarks."""
 
     planned: list[Planned] = field(default_factory=list)
+    rules: RuleSet | None = None
 
     def load(self, engine: Engine) -> None:
         """Take the schedules and watermarks of the rules that run."""
+        self.rules = engine.world.rules
         self.planned = [
             Planned(rule.id, symbol, trigger, watermark, next_occurrence(trigger, watermark))
             for rule, symbol, trigger, watermark in engine.schedules()
@@ -151,7 +155,7 @@ class Dispatcher:
         except TimeoutError:
             return None
 
-    def hand_in(self, event: Alert | Fire) -> Reply | None:
+    def hand_in(self, event: Alert | Fire | Reload) -> Reply | None:
         """Hand in an alert; its answer comes with the commit. None when the inbox is full."""
         reply: Reply = Future()
         try:
@@ -238,6 +242,9 @@ class Dispatcher:
             decisions.append(decision)
             if reply is not None:
                 replies.append((reply, decision.answer))
+        if self.schedules.rules is not self.engine.world.rules:
+            self.schedules.load(self.engine)
+            self._set_alarm()
         moment = self._moment()
         due = [self._decide(event) for event in self.schedules.due(moment.now)]
         if due:
@@ -266,7 +273,7 @@ class Dispatcher:
     def _moment(self) -> Moment:
         return Moment(self._now(), self._venue.server_time(), self._timing)
 
-    def _decide(self, event: Event) -> Decision:
+    def _decide(self, event: Event | Reload) -> Decision:
         """One event alone: if it raises, that is recorded, and the next goes on."""
         if isinstance(event, CallDone) and self.gateway is not None:
             self.gateway.freed(event.call)
