@@ -96,7 +96,9 @@ class Questions:
         """True when this call is not on its way already, and not paused."""
         at = self.asked.get(call)
         waits = at is not None and abs(now - at) <= GIVE_UP_AFTER
-        return not waits and self.paused.get(call, now) <= now
+        # a pause that seems longer than any was reckoned before our clock was set back
+        paused = 0 < self.paused.get(call, now) - now <= GIVE_UP_AFTER
+        return not waits and not paused
 
     def sent(self, call: Call, now: int) -> None:
         """This call is on its way."""
@@ -143,14 +145,15 @@ def refresh_time(state: State, dead_man: DeadMan) -> int:
     return 0 if known is None else known.confirmed_time + dead_man.refresh
 
 
-def _ready(leg: Leg, now: int) -> bool:
-    if leg.state is not OrderState.PLANNED or (leg.deadline is not None and leg.deadline <= now):
+def _ready(leg: Leg, moment: Moment) -> bool:
+    late = leg.deadline is not None and leg.deadline <= moment.now
+    if leg.state is not OrderState.PLANNED or late:
         return False
-    return leg.next_at is None or leg.next_at <= now
+    return leg.next_at is None or moment.reached(leg.next_at)
 
 
 def _orders(state: State, moment: Moment) -> Iterator[Call]:
-    ready = [leg for leg in state.restless.values() if _ready(leg, moment.now)]
+    ready = [leg for leg in state.restless.values() if _ready(leg, moment)]
     for leg in ready:
         if isinstance(leg.intent, CancelIntent):
             yield CancelCall(leg.intent, leg.attempt + 1)
@@ -179,13 +182,13 @@ def _readings(questions: Questions, moment: Moment) -> Iterator[ReadCall | TimeC
         yield TimeCall()
     if abs(moment.now - questions.account_at) >= ACCOUNT_EVERY:
         questions.want(ReadCall("account"))
-    yield from [call for call, at in questions.wanted.items() if at <= moment.now]
+    yield from [call for call, at in questions.wanted.items() if moment.reached(at)]
 
 
 def _probes(state: State, moment: Moment) -> Iterator[ProbeCall]:
     for leg in state.restless.values():
         asks = leg.state in (OrderState.UNKNOWN, OrderState.LIVE)
-        if asks and leg.next_at is not None and leg.next_at <= moment.now:
+        if asks and leg.next_at is not None and moment.reached(leg.next_at):
             yield _probe(leg)
 
 
@@ -195,23 +198,33 @@ def _probe(leg: Leg) -> ProbeCall:
 
 def next_at(state: State, questions: Questions, dead_men: Iterable[DeadMan], moment: Moment) -> int:
     """Our clock's reading at which something may be due next, apart from schedules."""
-    times = [questions.clock_at + CLOCK_EVERY, questions.account_at + ACCOUNT_EVERY]
+    # in case our clock was set back since
+    times = [min(questions.clock_at, moment.now) + CLOCK_EVERY]
+    times.append(min(questions.account_at, moment.now) + ACCOUNT_EVERY)
     for leg in state.restless.values():
-        times += _times(leg, questions, moment.now)
+        times += _times(leg, questions, moment)
     for dead_man in dead_men:
         call = DeadManCall(dead_man.symbol, dead_man.countdown)
         if questions.free(call, moment.now):
             times.append(moment.local(refresh_time(state, dead_man)))
-    times += [at for call, at in questions.wanted.items() if questions.free(call, moment.now)]
-    times += [at for at in questions.paused.values() if at > moment.now]
+    times += [
+        _sooner(at, moment)
+        for call, at in questions.wanted.items()
+        if questions.free(call, moment.now)
+    ]
+    times += [at for at in questions.paused.values() if not moment.reached(at)]
     return min(times)
 
 
-def _times(leg: Leg, questions: Questions, now: int) -> Iterator[int]:
+def _sooner(at: int, moment: Moment) -> int:
+    return min(at, moment.now) if moment.reached(at) else at
+
+
+def _times(leg: Leg, questions: Questions, moment: Moment) -> Iterator[int]:
     """When a leg may leave, lapse or be asked for; never for what is on its way already."""
     if leg.state is OrderState.PLANNED:
-        yield now if leg.next_at is None else leg.next_at
+        yield moment.now if leg.next_at is None else _sooner(leg.next_at, moment)
         if leg.deadline is not None:
             yield leg.deadline
-    elif leg.next_at is not None and questions.free(_probe(leg), now):
-        yield leg.next_at
+    elif leg.next_at is not None and questions.free(_probe(leg), moment.now):
+        yield _sooner(leg.next_at, moment)

@@ -32,6 +32,14 @@ class Moment:
         """Our clock's reading at that server time."""
         return self.now + server_time - self.server_now
 
+    def reached(self, at: int) -> bool:
+        """True when this reading of our clock has come.
+
+        Also when it is further off than anything waits: then our clock was set back since it
+        was reckoned, and whoever waited for it would wait as much longer.
+        """
+        return not 0 < at - self.now <= self.timing.longest_wait
+
 
 def signed(leg: Leg, timestamp: int, moment: Moment) -> Leg:
     """PLANNED -> SENDING: the signature and its fence become part of the leg before the send."""

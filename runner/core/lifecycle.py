@@ -93,6 +93,12 @@ class Timing:
     max_attempts: int = 5
     retention: int = 3 * 86_400_000
 
+    @property
+    def longest_wait(self) -> int:
+        """Nothing that is to be sent or asked waits longer than this."""
+        wait = max(self.probe_offsets[-1], self.probe_retry, self.back_off[-1])
+        return self.fence(0) + self.answer_deadline + wait
+
     def fence(self, timestamp: int) -> int:
         """Server time after which a copy signed at `timestamp` can no longer be accepted."""
         return timestamp + self.recv_window + self.engine_margin + self.skew

@@ -234,3 +234,18 @@ def test_what_is_on_its_way_does_not_keep_the_loop_awake() -> None:
     questions.want(reading)
     assert asking.next_at(known, questions, [SWITCH], moment()) == START + ACCOUNT_EVERY
     assert asking.next_at(countdown(), quiet(), [SWITCH], moment()) == START + 30 * SECOND
+
+
+def test_a_clock_set_back_by_an_hour_delays_nothing() -> None:
+    """What waits for a reading of our clock is due at once when that was reckoned before."""
+    known = state(
+        leg(order("0.0"), name="0.0", next_at=START + 200),
+        leg(order("0.1"), name="0.1", state=UNKNOWN, next_at=START + SECOND),
+    )
+    questions = quiet()
+    questions.want(ReadCall("positions"), START + SECOND)
+    questions.pause(DeadManCall(SYMBOL, 120_000), START + SECOND)
+    back = moment(START - 3_600 * SECOND, ahead=3_600 * SECOND)
+    found = [type(call) for call in asking.calls(known, questions, [SWITCH], back)]
+    assert found == [DeadManCall, PlaceCall, TimeCall, ReadCall, ReadCall, ProbeCall]
+    assert asking.next_at(known, questions, [SWITCH], back) <= back.now
