@@ -19,6 +19,17 @@ LANES: Mapping[Lane, int] = {"urgent": 2, "order": 3, "probe": 1}
 """How many connections each lane has: one slow answer blocks nothing more urgent."""
 
 
+def too_old(signed: SignedRequest, monotonic: int) -> RawAnswer | None:
+    """The answer to a request whose signature outlived its welcome; None when it may leave.
+
+    The exchange would refuse it as well: this only spares a paused process the way there.
+    """
+    age = monotonic - signed.signed_monotonic
+    if age <= signed.recv_window // 2:
+        return None
+    return RawAnswer("not_sent", detail=f"signed {age} ms ago, too old to send")
+
+
 class Gateway:
     """The only way out to the exchange. `submit`, `idle` and `freed` are the dispatcher's."""
 
@@ -99,9 +110,9 @@ class Gateway:
 
     def _send(self, signed: SignedRequest) -> RawAnswer:
         """Send once, unless the signature grew too old in the queue to be accepted."""
-        age = self._monotonic() - signed.signed_monotonic
-        if age > signed.recv_window // 2:
-            return RawAnswer("not_sent", detail=f"signed {age} ms ago, too old to send")
+        refusal = too_old(signed, self._monotonic())
+        if refusal is not None:
+            return refusal
         failpoints.hit("send.before")
         answer = self._venue.send(signed)
         failpoints.hit("send.after")

@@ -28,7 +28,7 @@ from runner.core.rules import RuleSet
 from runner.core.running import World
 from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
-from runner.gateway import LANES
+from runner.gateway import LANES, too_old
 from runner.journal import Journal
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm.adapter import BinanceUsdm
@@ -46,15 +46,23 @@ STALE_AFTER = 10_000
 
 @dataclass(slots=True)
 class VirtualClock:
-    """Time as a number, and what is planned to happen at a time (ms)."""
+    """Time as a number, and what is planned to happen at a time (ms).
+
+    `offset` is how far our wall clock is off: it can be set, the time that passes cannot.
+    """
 
     now: int
+    offset: int = 0
     _planned: list[tuple[int, int, Callable[[], object]]] = field(default_factory=list)
     _order: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
 
     def read(self) -> int:
-        """The time, for whoever wants a clock."""
+        """The time that passes: the exchange's clock, and our monotonic one."""
         return self.now
+
+    def wall(self) -> int:
+        """What our wall clock says."""
+        return self.now + self.offset
 
     def plan(self, at: int, action: Callable[[], object]) -> None:
         """Do this at that time; equal times in the order of planning."""
@@ -253,7 +261,7 @@ class VirtualRunner:
         self.alive = True
         self._due_at = clock.now
         self.journal = Journal.open(
-            journal, namespace, clock.read, on_commit=on_commit, wal_bytes=0
+            journal, namespace, clock.wall, on_commit=on_commit, wal_bytes=0
         )
         try:
             self._build(rules, namespace, observers)
@@ -268,7 +276,7 @@ class VirtualRunner:
             PAPER_KEY,
             PAPER_SECRET,
             self.timing,
-            clock.read,
+            clock.wall,
             clock.read,
             _Transport(self.exchange),
         )
@@ -278,9 +286,9 @@ class VirtualRunner:
         world = World(rules, self.view, namespace, "paper", self.journal.seen)
         self.engine = Engine(world, remembered(self.journal))
         self.dispatcher = Dispatcher(
-            self.engine, self.journal, self.venue, self.timing, clock.read, observers
+            self.engine, self.journal, self.venue, self.timing, clock.wall, observers
         )
-        moment = Moment(clock.now, self.venue.server_time(), self.timing)
+        moment = Moment(clock.wall(), self.venue.server_time(), self.timing)
         decisions = [self.engine.load(rules, moment), self.engine.recover(moment)]
         self.dispatcher.begin(decisions, _Lanes(self._carry, LANES))
         self._ears: list[_Ear] = []
@@ -292,8 +300,8 @@ class VirtualRunner:
         market = self.venue.market_stream(wanted, self.board, self._post)
         assert isinstance(market, MarketStream)
         for name, address, _ in plan(ADDRESSES.streams, wanted):
-            self._connect(address, lambda text: market.feed(text, self.clock.now))
-            self._post(StreamState(name, True, self.clock.now))
+            self._connect(address, lambda text: market.feed(text, self.clock.wall()))
+            self._post(StreamState(name, True, self.clock.wall()))
         user = self.venue.user_stream(self._post)
         assert isinstance(user, UserStream)
         self._connect(user.address(), user.feed)
@@ -315,14 +323,19 @@ class VirtualRunner:
             self.dispatcher.post(event)
 
     def _carry(self, signed: SignedRequest) -> None:
-        self.network.carry(signed, Wire(self.clock, signed, self.venue.send, self._answered))
+        wire = Wire(self.clock, signed, self.venue.send, self._answered)
+        refusal = too_old(signed, self.clock.now)
+        if refusal is None:
+            self.network.carry(signed, wire)
+        else:
+            self.clock.plan(self.clock.now, lambda: wire.answer(refusal))
 
     def _answered(self, signed: SignedRequest, answer: RawAnswer) -> None:
         if not self.alive:
             return
         for event in self.venue.interpret(signed, answer):
             self.dispatcher.post(event)
-        self.dispatcher.post(CallDone(signed.call, self.clock.now))
+        self.dispatcher.post(CallDone(signed.call, self.clock.wall()))
 
     # driving it
 
@@ -351,7 +364,7 @@ class VirtualRunner:
         """One turn; then the loop sleeps until something is handed in, or until then."""
         self.dispatcher.step()
         at, scheduled = self.dispatcher.next_at(), self.dispatcher.schedules.next_at()
-        self._due_at = at if scheduled is None else min(at, scheduled)
+        self._due_at = (at if scheduled is None else min(at, scheduled)) - self.clock.offset
 
     def _next_at(self) -> int:
         times = [self.clock.next_at(), self.exchange.next_at()]
