@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import random
 import tempfile
+import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 
-from runner.audit import differences
 from runner.core.decision import UNSETTLED, Decision
 from runner.core.events import Alert, StreamState
 from runner.core.lifecycle import Timing
 from runner.core.rules import RuleSet
-from runner.journal import JournalReader
 from runner.rulebook.load import load
-from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.symbols import built_in
-from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
-from tests.simulation import cheap
+from runner.virtual import VirtualClock, VirtualRunner
+from tests.simulation import cheap, promises
+from tests.simulation.exchange import PRICES, Witness
 from tests.simulation.faults import Faulty, Rates
 
 START = 1_760_000_000_000
-PRICES = {"BTCUSDT": Decimal(70_000), "ETHUSDT": Decimal(3_500)}
+HOUR = 3_600_000
+TIMING = Timing()
 
 RULES = """\
 version: 1
@@ -33,7 +32,7 @@ dead_man: {symbols: [BTCUSDT], countdown: 2m, refresh: 30s}
 rules:
   - id: batch
     symbol: ETHUSDT
-    when: [{webhook: {path: batch, secret: tv, body: {n: number}}}]
+    when: [{webhook: {path: batch, secret: tv, body: {n: number}, dedupe: [n]}}]
     do:
       - place:
           - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
@@ -41,14 +40,14 @@ rules:
           - {side: buy, type: market, quantity: 0.1}
   - id: single
     symbol: ETHUSDT
-    when: [{webhook: {path: single, secret: tv, body: {n: number}}}]
+    when: [{webhook: {path: single, secret: tv, body: {n: number}, dedupe: [n]}}]
     do:
       - place: {side: buy, type: market, quantity: 0.01}
       - notify: bought
   - id: bracket
     symbol: BTCUSDT
     when:
-      - webhook: {path: bracket, secret: tv, body: {n: number}}
+      - webhook: {path: bracket, secret: tv, body: {n: number}, dedupe: [n]}
       - price: {crosses_above: 70200, rearm: 69900}
     do:
       - bracket:
@@ -61,7 +60,6 @@ rules:
     do: [{cancel: all}, {close: {type: market}}]
 """
 
-
 CALM_STEP = 30_000
 CALM_AT_MOST = 600_000
 """Within this the fence, the proof of absence and what follows from it must be over (G3)."""
@@ -71,11 +69,11 @@ class Crash(BaseException):
     """The process dies here; nothing that catches errors may catch it."""
 
 
-def rule_set() -> RuleSet:
+def rule_set(text: str = RULES) -> RuleSet:
     """The rules of every history."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rules.yaml"
-        path.write_text(RULES)
+        path.write_text(text)
         loaded = load(path)
     assert loaded.rules is not None, loaded.diagnostics
     return loaded.rules
@@ -83,11 +81,19 @@ def rule_set() -> RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Which history: the seed says all; `steps` and `off` (kinds of faults) make it smaller."""
+    """Which history: the seed says all; `steps` and `off` (kinds of faults) make it smaller.
+
+    `rates`, `timing`, `down` (how long a dead runner may stay down, ms) and `alerts` (which
+    paths) narrow a history to what one rule alone protects from.
+    """
 
     seed: int
     steps: int | None = None
     off: frozenset[str] = frozenset()
+    rates: Rates | None = None
+    timing: Timing = TIMING
+    down: tuple[int, ...] = (0, 1_000, 20_000, 100_000)
+    alerts: tuple[str, ...] = ("batch", "single", "bracket")
 
 
 @dataclass(slots=True)
@@ -110,76 +116,55 @@ class History:
     def __init__(self, story: Story, rules: RuleSet, folder: Path) -> None:
         """A quiet exchange, a runner about to start, and dice."""
         self.dice = random.Random(story.seed)
+        self.story = story
         self.rules = rules
         self.rates = Rates.drawn(self.dice)
         self.steps = self.dice.randint(5, 25)
-        if story.steps is not None:
-            self.steps = min(self.steps, story.steps)
-        for kind in story.off:
-            setattr(self.rates, kind, 0.0)
+        self._narrow()
         self.clock = VirtualClock(START)
-        engine = Exchange(
-            {name: one for name, one in built_in().items() if name in PRICES},
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda symbol: PRICES.get(symbol, Decimal(100)),
-            level_quantity=None,
-            now=START,
-        )
-        self.exchange = VirtualExchange(engine, self.clock)
-        self.network = Faulty(self.dice, self.rates, self._accepted_at)
+        self.outcome = Outcome(story)
         self.journal = folder / "journal.db"
         self.journal.write_bytes(cheap.empty_journal("main", START))
-        self.outcome = Outcome(story)
+        self.exchange = Witness(self.clock, self.journal, self.outcome.wrong)
+        self.arrows = promises.Arrows(self.clock, self.outcome.wrong)
+        self.network = Faulty(self.dice, self.rates, self.exchange, self._reach)
         self.answered: dict[str, str] = {}
         self.sent: list[Alert] = []
         self.prices = dict(PRICES)
         self._trace = hashlib.sha256()
         self.runner: VirtualRunner | None = None
 
-    def _accepted_at(self, client_order_id: str) -> int | None:
-        for order in self.exchange.exchange.orders():
-            if order.client_order_id == client_order_id:
-                return order.time
-        for account in self.exchange.exchange.state.accounts.values():
-            for algo in account.algos.values():
-                if algo.client_algo_id == client_order_id:
-                    return algo.create_time
-        return None
+    def _narrow(self) -> None:
+        story = self.story
+        self.rates = replace(story.rates) if story.rates else self.rates
+        if story.steps is not None:
+            self.steps = min(self.steps, story.steps)
+        for kind in story.off:
+            setattr(self.rates, kind, 0.0)
 
     def run(self) -> Outcome:
         """Storm, then calm, then the reckoning."""
-        for _ in range(self.steps):
-            self._step()
-            self.outcome.steps += 1
-        self.network.calm = True
-        self.rates.crash = 0.0
-        self._restart_if_dead()
-        self._send_again_what_was_refused()
-        for _ in range(CALM_AT_MOST // CALM_STEP):
-            self._reconnect()
-            self._pass(CALM_STEP)
-            if self._settled():
-                break
-        self._reckon()
+        try:
+            for _ in range(self.steps):
+                self._step()
+                self.outcome.steps += 1
+            self._calm()
+            self._reckon()
+        except Exception:  # noqa: BLE001 - whatever breaks is this history's finding
+            self.outcome.wrong.append(traceback.format_exc(limit=-6))
+        finally:
+            self._end()
+            self.exchange.close()
         return self.outcome
-
-    def _settled(self) -> bool:
-        """Nothing is open any more but what waits on the book, nothing is on its way."""
-        runner = self.runner
-        return runner is not None and not (
-            any(leg.state in UNSETTLED for leg in runner.engine.state.legs.values())
-            or any(runner.engine.questions.asked)
-        )
 
     # the storm
 
     def _step(self) -> None:
         self._restart_if_dead()
         self._pass(self.dice.choice((10, 500, 5_000, 30_000)))
-        if self.runner is not None and self.dice.random() < 0.2:
+        if self.dice.random() < 0.2:
             self._reconnect()
+        self._disturb()
         action = self.dice.random()
         if action < 0.5:
             self._alert()
@@ -188,7 +173,47 @@ class History:
         elif self.rates.crash:
             self._die()
 
-    def _guarded(self, act) -> None:  # type: ignore[no-untyped-def]
+    def _disturb(self) -> None:
+        """Our clock is set, our process stands still, our stream breaks off."""
+        if self._happens("clock", self.rates.clock):
+            self.clock.offset = self.dice.choice((-HOUR, -5_000, 0, 5_000, HOUR))
+        if self._happens("pause", self.rates.pause):
+            self._guarded(self._stand_still)
+        if self._happens("gap", self.rates.gap) and self.runner is not None:
+            self._break_off(self.runner, self.dice.choice((1_000, 20_000, 100_000)))
+
+    def _happens(self, kind: str, rate: float) -> bool:
+        if self.network.calm or not rate or self.dice.random() >= rate:
+            return False
+        self.network.counts[kind] += 1
+        return True
+
+    def _stand_still(self) -> None:
+        """SIGSTOP: the world goes on, answers pile up, nothing is decided."""
+        until = self.clock.now + self.dice.choice((1_000, 4_000, 20_000, 60_000, 200_000))
+        while (at := self._next_outside()) is not None and at <= until:
+            self.clock.now = max(at, self.clock.now)
+            self.clock.run_due()
+            self.exchange.settle()
+        self.clock.now = until
+        self.exchange.settle()
+
+    def _next_outside(self) -> int | None:
+        times = (self.clock.next_at(), self.exchange.next_at())
+        return min((at for at in times if at is not None), default=None)
+
+    def _break_off(self, runner: VirtualRunner, ms: int) -> None:
+        """Nothing is heard for so long; then the stream is back and what was missed is asked."""
+        self.network.deaf_until = self.clock.now + ms
+        last = self.clock.wall()
+
+        def back() -> None:
+            if runner.alive:
+                runner.dispatcher.post(StreamState("user", True, self.clock.wall(), last))
+
+        self.clock.plan(self.network.deaf_until, back)
+
+    def _guarded(self, act: Callable[[], object]) -> None:
         """Whatever the runner does may end in its death."""
         try:
             act()
@@ -197,16 +222,14 @@ class History:
 
     def _pass(self, ms: int) -> None:
         runner, until = self.runner, self.clock.now + ms
-        if runner is None:
-            self.clock.now = until
-            return
-        self._guarded(lambda: runner.advance(until))
+        if runner is not None:
+            self._guarded(lambda: runner.advance(until))
         self.clock.now = max(self.clock.now, until)
 
     def _alert(self) -> None:
-        path = self.dice.choice(("batch", "single", "bracket"))
+        path = self.dice.choice(self.story.alerts)
         number = len(self.sent)
-        alert = Alert(path, {"n": Decimal(number)}, f"{number:064d}", self.clock.now)
+        alert = Alert(path, {"n": Decimal(number)}, f"{number:064d}", self.clock.wall())
         self.sent.append(alert)
         self._post(alert)
         if self.dice.random() < 0.3:
@@ -220,7 +243,7 @@ class History:
         def ask() -> None:
             answer = runner.ask(alert)
             if answer is not None:
-                self.answered.setdefault(alert.body_hash, answer.outcome)
+                self.answered.setdefault(str(alert.fields["n"]), answer.outcome)
 
         self._guarded(ask)
 
@@ -235,79 +258,96 @@ class History:
         """The user stream breaks and comes back: what was missed is asked for."""
         runner = self.runner
         if runner is not None:
-            state = StreamState("user", True, self.clock.now, self.clock.now - 1_000)
-            runner.dispatcher.post(state)
+            now = self.clock.wall()
+            runner.dispatcher.post(StreamState("user", True, now, now - 1_000))
             self._pass(1)
 
     def _die(self) -> None:
         if self.runner is not None:
+            self._end()
+            self.outcome.crashes += 1
+
+    def _end(self) -> None:
+        if self.runner is not None:
             self.runner.crash()
             self.runner = None
-            self.outcome.crashes += 1
+            self.network.life += 1
 
     def _restart_if_dead(self) -> None:
         if self.runner is not None:
             return
-        self.clock.now += self.dice.choice((0, 1_000, 20_000, 100_000))
+        self.clock.now += self.dice.choice(self.story.down)
         self.clock.run_due()
         while self.runner is None:
             self._guarded(self._start)
 
     def _start(self) -> None:
-        self.runner = None
+        self.network.deaf_until = 0
+        self.network.life += 1
         self.runner = VirtualRunner(
             self.journal,
             self.rules,
             self.exchange,
             self.clock,
             network=self.network,
-            timing=Timing(),
-            observers=[self._observe],
-            on_commit=self._perhaps_crash,
+            timing=self.story.timing,
+            observers=[self.arrows.observe, self._note],
+            on_commit=self._commit,
         )
 
-    def _perhaps_crash(self, point: str) -> None:
+    def _commit(self, point: str) -> None:
+        if point == "after_commit" and self._happens("pause", self.rates.pause / 10):
+            self._stand_still()
+        self._reach("commit.before" if point == "before_commit" else "commit.after")
+
+    def _reach(self, point: str) -> None:
+        """A point at which the process may die; the names are those of runner.failpoints."""
         del point
-        if self.rates.crash and self.dice.random() < self.rates.crash / 3:
+        if not self.network.calm and self.rates.crash and self.dice.random() < self.rates.crash / 8:
             raise Crash
 
-    def _observe(self, decisions: Sequence[Decision]) -> None:
+    def _note(self, decisions: Sequence[Decision]) -> None:
         for decision in decisions:
             for record in decision.records:
                 self._trace.update(f"{record.at}{record.kind}{record.text}{record.run_id}".encode())
 
-    # the reckoning
+    # the calm
+
+    def _calm(self) -> None:
+        self.network.calm = True
+        self.network.deaf_until = 0
+        self._restart_if_dead()
+        self._send_again_what_was_refused()
+        for _ in range(CALM_AT_MOST // CALM_STEP):
+            self._reconnect()
+            self._pass(CALM_STEP)
+            if self._settled():
+                break
+
+    def _settled(self) -> bool:
+        """Nothing is open any more but what waits on the book, nothing is on its way."""
+        runner = self.runner
+        return runner is not None and not (
+            any(leg.state in UNSETTLED for leg in runner.engine.state.legs.values())
+            or any(runner.engine.questions.asked)
+        )
 
     def _send_again_what_was_refused(self) -> None:
         """The sender got no 200: it sends again, and every alert gets an answer in the end."""
         for alert in self.sent:
-            if alert.body_hash not in self.answered:
+            if str(alert.fields["n"]) not in self.answered:
                 self._post(alert)
 
     def _reckon(self) -> None:
         outcome = self.outcome
-        assert self.runner is not None
-        seen = self.exchange.exchange
-        accepted = [order.client_order_id for order in seen.orders() if not order.algo_id]
-        accepted += [
-            algo.client_algo_id for a in seen.state.accounts.values() for algo in a.algos.values()
-        ]
-        with JournalReader.open(self.journal) as journal:
-            orders = [order for order in journal.orders() if order["kind"] == "order"]
-            runs = journal.runs()
-        outcome.wrong += differences(orders, accepted, "main")
-        for order in orders:
-            if order["state"] in ("PLANNED", "SENDING", "UNKNOWN"):
-                outcome.wrong.append(f"{order['leg']} {order['client_order_id']} never settled")
-        keys = Counter((r["rule_id"], r["trigger"], r["symbol"], r["event_key"]) for r in runs)
-        outcome.wrong += [f"{key} fired {n} times" for key, n in keys.items() if n > 1]
-        missing = [a.body_hash for a in self.sent if a.body_hash not in self.answered]
-        outcome.wrong += [f"alert {key[-4:]} has no answer" for key in missing]
+        missing = [n for n in map(str, range(len(self.sent))) if n not in self.answered]
+        outcome.wrong += [f"alert {n} has no answer" for n in missing]
+        outcome.wrong += promises.at_the_end(self.exchange, self.answered)
         outcome.faults = self.network.counts
-        outcome.orders = len(accepted)
+        outcome.orders = self.exchange.accepted.total()
         outcome.virtual_ms = self.clock.now - START
+        self._trace.update(self.exchange.trace.digest())
         outcome.trace = self._trace.hexdigest()
-        self.runner.crash()
 
 
 def play(story: Story, rules: RuleSet) -> Outcome:

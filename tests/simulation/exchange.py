@@ -1,0 +1,126 @@
+"""The paper exchange with an eye on the journal: what it is asked for must stand in there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.venues import RawAnswer
+from runner.venues.paper.auth import KeyRing
+from runner.venues.paper.exchange import Exchange
+from runner.venues.paper.gateway import Gateway, Request
+from runner.venues.paper.symbols import built_in
+from runner.virtual import VirtualClock, VirtualExchange
+
+PRICES: Mapping[str, Decimal] = {"BTCUSDT": Decimal(70_000), "ETHUSDT": Decimal(3_500)}
+CHANGING = frozenset(
+    {
+        "/fapi/v1/order",
+        "/fapi/v1/batchOrders",
+        "/fapi/v1/algoOrder",
+        "/fapi/v1/allOpenOrders",
+        "/fapi/v1/algoOpenOrders",
+    }
+)
+"""Where POST places and DELETE cancels: each such request is an attempt of the journal."""
+
+
+class _Queueing(Gateway):
+    """A gateway behind which requests may wait for the engine."""
+
+    admitted_at: int | None = None
+
+    def _admit(self, request: Request, now: int) -> tuple[str, int | None]:
+        return super()._admit(request, now if self.admitted_at is None else self.admitted_at)
+
+
+class Witness(VirtualExchange):
+    """Notes in `wrong`, at the moment it happens, each request that breaks a promise."""
+
+    def __init__(self, clock: VirtualClock, journal: Path, wrong: list[str]) -> None:
+        """An exchange of two symbols; `journal` is read, never written."""
+        engine = Exchange(
+            {name: one for name, one in built_in().items() if name in PRICES},
+            balance={"USDT": Decimal(1_000_000)},
+            accounts=(),
+            brackets=(),
+            price_of=lambda symbol: PRICES.get(symbol, Decimal(100)),
+            level_quantity=None,
+            now=clock.now,
+        )
+        super().__init__(engine, clock)
+        ring = KeyRing({PAPER_KEY: PAPER_SECRET})
+        self.gateway: _Queueing = _Queueing(engine, ring, clock.read, limits=True)
+        self.clock = clock
+        self.wrong = wrong
+        self.accepted: Counter[str] = Counter()
+        self.accepted_at: dict[str, int] = {}
+        self.trace = hashlib.sha256()
+        self._refusal: RawAnswer | None = None
+        self._reader = sqlite3.connect(f"file:{journal}?mode=ro", uri=True, isolation_level=None)
+
+    def close(self) -> None:
+        """Look into the journal no more."""
+        self._reader.close()
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """What the journal says: committed rows only, for this is another connection."""
+        return self._reader.execute(statement, values).fetchall()
+
+    def refused(self, answer: RawAnswer, execute: Callable[[], RawAnswer]) -> RawAnswer:
+        """Answer so instead of executing; the adapter learns from it as from any answer."""
+        self._refusal = answer
+        try:
+            return execute()
+        finally:
+            self._refusal = None
+
+    def admitted(self, at: int, execute: Callable[[], RawAnswer]) -> RawAnswer:
+        """Execute what the gateway let through at an earlier time."""
+        self.gateway.admitted_at = at
+        try:
+            return execute()
+        finally:
+            self.gateway.admitted_at = None
+
+    def request(self, method: str, path: str, payload: str) -> RawAnswer:
+        """One request; a journal without its attempt is a broken promise (send after commit)."""
+        if self._refusal is not None:
+            return self._refusal
+        changes = path in CHANGING and method != "GET"
+        if changes:
+            self._look_up(method, path, payload)
+        answer = super().request(method, path, payload)
+        if changes:
+            self._count(method, answer)
+        self.trace.update(f"{self.clock.now}{method}{path}{answer.status}".encode())
+        return answer
+
+    def _look_up(self, method: str, path: str, payload: str) -> None:
+        sha256 = hashlib.sha256(payload.encode()).hexdigest()
+        if not self.rows("SELECT 1 FROM attempts WHERE payload_sha256 = ? LIMIT 1", sha256):
+            self.wrong.append(f"{method} {path} arrived, the journal has no such attempt")
+
+    def _count(self, method: str, answer: RawAnswer) -> None:
+        if method != "POST" or answer.status != 200:
+            return
+        document = json.loads(answer.body)
+        for one in document if isinstance(document, list) else [document]:
+            key = one.get("clientOrderId") or one.get("clientAlgoId")
+            if key is None:
+                continue
+            self.accepted[key] += 1
+            self.accepted_at.setdefault(key, self.clock.now)
+            if self.accepted[key] > 1:
+                self.wrong.append(f"{key} was accepted for the {self.accepted[key]}. time")
+
+    def executed(self) -> dict[str, Decimal]:
+        """How much of each order was filled, by client order id."""
+        return {one.client_order_id: one.executed for one in self.exchange.orders()}

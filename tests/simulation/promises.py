@@ -1,0 +1,136 @@
+"""What must hold in every history: along the arrows while it runs, and at its end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from runner.audit import differences
+from runner.core.decision import FINAL, Decision, Leg, LegChange
+from runner.core.orders import CancelIntent, OrderIntent, OrderState
+from runner.journal.rows import intent_of
+from runner.virtual import VirtualClock
+from tests.simulation.exchange import Witness
+
+ON_THE_BOOK = {OrderState.LIVE, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
+
+ARROWS: Mapping[OrderState | None, set[OrderState]] = {
+    None: {OrderState.PLANNED},
+    OrderState.PLANNED: {OrderState.SENDING, OrderState.LAPSED, *ON_THE_BOOK},
+    OrderState.SENDING: {
+        *(OrderState.PLANNED, OrderState.UNKNOWN, OrderState.REJECTED, OrderState.DONE),
+        *ON_THE_BOOK,
+    },
+    OrderState.UNKNOWN: {
+        *(OrderState.PLANNED, OrderState.LAPSED, OrderState.PARKED, OrderState.REJECTED),
+        *ON_THE_BOOK,
+    },
+    OrderState.LIVE: {OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED},
+}
+"""Where each state may go (design/03); what is final stays."""
+
+LEGS = {"batch": 3, "single": 1}
+"""How many orders a run of these rules has, when it is done."""
+
+
+class Arrows:
+    """Watches every committed change of an order."""
+
+    def __init__(self, clock: VirtualClock, wrong: list[str]) -> None:
+        """`clock` is the exchange's."""
+        self._clock = clock
+        self._wrong = wrong
+
+    def observe(self, decisions: Sequence[Decision]) -> None:
+        """Take in what was committed."""
+        for decision in decisions:
+            for change in decision.legs.values():
+                self._wrong += self._broken(change)
+
+    def _broken(self, change: LegChange) -> Iterator[str]:
+        before, after = change.before, change.after
+        was = before.state if before else None
+        who = f"{after.name} {after.client_order_id}"
+        if after.state is not was and after.state not in ARROWS.get(was, ()):
+            yield f"{who} went from {was} to {after.state}"
+        if before is None:
+            return
+        if before.state in FINAL and after.state is not before.state:
+            yield f"{who} was final and changed"
+        steps = 1 if after.state is OrderState.SENDING and was is not OrderState.SENDING else 0
+        if after.attempt != before.attempt + steps:
+            yield f"{who} went from attempt {before.attempt} to {after.attempt}"
+        yield from self._counted_too_early(before, after, who)
+
+    def _counted_too_early(self, before: Leg, after: Leg, who: str) -> Iterator[str]:
+        if after.negatives <= before.negatives:
+            return
+        if after.fence_time is None or self._clock.now < after.fence_time:
+            yield f"{who} counts a negative before its fence"
+
+
+def at_the_end(exchange: Witness, known: Mapping[str, str]) -> Iterator[str]:
+    """Journal and exchange side by side; `known` are the answered alerts: number -> outcome."""
+    legs = [
+        {"client_order_id": key, "state": state, "run_id": run_id, "filled": Decimal(filled)}
+        for key, state, intent, run_id, filled in exchange.rows(
+            "SELECT client_order_id, state, intent, run_id, cumulative_quantity FROM legs"
+        )
+        if isinstance(intent_of(intent), OrderIntent)
+    ]
+    yield from differences(legs, exchange.accepted.elements(), "main")
+    executed = exchange.executed()
+    for leg in legs:
+        key = leg["client_order_id"]
+        if leg["filled"] != executed.get(key, 0):
+            yield f"{key} filled {executed.get(key, 0)}, the journal says {leg['filled']}"
+        if leg["state"] in ("PLANNED", "SENDING", "UNKNOWN"):
+            yield f"{key} is still {leg['state']}: it never settled"
+    yield from _unsettled_cancels(exchange)
+    yield from _unspoken(exchange)
+    yield from _runs(exchange, known, Counter(leg["run_id"] for leg in legs))
+
+
+def _unsettled_cancels(exchange: Witness) -> Iterator[str]:
+    found = exchange.rows("SELECT client_order_id, state, intent FROM legs WHERE state = 'PLANNED'")
+    for key, state, intent in found:
+        if isinstance(intent_of(intent), CancelIntent):
+            yield f"the cancel {key} is still {state}"
+
+
+def _unspoken(exchange: Witness) -> Iterator[str]:
+    """A parked order without an alarm would be lost in silence."""
+    told = {
+        key
+        for (key,) in exchange.rows(
+            "SELECT client_order_id FROM records WHERE kind = 'notify' AND reason = 'parked'"
+        )
+    }
+    for (key,) in exchange.rows("SELECT client_order_id FROM legs WHERE state = 'PARKED'"):
+        if key not in told:
+            yield f"{key} is parked, and nobody was told"
+
+
+def _runs(exchange: Witness, known: Mapping[str, str], orders: Counter[str]) -> Iterator[str]:
+    """Each alert that was acknowledged as fired has one run with all of its orders."""
+    fired: Counter[str] = Counter()
+    statement = "SELECT run_id, rule_id, trigger, fields, status, reason FROM runs"
+    for run_id, rule_id, trigger, fields, status, reason in exchange.rows(statement):
+        if trigger.startswith("webhook"):
+            fired[number_of(json.loads(fields)["n"])] += 1
+        wanted = LEGS.get(rule_id)
+        if wanted and status == "done" and not reason and orders[run_id] != wanted:
+            yield f"the run {run_id} of {rule_id} is done with {orders[run_id]} orders"
+    for number, times in fired.items():
+        if times > 1:
+            yield f"alert {number} fired {times} times"
+    for number, outcome in known.items():
+        if outcome in ("fired", "duplicate") and not fired[number]:
+            yield f"alert {number} was answered {outcome}, and it never fired"
+
+
+def number_of(value: object) -> str:
+    """An alert's number, as the journal keeps a Decimal."""
+    return str(value["d"]) if isinstance(value, dict) else str(value)
