@@ -55,7 +55,8 @@ class Paper:
 class Settings:
     """All settings with their defaults; `journal` is a path seen from the folder, or a URL.
 
-    `stale_after` (ms): older prices are not acted on.
+    `stale_after` (ms): older prices are not acted on. `reload_poll` (ms): how often the rule files
+    are looked at; 0: only when somebody asks.
     """
 
     namespace: str = "main"
@@ -66,6 +67,7 @@ class Settings:
     timing: Timing = field(default_factory=Timing)
     stale_after: int = 30_000
     on_stop: str = "leave_armed"
+    reload_poll: int = 1_000
     paper: Paper = field(default_factory=Paper)
 
     def account(self, name: str = "") -> Account:
@@ -156,6 +158,8 @@ def _build(tree: Mapping[str, Any]) -> Settings:
     timing = dict(tree.get("timing", {}))
     if "stale_after" in timing:
         taken["stale_after"] = _ms(timing.pop("stale_after"))
+    if "poll" in tree.get("reload", {}):
+        taken["reload_poll"] = _ms(tree["reload"]["poll"])
     if "hook" in tree:
         taken["hook"] = parse_hook(tree["hook"])
     paper = dict(tree.get("paper", {}))

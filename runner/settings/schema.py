@@ -156,6 +156,15 @@ PAPER: Mapping[str, Any] = _block(
     },
 )
 
+RELOAD: Mapping[str, Any] = _block(
+    "How changed rule files are taken up",
+    {
+        "poll": _length(
+            "How often the rule files are looked at: 1s; 0s: only runner reload and SIGHUP reload"
+        ),
+    },
+)
+
 SCHEMA: Mapping[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
     "$id": FILE_NAME,
@@ -196,6 +205,7 @@ SCHEMA: Mapping[str, Any] = {
                 "description": "What happens to open orders when the runner stops: leave_armed: "
                 "they stay, and so does the dead man",
             },
+            "reload": RELOAD,
             "paper": PAPER,
         },
         required=["version"],
