@@ -11,9 +11,9 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from runner.app import PAPER_KEY, PAPER_SECRET, remembered
@@ -39,6 +39,7 @@ from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.gateway import Gateway as PaperGateway
 from runner.venues.paper.gateway import Request
+from runner.venues.paper.state import MarketEvent
 
 ADDRESSES = Addresses("http://paper", "ws://paper", "ws://paper/ws-fapi/v1")
 STALE_AFTER = 10_000
@@ -168,6 +169,22 @@ class VirtualExchange:
         self.exchange.set_price(symbol, now=self._clock.now, **prices)  # type: ignore[arg-type]
         self.settle(at_once=True)
 
+    def repeat(self) -> None:
+        """Every market says again what it said last, as markets in which somebody trades do."""
+        state, now = self.exchange.state, self._clock.now
+        said = [
+            MarketEvent(name, now, market.prints[-1], marked=True, quoted=True)
+            for name, market in state.markets.items()
+        ]
+        self.gateway.streams.publish(said, state, now, at_once=True)
+
+    def expire(self, symbol: str) -> None:
+        """The symbol's countdown runs out now."""
+        for account in self.exchange.state.accounts.values():
+            if symbol in account.countdowns:
+                account.countdowns[symbol] = self._clock.now
+        self.settle()
+
     def settle(self, *, at_once: bool = False) -> None:
         """Do what is due, and tell the streams."""
         self.exchange.advance(self._clock.now)
@@ -290,23 +307,29 @@ class VirtualRunner:
         )
         moment = Moment(clock.wall(), self.venue.server_time(), self.timing)
         decisions = [self.engine.load(rules, moment), self.engine.recover(moment)]
-        self.dispatcher.begin(decisions, _Lanes(self._carry, LANES))
+        self._lanes = _Lanes(self._carry, LANES)
+        self.dispatcher.begin(decisions, self._lanes)
         self._ears: list[_Ear] = []
+        self._names: list[str] = []
         self._listen(rules)
 
-    def _listen(self, rules: RuleSet) -> None:
+    def _listen(self, rules: RuleSet, gap_from: int | None = None) -> None:
         """Connect the streams as the real ones are connected, but to ears in this process."""
-        wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
-        market = self.venue.market_stream(wanted, self.board, self._post)
+        self.wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
+        market = self.venue.market_stream(self.wanted, self.board, self._post)
         assert isinstance(market, MarketStream)
-        for name, address, _ in plan(ADDRESSES.streams, wanted):
+        for name, address, _ in plan(ADDRESSES.streams, self.wanted):
             self._connect(address, lambda text: market.feed(text, self.clock.wall()))
-            self._post(StreamState(name, True, self.clock.wall()))
+            self._connected(name, gap_from)
         user = self.venue.user_stream(self._post)
         assert isinstance(user, UserStream)
         self._connect(user.address(), user.feed)
-        user.connected()
+        self._connected("user", gap_from)
         self.exchange.settle(at_once=True)
+
+    def _connected(self, name: str, gap_from: int | None) -> None:
+        self._names.append(name)
+        self._post(StreamState(name, True, self.clock.wall(), gap_from))
 
     def _connect(self, address: str, hear: Callable[[str], object]) -> None:
         def heard(text: str) -> None:
@@ -370,9 +393,55 @@ class VirtualRunner:
         times = [self.clock.next_at(), self.exchange.next_at()]
         return min([self._due_at, *(time for time in times if time is not None)])
 
+    @property
+    def busy(self) -> bool:
+        """True while something handed in waits, or an order or an answer is on its way."""
+        return self.dispatcher.waiting() or self._lanes.busy or bool(self.engine.state.restless)
+
+    def break_off(self) -> None:
+        """The streams end; requests still arrive."""
+        self._deafen()
+        for name in self._names:
+            self._post(StreamState(name, False, self.clock.wall(), self.clock.wall(), "gap"))
+        self._names.clear()
+
+    def rejoin(self, gap_from: int) -> None:
+        """The streams are back: prices start afresh, and what was missed is asked for."""
+        self.board.forget(self.wanted)
+        self._listen(self.engine.world.rules, gap_from)
+
+    def reload(self, rules: RuleSet) -> None:
+        """Run these rules from now on."""
+        moment = Moment(self.clock.wall(), self.venue.server_time(), self.timing)
+        self.dispatcher.begin([self.engine.load(rules, moment)], self._lanes)
+        self._deafen()
+        self._names.clear()
+        self._listen(rules)
+
+    def countdown(self, symbol: str, what: Literal["expired", "late"]) -> bool:
+        """Let a symbol's countdown run out now, or its refresh be overdue; False if it has none.
+
+        The exchange cancels what it cancels; the runner finds out as it always does.
+        """
+        known = self.engine.state.dead_men.get(symbol)
+        dead_man = self.engine.world.rules.dead_men.get(symbol)
+        if known is None or dead_man is None:
+            return False
+        now = self.venue.server_time()
+        back = known.countdown if what == "expired" else 2 * dead_man.refresh
+        changed = replace(known, confirmed_time=now - back - 1, late_told=what == "expired")
+        self.engine.state.dead_men[symbol] = changed
+        if what == "expired":
+            self.exchange.expire(symbol)
+        return True
+
     def crash(self) -> None:
         """End as by a kill: nothing more is written, said or heard."""
         self.alive = False
+        self._deafen()
+        self.journal.close()
+
+    def _deafen(self) -> None:
         for ear in self._ears:
             ear.deaf = True
-        self.journal.close()
+        self._ears.clear()

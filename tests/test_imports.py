@@ -62,6 +62,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.demo": (5, 1),
     "runner.planning": (5, 1),
     "runner.virtual": (5, 1),
+    "runner.ruletests": (5, 2),
     "runner.cli": (6, 0),
     "runner.__main__": (6, 1),
 }

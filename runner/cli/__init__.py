@@ -16,6 +16,7 @@ USAGE: Final = 2
 VERBS: Final = {
     "run": "Run the daemon: alerts, prices and schedules become orders.",
     "check": "Check rule files and say what is wrong, where, and the cure.",
+    "test": "Play the tests of rules: the same engine, a virtual clock, no network.",
     "plan": "Show the requests a rule would send, unsent.",
     "alert": "Show the message to paste into TradingView, or send it.",
     "status": "Show what runs, what is open, and what needs a person.",
