@@ -25,10 +25,13 @@ from runner.dispatcher import Dispatcher, Observer
 from runner.errors import ConfigurationError, RunnerError
 from runner.gateway import Gateway
 from runner.journal import Journal
+from runner.markets import Markets
 from runner.ops.secrets import Secrets
+from runner.reloading import Candidate, Reloader, Reloading
 from runner.rulebook import build
 from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
+from runner.rulebook.watch import Watch
 from runner.settings import Settings
 from runner.sources.hooks import Hook, HookTable
 from runner.sources.schedule import AlarmClock
@@ -47,6 +50,9 @@ ALERT_PATIENCE = 2.5
 
 PRICE_PATIENCE = 15_000
 """Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
+
+FIRST_PRICES = 5.0
+"""Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
 
 PAPER = "paper"
 """The name of the account, and of the address, that means the embedded paper exchange."""
@@ -211,9 +217,11 @@ class App:
 
     def _build(self, observers: Sequence[Observer]) -> None:
         self.venue = connect(self.place, self.settings, self.paper)
-        self.rules = read_rules(self.place, self.venue)
         self.secrets = Secrets(self.settings.secrets, self.place.folder)
+        watch = Watch(self.place.rules)
+        self.rules = read_rules(self.place, self.venue)
         self._hooks = hook_table(self.rules, self.secrets)
+        self._awaited = self.rules.wanted()
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(
@@ -225,14 +233,28 @@ class App:
         )
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
-        self._streams: list[Stream] = [
-            self.venue.user_stream(self.dispatcher.post),
-            self.venue.market_stream(self.rules.wanted(), self.board, self.dispatcher.post),
-        ]
+        self.markets = Markets(self.venue, self.board, self.dispatcher.post, self._awaited)
+        user = self.venue.user_stream(self.dispatcher.post)
+        self._streams: list[Stream] = [user, self.markets]
+        work = Reloading(
+            read=self._read,
+            prepare=lambda found: self.markets.cover(found.rules.wanted(), FIRST_PRICES),
+            hand_in=self.dispatcher.hand_in,
+            taken=self._taken,
+            over=lambda: self.markets.release(self.rules.wanted()),
+        )
+        self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
         host, port = self.settings.hook
         app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms)
         self.hook_server = HookServer(app, host, port)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+
+    def _read(self) -> Candidate:
+        rules = read_rules(self.place, self.venue)
+        return Candidate(rules, hook_table(rules, self.secrets))
+
+    def _taken(self, found: Candidate) -> None:
+        self.rules, self._hooks = found.rules, found.hooks
 
     @property
     def account(self) -> str:
@@ -257,6 +279,7 @@ class App:
         for stream in self._streams:
             stream.start()
         self.hook_server.start()
+        self.reloader.start()
 
     def _dispatch(self) -> None:
         try:
@@ -297,8 +320,11 @@ class App:
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
-        if dead or not (self.hook_server.alive and self.alarm.alive):
-            self._failure = RunnerError("a stream reader, the alarm clock or the hook server died")
+        others = self.hook_server.alive and self.alarm.alive and self.reloader.alive
+        if dead or not others:
+            self._failure = RunnerError(
+                "a stream reader, the alarm clock, the hook server or the reload thread died"
+            )
         if self._failure is not None:
             self._stop.set()
             raise RunnerError(f"stopped, because: {self._failure}") from self._failure
@@ -307,6 +333,7 @@ class App:
         """Stop cleanly: alerts first, then decisions, then what is on the wire."""
         self._stop.set()
         self.hook_server.stop()
+        self.reloader.stop()
         self.alarm.stop()
         self.dispatcher.stop()
         self._thread.join(10)
@@ -339,7 +366,7 @@ class App:
         if wall_ms() - self.started_at < PRICE_PATIENCE:
             missing = sorted(
                 f"{symbol} {source}"
-                for symbol, source in self.rules.wanted()
+                for symbol, source in self._awaited & self.rules.wanted()
                 if self.board.last(symbol, source) is None
             )
             if missing:

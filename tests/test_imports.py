@@ -57,6 +57,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.dashboard": (4, 0),
     "runner.gateway": (4, 0),
     "runner.dispatcher": (4, 1),
+    "runner.markets": (4, 1),
+    "runner.reloading": (4, 1),
     "runner.app": (5, 0),
     "runner.audit": (5, 0),
     "runner.demo": (5, 1),
