@@ -28,7 +28,7 @@ from runner.core.events import (
 from runner.core.firing import offer
 from runner.core.formula import EvaluationError
 from runner.core.legs import Moment
-from runner.core.orders import CancelCall, Outcome, PlaceCall, ReadCall
+from runner.core.orders import Outcome, ReadCall, Sending, intents_of
 from runner.core.prices import PriceBoard
 from runner.core.rules import PRICE_NAMES, Hit, Rule, RuleSet, Trigger
 from runner.core.running import World
@@ -216,15 +216,14 @@ class Planner:
         """Requests that leave together, and, as if each was accepted, those that follow."""
         for _ in range(MOST_ROUNDS):
             moment = self._moment()
-            calls = [c for c in engine.calls(moment) if isinstance(c, PlaceCall | CancelCall)]
+            calls = [c for c in engine.calls(moment) if isinstance(c, Sending)]
             if not calls:
                 return
             signed = tuple(self._venue.sign(self._venue.request(call)) for call in calls)
             yield signed
             engine.sending(signed, moment)
             for call in calls:
-                intents = call.intents if isinstance(call, PlaceCall) else (call.intent,)
-                for intent in intents:
+                for intent in intents_of(call):
                     report = _accepted(intent.client_order_id, moment)
                     decisions.append(engine.process(report, moment))
 

@@ -200,13 +200,13 @@ def _request(plan: Plan, signed: SignedRequest) -> dict[str, Any]:
 
 def _orders(plan: Plan, signed: SignedRequest) -> list[dict[str, Any]]:
     """What the request asks for, in words, one entry an order or cancel."""
-    from runner.core.orders import CancelCall, Intent, PlaceCall
+    from runner.core.orders import Sending, intents_of
     from runner.core.rules import Planned
     from runner.core.running import described
 
     call = signed.call
-    assert isinstance(call, PlaceCall | CancelCall)
-    intents: tuple[Intent, ...] = call.intents if isinstance(call, PlaceCall) else (call.intent,)
+    assert isinstance(call, Sending)
+    intents = intents_of(call)
     parameters = dict(parse_qsl(signed.payload, keep_blank_values=True))
     batch = json.loads(parameters["batchOrders"]) if "batchOrders" in parameters else [None]
     return [

@@ -9,6 +9,8 @@ from typing import Protocol
 from runner.core.decision import Leg
 from runner.core.legs import Moment
 from runner.core.orders import (
+    AmendCall,
+    AmendIntent,
     Call,
     CancelCall,
     CancelIntent,
@@ -19,6 +21,8 @@ from runner.core.orders import (
     PlaceCall,
     ProbeCall,
     ReadCall,
+    SettingCall,
+    SettingIntent,
     TimeCall,
 )
 from runner.core.rules import DeadMan
@@ -157,6 +161,11 @@ def _orders(state: State, moment: Moment) -> Iterator[Call]:
     for leg in ready:
         if isinstance(leg.intent, CancelIntent):
             yield CancelCall(leg.intent, leg.attempt + 1)
+    for leg in ready:
+        if isinstance(leg.intent, AmendIntent):
+            yield AmendCall(leg.intent, leg.attempt + 1)
+        if isinstance(leg.intent, SettingIntent):
+            yield SettingCall(leg.intent, leg.attempt + 1)
     orders = [leg for leg in ready if isinstance(leg.intent, OrderIntent)]
     yield from _placing([leg for leg in orders if leg.intent.protective])
     yield from _placing([leg for leg in orders if not leg.intent.protective])

@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Literal
 
-from runner.core.decision import DeadManState
+from runner.core.decision import DeadManState, RuleMemory
 from runner.core.events import DeadManAlarm, DeadManReport, OpenOrders
 from runner.core.legs import Moment
 from runner.core.rules import DeadMan
 from runner.core.state import State, Work
+
+ARMED = ":dead-man"
+"""The rule id (no rule can have it) under which what `arm` and `disarm` said is remembered."""
+
+
+def written(switch: DeadMan | Literal["file"] | None) -> Mapping[str, Mapping[str, int]]:
+    """A switch as a memory keeps it; what the file says is not repeated."""
+    if not isinstance(switch, DeadMan):
+        return {}
+    return {"dead_man": {"countdown": switch.countdown, "refresh": switch.refresh}}
+
+
+def armed(memories: Mapping[tuple[str, str], RuleMemory]) -> dict[str, DeadMan | None]:
+    """What `arm` and `disarm` said of symbols; None is disarmed."""
+    found: dict[str, DeadMan | None] = {}
+    for (rule_id, symbol), memory in memories.items():
+        if rule_id != ARMED:
+            continue
+        own = memory.triggers.get("dead_man")
+        if not memory.enabled:
+            found[symbol] = None
+        elif own is not None:
+            found[symbol] = DeadMan(symbol, own["countdown"], own["refresh"])
+    return found
+
+
+def in_force(state: State, dead_men: Mapping[str, DeadMan]) -> Mapping[str, DeadMan]:
+    """The files' switches with what `arm` and `disarm` said of them since."""
+    if not state.armed:
+        return dead_men
+    switches = {**dead_men, **state.armed}
+    return {symbol: switch for symbol, switch in switches.items() if switch is not None}
 
 
 def confirmed(work: Work, report: DeadManReport) -> None:

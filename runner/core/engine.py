@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +39,16 @@ from runner.core.listening import Listening
 from runner.core.loading import Reload, take_up
 from runner.core.orders import (
     Call,
-    CancelCall,
     DeadManCall,
     Family,
     OrderState,
-    PlaceCall,
     ReadCall,
+    Sending,
     TimeCall,
+    intents_of,
 )
 from runner.core.prices import Band, Key
-from runner.core.rules import Hit, Rule, RuleSet
+from runner.core.rules import DeadMan, Hit, Rule, RuleSet
 from runner.core.running import World, advance
 from runner.core.state import State, Work
 from runner.core.triggers.schedule import ScheduleTrigger
@@ -94,6 +94,7 @@ class Engine:
         text = f"{len(rules.rules)} rules, revision {rules.revision[:12]}"
         work.record("reload", text, data={"revision": rules.revision, "rules": len(rules.rules)})
         take_up(work, self.world, self._listening, rules)
+        self.state.armed = deadman.armed(self.state.memories)
         return self._applied(work, moment)
 
     def recover(self, moment: Moment) -> Decision:
@@ -159,7 +160,7 @@ class Engine:
                 reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))
         for run_id, _ in list(self.state.waiting):
             advance(work, self.world, run_id)
-        for alarm in deadman.alarms(work, self.world.rules.dead_men, moment):
+        for alarm in deadman.alarms(work, self._dead_men(), moment):
             self._dead_man(work, alarm)
         for symbol in deadman.to_look_up(self.state):
             reading = ReadCall("open_orders", symbol)
@@ -173,18 +174,23 @@ class Engine:
             for run_id in dict.fromkeys((*touched, *held_up)):
                 advance(work, self.world, run_id)
         decision = work.apply(self.state.revisions)
+        if any(rule_id == deadman.ARMED for rule_id, _ in decision.memories):
+            self.state.armed = deadman.armed(self.state.memories)
         self._listening.follow(decision.memories, moment.now)
         return decision
 
     # what shall be asked
 
+    def _dead_men(self) -> Mapping[str, DeadMan]:
+        return deadman.in_force(self.state, self.world.rules.dead_men)
+
     def calls(self, moment: Moment) -> Iterable[Call]:
         """Everything that may leave now, what lowers risk first."""
-        return asking.calls(self.state, self.questions, self.world.rules.dead_men.values(), moment)
+        return asking.calls(self.state, self.questions, self._dead_men().values(), moment)
 
     def next_at(self, moment: Moment) -> int:
         """Our clock's reading at which `wake` or `calls` may have something new."""
-        dead_men = self.world.rules.dead_men.values()
+        dead_men = self._dead_men().values()
         at = asking.next_at(self.state, self.questions, dead_men, moment)
         return min(at, moment.now + DATA_RETRY) if self.state.waiting else at
 
@@ -193,16 +199,14 @@ class Engine:
         work = Work(self.state, moment.now)
         for request in requests:
             call = request.call
-            if isinstance(call, (PlaceCall, CancelCall)):
-                self._sending(work, request, moment)
+            if isinstance(call, Sending):
+                self._sending(work, request, call, moment)
             else:
                 self.questions.sent(call, moment.now)
         return work.apply(self.state.revisions)
 
-    def _sending(self, work: Work, request: Signed, moment: Moment) -> None:
-        call = request.call
-        assert isinstance(call, (PlaceCall, CancelCall))
-        intents = call.intents if isinstance(call, PlaceCall) else (call.intent,)
+    def _sending(self, work: Work, request: Signed, call: Sending, moment: Moment) -> None:
+        intents = intents_of(call)
         for intent in intents:
             leg = work.leg(intent.client_order_id)
             assert leg is not None

@@ -7,10 +7,21 @@ from dataclasses import dataclass, replace
 from runner.core.decision import FINAL, Leg
 from runner.core.events import ExecutionReport
 from runner.core.lifecycle import Absence, Timing, fenced_by_engine
-from runner.core.orders import ORDER_STATUS, CancelIntent, OrderState, Outcome
+from runner.core.orders import (
+    ORDER_STATUS,
+    AmendIntent,
+    CancelIntent,
+    OrderIntent,
+    OrderState,
+    Outcome,
+    SettingIntent,
+)
 
-# Codes by which a cancel learns that there is nothing (any more) to cancel.
+# Codes by which a cancel or a change learns that its order is not on the book (any more).
 NOTHING_TO_CANCEL = frozenset({-2011, -2013})
+NO_ORDERS = (CancelIntent, AmendIntent, SettingIntent)
+"""Intents that are done once they are answered: nothing of them stays on the book."""
+
 
 _RANK = {
     "NEW": 1,
@@ -98,7 +109,7 @@ def _answered(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
     """SENDING and its own answer: what the classifier made of it decides."""
     told = replace(leg, code=report.code, message=report.message or "", updated_at=moment.now)
     match report.outcome:
-        case Outcome.REJECTED if isinstance(leg.intent, CancelIntent):
+        case Outcome.REJECTED if isinstance(leg.intent, CancelIntent | AmendIntent):
             gone = report.code in NOTHING_TO_CANCEL
             return replace(told, state=OrderState.DONE if gone else OrderState.REJECTED)
         case Outcome.REJECTED:
@@ -113,10 +124,29 @@ def _unknown(leg: Leg, moment: Moment, first_probe: int) -> Leg:
     if isinstance(leg.intent, CancelIntent):
         # a cancel may be repeated without harm: no proof is needed
         return again(leg, moment)
+    if isinstance(leg.intent, AmendIntent | SettingIntent):
+        return _asked_by_repeating(leg, moment)
     return replace(
         leg,
         state=OrderState.UNKNOWN,
         next_at=moment.now + first_probe,
+        updated_at=moment.now,
+    )
+
+
+def _asked_by_repeating(leg: Leg, moment: Moment) -> Leg:
+    """Once the first copy can no longer arrive, the same again is the question and its answer.
+
+    Before, a copy on its way could undo what is set later. What adds up is never repeated.
+    """
+    if isinstance(leg.intent, SettingIntent) and not leg.intent.repeatable:
+        return parked(leg, moment, "nobody knows whether it was done: look at the position")
+    assert leg.fence_time is not None
+    return replace(
+        leg,
+        state=OrderState.PLANNED,
+        deadline=None,
+        next_at=moment.local(leg.fence_time) + 1,
         updated_at=moment.now,
     )
 
@@ -129,7 +159,7 @@ def again(leg: Leg, moment: Moment) -> Leg:
 
 
 def _accepted(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
-    if isinstance(leg.intent, CancelIntent):
+    if isinstance(leg.intent, NO_ORDERS):
         if leg.state in FINAL:
             return leg
         return replace(leg, state=OrderState.DONE, next_at=None, updated_at=moment.now)
@@ -211,6 +241,9 @@ def _proven_absent(leg: Leg, moment: Moment) -> Leg:
         return parked(leg, moment, "sent more than 3 days ago: absence proves nothing any more")
     if not (fenced_by_engine(leg.intent) or leg.intent.protective):
         return parked(leg, moment, "a conditional entry cannot be proven absent")
+    if isinstance(leg.intent, OrderIntent) and leg.intent.hold_unknown:
+        why = "it never reached the exchange, and its rule says on_unknown: hold"
+        return parked(leg, moment, why)
     if leg.deadline is not None and moment.now >= leg.deadline:
         return lapsed(leg, moment, "never reached the exchange, and now it is too late")
     if leg.attempt >= timing.max_attempts and not leg.intent.protective:

@@ -193,7 +193,67 @@ class CancelIntent:
         return True
 
 
-Intent = OrderIntent | CancelIntent
+@dataclass(frozen=True, slots=True)
+class AmendIntent:
+    """Another price and quantity for an own LIMIT order, named by its client order id.
+
+    `quantity` is what the order shall be in all, what has filled included. Setting the same twice
+    changes nothing, so a copy may be sent once the first can no longer arrive.
+    """
+
+    client_order_id: str
+    symbol: str
+    target: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    protective: bool = False
+
+    @property
+    def family(self) -> Family:
+        """Conditional orders cannot be changed."""
+        return Family.ORDER
+
+
+class Setting(StrEnum):
+    """What can be set on the exchange, in the order in which one depends on another."""
+
+    POSITION_MODE = "position_mode"
+    MARGIN_TYPE = "margin_type"
+    LEVERAGE = "leverage"
+    ISOLATED_MARGIN = "isolated_margin"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingIntent:
+    """One setting of a symbol, or (position mode) of the account; `value` as the rule says it.
+
+    All but isolated margin say how it shall be; that one says by how much it shall change.
+    """
+
+    client_order_id: str
+    symbol: str
+    setting: Setting
+    value: str
+    position_side: str = "BOTH"
+
+    @property
+    def family(self) -> Family:
+        """It is no order; nobody asks for it in either family."""
+        return Family.ORDER
+
+    @property
+    def protective(self) -> bool:
+        """It opens nothing: limits on orders do not concern it."""
+        return True
+
+    @property
+    def repeatable(self) -> bool:
+        """True where setting the same twice changes nothing."""
+        return self.setting is not Setting.ISOLATED_MARGIN
+
+
+Intent = OrderIntent | CancelIntent | AmendIntent | SettingIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +269,22 @@ class CancelCall:
     """Send one cancellation."""
 
     intent: CancelIntent
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AmendCall:
+    """Send one change of an order."""
+
+    intent: AmendIntent
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingCall:
+    """Send one setting."""
+
+    intent: SettingIntent
     attempt: int
 
 
@@ -242,7 +318,10 @@ class TimeCall:
     """Ask for the server's time, to keep the clock estimate sharp."""
 
 
-Call = PlaceCall | CancelCall | ProbeCall | ReadCall | DeadManCall | TimeCall
+Sending = PlaceCall | CancelCall | AmendCall | SettingCall
+"""The calls that change something and are journaled leg by leg."""
+
+Call = Sending | ProbeCall | ReadCall | DeadManCall | TimeCall
 
 Lane = Literal["urgent", "order", "probe"]
 
@@ -252,7 +331,16 @@ def lane_of(call: Call) -> Lane:
     match call:
         case PlaceCall(intents=intents):
             return "urgent" if all(intent.protective for intent in intents) else "order"
+        case AmendCall(intent=amend):
+            return "urgent" if amend.protective else "order"
+        case SettingCall():
+            return "order"
         case CancelCall() | DeadManCall():
             return "urgent"
         case ProbeCall() | ReadCall() | TimeCall():
             return "probe"
+
+
+def intents_of(call: Sending) -> tuple[Intent, ...]:
+    """What a call sends, in its order."""
+    return call.intents if isinstance(call, PlaceCall) else (call.intent,)

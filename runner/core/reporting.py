@@ -10,7 +10,15 @@ from runner.core.decision import FINAL, AttemptOutcome, FillRow, Leg, Reason
 from runner.core.events import ExecutionReport, OpenOrders
 from runner.core.figures import figure
 from runner.core.legs import Moment
-from runner.core.orders import CancelIntent, Intent, OrderIntent, OrderState, Outcome, Side
+from runner.core.orders import (
+    AmendIntent,
+    CancelIntent,
+    Intent,
+    OrderIntent,
+    OrderState,
+    Outcome,
+    Side,
+)
 from runner.core.state import Unseen, Work
 
 
@@ -27,9 +35,19 @@ def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -
     after = legs.reported(leg, event, moment)
     if after != leg:
         change(work, leg, legs.again(after, moment) if _too_early(work, after, event) else after)
+    if isinstance(leg.intent, AmendIntent) and event.outcome is Outcome.ACCEPTED:
+        _amended(work, leg.intent)
     _note_fill(work, leg.intent, after.cumulative_quantity - leg.cumulative_quantity, event)
     if event.outcome is Outcome.REJECTED and isinstance(leg.intent, CancelIntent):
         _ask_for_target(work, leg.intent, moment)
+
+
+def _amended(work: Work, amend: AmendIntent) -> None:
+    """From now on the order is what the exchange made of it."""
+    target = work.leg(amend.target)
+    if target is not None and isinstance(target.intent, OrderIntent):
+        intent = replace(target.intent, price=amend.price, quantity=amend.quantity)
+        work.put_leg(replace(target, intent=intent))
 
 
 def _outcome(event: ExecutionReport, attempt: int, now: int) -> AttemptOutcome:

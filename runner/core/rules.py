@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
@@ -121,6 +121,22 @@ class WaitsForPrice(Protocol):
         """The levels it waits for now. Raises EvaluationError when one has no value."""
 
 
+@runtime_checkable
+class WaitsForTime(Protocol):
+    """What a trigger says besides that does something when time has passed: it gets a Due."""
+
+    def due_at(self, memory: Memory) -> int | None:
+        """When its wait is over (ms); None while it waits for something else."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """What a trigger says besides that remembers something from its first moment on."""
+
+    def begin(self, memory: Memory, names: Names) -> Memory:
+        """Its memory as of now; what is known already stays. Loading a rule never fires it."""
+
+
 class Progress(Enum):
     """How far an action is: WAITING holds the next one back, PASSED lets it begin and goes on."""
 
@@ -143,15 +159,16 @@ class Planned:
 class Step:
     """What an action wants now. Legs are named, so saying the same again changes nothing.
 
-    `arm` sets symbols' dead-man switches (None: disarms). `withdraw` names own legs that shall
-    not be sent any more. `ask_again`: what it waits for are not its own legs.
+    `arm` sets symbols' dead-man switches ("file": as their file says, None: disarms). `withdraw`
+    names own legs that shall not be sent any more. `ask_again`: what it waits for are not its own
+    legs.
     """
 
     progress: Progress
     planned: tuple[Planned, ...] = ()
     notes: tuple[str, ...] = ()
     switch: Mapping[str, bool] = field(default_factory=dict)
-    arm: Mapping[str, DeadMan | None] = field(default_factory=dict)
+    arm: Mapping[str, DeadMan | Literal["file"] | None] = field(default_factory=dict)
     withdraw: tuple[str, ...] = ()
     ask_again: bool = False
     reason: Reason | None = None
@@ -305,6 +322,7 @@ class Rule:
     dry_run: bool = False
     expires_after: int = 60_000
     stop_on_failure: bool = True
+    hold_unknown: bool = False
     file: str = ""
     line: int = 0
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
-from runner.core import guards
+from runner.core import deadman, guards
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.figures import figure
 from runner.core.formula import EvaluationError
-from runner.core.orders import CancelIntent, Intent, OrderIntent, OrderState
-from runner.core.rules import ActionContext, Planned, Progress, Rule, RuleSet, Step
+from runner.core.orders import (
+    AmendIntent,
+    CancelIntent,
+    Intent,
+    OrderIntent,
+    OrderState,
+    SettingIntent,
+)
+from runner.core.rules import ActionContext, DeadMan, Planned, Progress, Rule, RuleSet, Step
 from runner.core.state import Work
 from runner.core.view import Names, View
 
@@ -183,15 +191,17 @@ def _fills(work: Work, view: View, run: Run) -> Callable[[str], Decimal]:
 def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | None:
     """Add the legs an action wants, all or none; the guard's text when one is refused."""
     known = work.legs_of(run.run_id)
-    new = [planned for planned in step.planned if planned.name not in known]
+    new = [_held(rule, planned) for planned in step.planned if planned.name not in known]
     entries = [planned for planned in new if not planned.intent.protective]
     counted = work.state.count_entries(work.now) + len(work.entries)
     open_legs = work.open_legs(run.identity.symbol)
     for offset, planned in enumerate(new):
-        intent = planned.intent
-        if not isinstance(intent, OrderIntent):
+        intent = _as_order(work, planned.intent)
+        if intent is None:
             continue
         in_flight = open_legs + [_leg(work, run, other) for other in new[:offset]]
+        if isinstance(planned.intent, AmendIntent):
+            in_flight = [leg for leg in in_flight if leg.client_order_id != planned.intent.target]
         already = counted + sum(other in entries for other in new[:offset])
         under_way = guards.UnderWay(in_flight, already, _unseen(work, world, intent))
         text = guards.verdict(intent, rule.limits, world.view, under_way, work.now)
@@ -202,6 +212,25 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
         _withdraw(work, run, planned.intent)
     work.entries += [work.now] * len(entries)
     return None
+
+
+def _held(rule: Rule, planned: Planned) -> Planned:
+    """An entry of a rule that wants a person to decide what was lost on its way."""
+    intent = planned.intent
+    if not (rule.hold_unknown and isinstance(intent, OrderIntent)) or intent.protective:
+        return planned
+    return replace(planned, intent=replace(intent, hold_unknown=True))
+
+
+def _as_order(work: Work, intent: Intent) -> OrderIntent | None:
+    """What a guard looks at: an order, or an order as it will be."""
+    if isinstance(intent, OrderIntent):
+        return intent
+    target = work.leg(intent.target) if isinstance(intent, AmendIntent) else None
+    if target is None or not isinstance(target.intent, OrderIntent):
+        return None
+    assert isinstance(intent, AmendIntent)
+    return replace(target.intent, price=intent.price, quantity=intent.quantity)
 
 
 def _unseen(work: Work, world: World, intent: OrderIntent) -> Decimal:
@@ -257,6 +286,10 @@ def _take_back(work: Work, run: Run, leg: Leg, why: str) -> None:
 def described(planned: Planned) -> str:
     """An intent in a trader's words: `buy market 0.02`, `sell stop_market 0.02 @ 68000`."""
     intent = planned.intent
+    if isinstance(intent, AmendIntent):
+        return f"change {intent.target} to {figure(intent.quantity)} @ {figure(intent.price)}"
+    if isinstance(intent, SettingIntent):
+        return f"set {intent.setting.value} {intent.value}"
     if not isinstance(intent, OrderIntent):
         return f"cancel {intent.target or f'all {intent.family.value} orders'}"
     words = [intent.side.value.lower(), intent.type.value.lower()]
@@ -290,6 +323,8 @@ def _say(work: Work, rule: Rule, run: Run, step: Step) -> None:
         work.record("notify", note, **_who(run))
     for rule_id, on in step.switch.items():
         _switch(work, rule_id, on, run)
+    for symbol, dead_man in step.arm.items():
+        _arm(work, symbol, dead_man, run)
 
 
 def _switch(work: Work, rule_id: str, on: bool, run: Run) -> None:
@@ -299,6 +334,16 @@ def _switch(work: Work, rule_id: str, on: bool, run: Run) -> None:
         work.put_memory(rule_id, "", replace(memory, enabled=on))
         text = f"{rule_id} {'enabled' if on else 'disabled'}"
         work.record("state", text, **{**_who(run), "rule_id": rule_id})
+
+
+def _arm(work: Work, symbol: str, switch: DeadMan | Literal["file"] | None, run: Run) -> None:
+    """Kept like a rule's memory, so that it outlasts restarts and reloads."""
+    memory = work.memory(deadman.ARMED, symbol)
+    after = replace(memory, enabled=switch is not None, triggers=deadman.written(switch))
+    if after != memory:
+        work.put_memory(deadman.ARMED, symbol, after)
+        text = f"the dead man of {symbol} is {'disarmed' if switch is None else 'armed'}"
+        work.record("dead_man", text, **{**_who(run), "symbol": symbol})
 
 
 def _alarm(work: Work, run: Run, detail: str) -> None:

@@ -20,7 +20,7 @@ from runner.core.decision import (
     RunStatus,
 )
 from runner.core.orders import OrderIntent, OrderState
-from runner.core.rules import Rule
+from runner.core.rules import DeadMan, Rule
 from runner.core.view import Exposure
 
 MINUTE = 60_000
@@ -55,7 +55,7 @@ class State:
     `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
     them; `unseen` are fills until the position shows them, and all positions were last read at
-    `read_time` (server time).
+    `read_time` (server time). `armed` are the symbols whose dead-man switch an action set.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -73,6 +73,7 @@ class State:
     held_up: dict[tuple[str, int], None] = field(default_factory=dict)
     unseen: list[Unseen] = field(default_factory=list)
     read_time: int = 0
+    armed: dict[str, DeadMan | None] = field(default_factory=dict)
 
     def put_leg(self, leg: Leg) -> None:
         """Keep a leg under every index it belongs to; a finished one only with its run."""

@@ -14,6 +14,7 @@ from runner.core.decision import (
     DeadManState,
     FillRow,
     Leg,
+    Received,
     Record,
     RuleMemory,
     Run,
@@ -21,6 +22,7 @@ from runner.core.decision import (
 )
 from runner.core.events import Fill
 from runner.core.orders import (
+    AmendIntent,
     CancelIntent,
     Family,
     Identity,
@@ -29,6 +31,8 @@ from runner.core.orders import (
     OrderState,
     OrderType,
     Outcome,
+    Setting,
+    SettingIntent,
     Side,
     TimeInForce,
 )
@@ -37,7 +41,8 @@ from runner.journal.canonical import decode, encode, encode_dataclass, encode_le
 Row = dict[str, Any]
 """Column names to what the database driver takes."""
 
-_ENUMS: dict[str, type[Side | OrderType | TimeInForce | Family]] = {
+_ENUMS: dict[str, type[Side | OrderType | TimeInForce | Family | Setting]] = {
+    "setting": Setting,
     "side": Side,
     "type": OrderType,
     "time_in_force": TimeInForce,
@@ -56,8 +61,16 @@ def intent_of(text: str) -> Intent:
     for name, kind in _ENUMS.items():
         if values.get(name) is not None:
             values[name] = kind(values[name])
-    # only an order has a side
-    return OrderIntent(**values) if "side" in values else CancelIntent(**values)
+    return _kind_of(values)(**values)
+
+
+def _kind_of(values: Mapping[str, Any]) -> type[Intent]:
+    """Only an order and its change have a side, and only the change has a target besides."""
+    if "setting" in values:
+        return SettingIntent
+    if "side" in values:
+        return AmendIntent if "target" in values else OrderIntent
+    return CancelIntent
 
 
 def run_row(run: Run) -> Row:
@@ -299,6 +312,24 @@ def alert_of(row: Mapping[str, Any]) -> AlertRow:
         event_time=row["event_time"],
         outcome=row["outcome"],
     )
+
+
+def received_row(item: Received) -> Row:
+    """What waits in the inbox as a row of `inbox`."""
+    return {
+        "key": item.key,
+        "kind": item.kind,
+        "data": encode(item.data),
+        "received_at": item.received_at,
+        "event_time": item.event_time,
+        "taken_at": None,
+    }
+
+
+def received_of(row: Mapping[str, Any]) -> Received:
+    """What a row of `inbox` holds."""
+    values = {field.name: row[field.name] for field in fields(Received)}
+    return Received(**{**values, "data": decode(row["data"])})
 
 
 def record_row(record: Record) -> Row:

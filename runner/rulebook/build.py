@@ -30,6 +30,7 @@ COPIED = (
     "enabled",
     "dry_run",
     "expires_after",
+    "on_unknown",
     "on_failure",
 )
 """The keys of a rule that its canonical text takes over as written."""
@@ -144,6 +145,7 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         enabled=node.flag("enabled", True),
         dry_run=node.flag("dry_run"),
         expires_after=EXPIRES_AFTER if expires_after is None else expires_after,
+        hold_unknown=node.text("on_unknown") == "hold",
         stop_on_failure=node.text("on_failure", "stop") == "stop",
         file=file,
         line=line,

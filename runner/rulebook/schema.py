@@ -164,6 +164,12 @@ def _rule() -> dict[str, Any]:
             "expires_after": _duration(
                 "An entry decided this long ago is not sent any more: 30s. Default 60s."
             ),
+            "on_unknown": {
+                "enum": ["resend", "hold"],
+                "description": "What to do with an entry that was lost on its way, once it is "
+                "proven that the exchange does not have it: resend (default) sends it again while "
+                "it is not too old, hold leaves it to a person.",
+            },
             "on_failure": {
                 "enum": ["stop", "continue"],
                 "description": "What to do after an action failed: stop (default) leaves out the "
@@ -200,8 +206,11 @@ def bundle() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The schema as it stands in schemas/, the same bytes every time."""
-    return json.dumps(bundle(), indent=2, ensure_ascii=False) + "\n"
+    """The schema as it stands in schemas/ for editors, the same bytes every time."""
+    # what editors show takes words from the checks, and they are made of this schema
+    from runner.rulebook.editing import for_editors
+
+    return json.dumps(for_editors(bundle()), indent=2, ensure_ascii=False) + "\n"
 
 
 def write(path: Path) -> None:

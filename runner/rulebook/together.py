@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.core.actions.arm import check_times
 from runner.core.document import Node, Path, Problem
 from runner.core.rules import DeadMan, Rule
 from runner.rulebook.diagnostics import Diagnostic, Related
 from runner.rulebook.source import Source
 from runner.rulebook.words import meant
-
-SHORT_COUNTDOWN = 60_000
 
 
 @dataclass(slots=True)
@@ -34,28 +33,10 @@ class Part:
 
 def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
     """A file's dead-man switch for each symbol; notes problems."""
-    before = len(node.problems)
-    countdown, refresh = node.duration("countdown"), node.duration("refresh")
-    if countdown is None or refresh is None:
+    times = check_times(node)
+    if times is None:
         return []
-    if refresh < 1_000:
-        node.child("refresh").problem("range", "refresh must be at least 1s")
-    elif countdown < 2 * refresh:
-        node.child("countdown").problem(
-            "dead-man",
-            "countdown must be at least twice refresh",
-            "one late refresh would let the exchange cancel the orders",
-        )
-    elif countdown < SHORT_COUNTDOWN:
-        node.child("countdown").problem(
-            "dead-man",
-            "a countdown under 60s",
-            "a short break of the connection cancels the orders; 2m is usual",
-            severity="warning",
-        )
-    if any(problem.severity == "error" for problem in node.problems[before:]):
-        return []
-    return [DeadMan(symbol, countdown, refresh) for symbol in symbols]
+    return [DeadMan(symbol, *times) for symbol in symbols]
 
 
 def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
@@ -159,8 +140,9 @@ def _named(part: Part) -> Iterator[tuple[Path, Any]]:
                 yield from (((*path, index), name) for index, name in enumerate(value))
             else:
                 yield path, value
-    for path, value in _kinds(part, "do", "cancel"):
-        yield (*path, "rule"), value.get("rule")
+    for kind in ("cancel", "modify"):
+        for path, value in _kinds(part, "do", kind):
+            yield (*path, "rule"), value.get("rule")
 
 
 def _never_expires(parts: Sequence[Part]) -> Iterator[Diagnostic]:

@@ -14,6 +14,7 @@ from runner.core.events import CallFailed, Event, ExecutionReport
 from runner.core.instruments import Instrument
 from runner.core.lifecycle import Timing
 from runner.core.orders import (
+    AmendCall,
     Call,
     CancelCall,
     DeadManCall,
@@ -22,6 +23,7 @@ from runner.core.orders import (
     PlaceCall,
     ProbeCall,
     ReadCall,
+    SettingCall,
     TimeCall,
     lane_of,
 )
@@ -198,6 +200,10 @@ class BinanceUsdm:
                 return list(reports)
             case CancelCall():
                 return list(wire_answers.canceled(call, reply, asked))
+            case AmendCall():
+                return list(wire_answers.amended(call, reply, asked))
+            case SettingCall():
+                return list(wire_answers.set_up(call, reply, asked))
             case ProbeCall():
                 return list(wire_answers.probed(call, reply, asked))
             case ReadCall():

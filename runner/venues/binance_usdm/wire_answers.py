@@ -9,7 +9,19 @@ from typing import Any, Literal
 
 from runner.core.events import ExecutionReport
 from runner.core.lifecycle import Answer, Shape, Transport, classify
-from runner.core.orders import CancelCall, Family, OrderIntent, Outcome, PlaceCall, ProbeCall
+from runner.core.orders import (
+    AmendCall,
+    AmendIntent,
+    CancelCall,
+    Family,
+    OrderIntent,
+    Outcome,
+    PlaceCall,
+    ProbeCall,
+    Setting,
+    SettingCall,
+    SettingIntent,
+)
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.codes import KNOWN_CODES
 from runner.venues.binance_usdm.wire_values import decimal, integer, label, mapping, parse
@@ -119,6 +131,62 @@ def _cancel_shape(call: CancelCall, fields: Mapping[str, Any]) -> Shape:
         fits = success and fields.get("clientAlgoId") == target
         return "order" if fits else _error_shape(fields)
     return _shape(fields, Family.ORDER, target, call.intent.symbol)
+
+
+def amended(call: AmendCall, reply: Reply, asked_time: int) -> list[ExecutionReport]:
+    """The change's own report, and on success the order's as it is now.
+
+    "Nothing changes" is success; what is not on the book any more cannot be changed.
+    """
+    intent = call.intent
+    shape = _shape(reply.value, Family.ORDER, intent.target, intent.symbol)
+    answer = reply.part(reply.value, shape)
+    outcome = classify(answer, KNOWN_CODES)
+    if shape == "error" and reply.status < 500:
+        outcome = _AMEND_CODES.get(answer.code or 0, outcome)
+    own = _own(intent, outcome, answer, asked_time, call.attempt)
+    if outcome is not Outcome.ACCEPTED or shape != "order":
+        return [own]
+    return [own, known(mapping(reply.value), Family.ORDER, "answer", asked_time, None)]
+
+
+_AMEND_CODES = {
+    -5027: Outcome.ACCEPTED,
+    # another change of it is under way: this one was not taken
+    -5043: Outcome.NOT_ACCEPTED,
+    **dict.fromkeys(GONE, Outcome.REJECTED),
+}
+
+
+def set_up(call: SettingCall, reply: Reply, asked_time: int) -> list[ExecutionReport]:
+    """The setting's own report; "no need to change" is success."""
+    fields = mapping(reply.value)
+    code = integer(fields.get("code"))
+    done = code == 200 or (call.intent.setting is Setting.LEVERAGE and "leverage" in fields)
+    shape: Shape = "order" if done and reply.value is not None else _error_shape(fields)
+    answer = reply.part(fields, shape)
+    outcome = classify(answer, KNOWN_CODES)
+    if shape == "error" and code in UNCHANGED and reply.status < 500:
+        outcome = Outcome.ACCEPTED
+    return [_own(call.intent, outcome, answer, asked_time, call.attempt)]
+
+
+UNCHANGED = frozenset({-4046, -4059, -4171})
+"""No need to change the margin type, the position mode, the multi-assets mode."""
+
+
+def _own(
+    intent: AmendIntent | SettingIntent,
+    outcome: Outcome,
+    answer: Answer,
+    asked_time: int,
+    attempt: int,
+) -> ExecutionReport:
+    about = (intent.client_order_id, intent.symbol)
+    own = _verdict(about, "answer", outcome, answer, asked_time, attempt)
+    if outcome is not Outcome.ACCEPTED:
+        return own
+    return replace(own, order_status="DONE", code=None, message=None)
 
 
 def probed(call: ProbeCall, reply: Reply, asked_time: int) -> list[ExecutionReport]:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from runner.core.orders import (
+    AmendCall,
+    AmendIntent,
     Call,
     CancelCall,
     CancelIntent,
@@ -18,6 +20,9 @@ from runner.core.orders import (
     PlaceCall,
     ProbeCall,
     ReadCall,
+    Setting,
+    SettingCall,
+    SettingIntent,
     TimeInForce,
 )
 from runner.venues import Request
@@ -53,6 +58,11 @@ def request(call: Call) -> Request:
         case CancelCall(intent=cancel):
             path, parameters = _cancel(cancel)
             return Request(call, "DELETE", path, text(parameters))
+        case AmendCall(intent=amend):
+            return Request(call, "PUT", ORDER, text(_amend(amend)))
+        case SettingCall(intent=setting):
+            path, parameters = _setting(setting)
+            return Request(call, "POST", path, text(parameters))
         case ProbeCall():
             path, parameters = _probe(call)
             return Request(call, "GET", path, text(parameters))
@@ -69,7 +79,7 @@ def request(call: Call) -> Request:
 def cost(call: Call) -> Cost:
     """What the call takes of the rate limits (documentation of 2026-05)."""
     match call:
-        case PlaceCall(intents=(_,)):
+        case PlaceCall(intents=(_,)) | AmendCall():
             return Cost(0, 1, 1)
         case PlaceCall():
             return Cost(5, 5, 1)
@@ -204,6 +214,37 @@ def _cancel(cancel: CancelIntent) -> tuple[str, Parameters]:
     if cancel.family is Family.ALGO:
         return ALGO, (("clientAlgoId", cancel.target),)
     return ORDER, (("symbol", cancel.symbol), ("origClientOrderId", cancel.target))
+
+
+def _amend(amend: AmendIntent) -> Parameters:
+    return (
+        ("symbol", amend.symbol),
+        ("side", amend.side.value),
+        ("origClientOrderId", amend.target),
+        ("quantity", number(amend.quantity)),
+        ("price", number(amend.price)),
+    )
+
+
+def _setting(intent: SettingIntent) -> tuple[str, Parameters]:
+    """Each setting has an endpoint of its own; position mode is the account's."""
+    symbol, value = ("symbol", intent.symbol), intent.value
+    match intent.setting:
+        case Setting.LEVERAGE:
+            return "/fapi/v1/leverage", (symbol, ("leverage", value))
+        case Setting.MARGIN_TYPE:
+            kind = "ISOLATED" if value == "isolated" else "CROSSED"
+            return "/fapi/v1/marginType", (symbol, ("marginType", kind))
+        case Setting.POSITION_MODE:
+            hedge = "true" if value == "hedge" else "false"
+            return "/fapi/v1/positionSide/dual", (("dualSidePosition", hedge),)
+        case Setting.ISOLATED_MARGIN:
+            less = value.startswith("-")
+            side = (
+                () if intent.position_side == "BOTH" else (("positionSide", intent.position_side),)
+            )
+            amount = (("amount", value.removeprefix("-")), ("type", "2" if less else "1"))
+            return "/fapi/v1/positionMargin", (symbol, *side, *amount)
 
 
 def _probe(call: ProbeCall) -> tuple[str, Parameters]:

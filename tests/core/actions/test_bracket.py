@@ -54,7 +54,7 @@ def step(*legs: Leg, action: Action | None = None, **more: Any) -> Step:
     return used.step(context(used, {one.name: one for one in legs}, **more))
 
 
-def wanted(of: Step) -> dict[str, OrderIntent | CancelIntent]:
+def wanted(of: Step) -> dict[str, Intent]:
     """The planned intents by the part of their name."""
     return {planned.name.partition(".")[2]: planned.intent for planned in of.planned}
 
@@ -204,7 +204,6 @@ def test_a_stop_that_was_cancelled_from_outside_is_told_but_not_closed_over() ->
     assert quantities(found) == {}
     assert found.critical
     assert "cancelled from outside" in found.detail
-
 
 
 def test_a_larger_stop_that_does_not_stand_closes_all_but_keeps_the_old_one_till_then() -> None:
