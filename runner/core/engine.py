@@ -13,6 +13,7 @@ from runner.core.decision import (
     AlertRow,
     Attempt,
     Decision,
+    Leg,
     Record,
 )
 from runner.core.events import (
@@ -26,7 +27,10 @@ from runner.core.events import (
     Event,
     ExecutionReport,
     Fire,
+    JournalTrouble,
+    KlineClosed,
     OpenOrders,
+    PositionIncident,
     Positions,
     PositionUpdate,
     StreamState,
@@ -51,6 +55,7 @@ from runner.core.prices import Band, Key
 from runner.core.rules import DeadMan, Hit, Rule, RuleSet
 from runner.core.running import World, advance
 from runner.core.state import State, Work
+from runner.core.telling import Telling
 from runner.core.triggers.schedule import ScheduleTrigger
 
 ACCOUNT_PAUSE = 500
@@ -69,6 +74,7 @@ class Engine:
         self.state = state
         self.questions = Questions()
         self._listening = Listening(world, state)
+        self._telling = Telling(world, self._listening)
         self._handlers: dict[type, Callable[[Work, Any, Moment], None]] = {
             Alert: self._alert,
             Tick: self._tick,
@@ -83,6 +89,9 @@ class Engine:
             StreamState: self._stream,
             CallFailed: self._call_failed,
             CallDone: self._call_done,
+            KlineClosed: self._kline,
+            PositionIncident: self._incident,
+            JournalTrouble: self._journal_trouble,
             Reload: self._reload,
         }
 
@@ -108,13 +117,15 @@ class Engine:
         for run_id in list(self.state.runs):
             advance(work, self.world, run_id)
         self.questions.want_all()
+        self._telling.start(work)
         return self._applied(work, moment)
 
     def restart(self, state: State, moment: Moment) -> list[Decision]:
         """Go on from this state, which the journal remembered, by the walk of a start."""
         self.state = state
         self.questions = Questions()
-        self._moved_symbols = set()
+        self._listening = Listening(self.world, state)
+        self._telling = Telling(self.world, self._listening)
         return [self.load(self.world.rules, moment), self.recover(moment)]
 
     def schedules(self) -> Iterable[tuple[Rule, str, ScheduleTrigger, int]]:
@@ -160,6 +171,7 @@ class Engine:
                 reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))
         for run_id, _ in list(self.state.waiting):
             advance(work, self.world, run_id)
+        self._telling.pass_time(work, moment)
         for alarm in deadman.alarms(work, self._dead_men(), moment):
             self._dead_man(work, alarm)
         for symbol in deadman.to_look_up(self.state):
@@ -169,7 +181,8 @@ class Engine:
         return self._applied(work, moment)
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
-        while touched := list(work.touched_runs()):
+        told: dict[str, Leg] = {}
+        while (touched := list(work.touched_runs())) or self._telling.orders(work, told):
             held_up = (run_id for run_id, _ in self.state.held_up)
             for run_id in dict.fromkeys((*touched, *held_up)):
                 advance(work, self.world, run_id)
@@ -192,7 +205,10 @@ class Engine:
         """Our clock's reading at which `wake` or `calls` may have something new."""
         dead_men = self._dead_men().values()
         at = asking.next_at(self.state, self.questions, dead_men, moment)
-        return min(at, moment.now + DATA_RETRY) if self.state.waiting else at
+        waits = [at, self._telling.next_at()]
+        if self.state.waiting:
+            waits.append(moment.now + DATA_RETRY)
+        return min(each for each in waits if each is not None)
 
     def sending(self, requests: Sequence[Signed], moment: Moment) -> Decision:
         """What must be durable before the first byte of these requests leaves."""
@@ -312,13 +328,30 @@ class Engine:
         self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
         text = f"{figure(event.size)} @ {figure(event.entry_price)}" if event.size else "flat"
         work.record("position", text, symbol=event.symbol)
+        self._telling.tell(work, ("position", ""), event.symbol, event)
+
+    def _incident(self, work: Work, event: PositionIncident, moment: Moment) -> None:
+        del moment
+        text = f"{event.what.replace('_', ' ')}: {figure(event.size)} @ {figure(event.price)}"
+        work.record("position", text, symbol=event.symbol)
+        self._telling.tell(work, ("position", ""), event.symbol, event)
+
+    def _kline(self, work: Work, event: KlineClosed, moment: Moment) -> None:
+        del moment
+        self._telling.tell(work, ("kline", event.interval), event.symbol, event)
+
+    def _journal_trouble(self, work: Work, event: JournalTrouble, moment: Moment) -> None:
+        del moment
+        work.record("error", f"journal: {event.detail}")
+        self._telling.tell_all(work, ("system", "journal"), event)
 
     def _positions(self, work: Work, event: Positions, moment: Moment) -> None:
-        del work, moment
+        del moment
         known = {symbol for symbol, _ in self.world.view.positions}
         self.world.view.apply_positions(event)
         self.state.seen_until(event.asked_time)
         self._listening.moved(known | {update.symbol for update in event.positions})
+        self._telling.positions(work, event)
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
         del work
@@ -345,6 +378,7 @@ class Engine:
             text = f"{text}: {event.detail}"
         data = {} if event.gap_from is None else {"gap_from": event.gap_from}
         work.record("stream", text, data=data)
+        self._telling.tell_all(work, ("system", "stream_gap"), event)
         if event.connected:
             self.questions.want_all()
 

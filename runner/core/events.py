@@ -12,6 +12,9 @@ from runner.core.orders import Call, Family, Outcome
 Value = Decimal | bool | str
 """What a formula can see of an event: a number, true or false, or text."""
 
+OrderStatus = Literal["filled", "partly_filled", "rejected", "cancelled", "expired"]
+"""What can happen to an order, in a trader's words."""
+
 PriceSource = Literal["mark", "last", "bid", "ask", "index", "funding"]
 
 
@@ -140,7 +143,10 @@ class ExecutionReport:
 
 @dataclass(frozen=True, slots=True)
 class PositionUpdate:
-    """A position as the exchange states it; `size` is signed, short is negative."""
+    """A position as the exchange states it; `size` is signed, short is negative.
+
+    `reading`: it was read, so what changed since the last statement may be long ago.
+    """
 
     symbol: str
     position_side: str
@@ -150,6 +156,42 @@ class PositionUpdate:
     event_time: int
     liquidation_price: Decimal | None = None
     leverage: Decimal | None = None
+    reading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PositionIncident:
+    """The exchange acted on a position, or warns that it will; `key` tells incidents apart.
+
+    `size` is signed like the position's (of a closing order: how much it closes).
+    """
+
+    what: Literal["liquidation", "adl", "margin_call"]
+    symbol: str
+    position_side: str
+    size: Decimal
+    price: Decimal
+    key: str
+    event_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """The exchange did something to an own order, worked out from its leg by the engine.
+
+    `leg` is the order's part in the run: 0, entry, stop. Prices and sizes are the order's so far.
+    """
+
+    rule_id: str
+    symbol: str
+    client_order_id: str
+    leg: str
+    status: OrderStatus
+    side: str
+    cumulative_quantity: Decimal
+    average_price: Decimal | None
+    tag: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +259,24 @@ class StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """The runner started at `at` after `away` ms; `ready` once account and prices are known."""
+
+    at: int
+    away: int
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalTrouble:
+    """The journal has a problem that it lives with, such as little room; `key` names the case."""
+
+    key: str
+    detail: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallFailed:
     """A reading or a refresh came to nothing; whoever owns it asks again."""
 
@@ -241,12 +301,16 @@ Event = (
     | Fire
     | ExecutionReport
     | PositionUpdate
+    | PositionIncident
+    | OrderChanged
     | AccountUpdate
     | OpenOrders
     | Positions
     | DeadManReport
     | DeadManAlarm
     | StreamState
+    | Started
+    | JournalTrouble
     | CallFailed
     | CallDone
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from runner.core.events import Tick
+from runner.core.events import Due, Tick
 from runner.core.firing import trigger_memory
 from runner.core.formula import EvaluationError
 from runner.core.levels import Levels, Owner
 from runner.core.prices import Band, Key
-from runner.core.rules import Interest, Rule, RuleSet, Trigger, WaitsForPrice
+from runner.core.rules import Interest, Rule, RuleSet, Trigger, WaitsForPrice, WaitsForTime
 from runner.core.running import World
 from runner.core.state import State, Work
 from runner.core.view import Names
@@ -29,32 +29,58 @@ class Listening:
         self._owners: dict[tuple[str, str], list[Owner]] = {}
         self._moving: dict[str, list[Owner]] = {}
         self._moved: set[str] = set()
+        self._on: dict[tuple[Interest, str], list[tuple[Rule, Trigger]]] = {}
+        self._timed: dict[Owner, tuple[Rule, Trigger]] = {}
+        self._due: dict[Owner, int] = {}
         self._new = False
 
     def load(self, rules: RuleSet) -> None:
         """Index these rules instead of the former; the next `follow` finds what all wait for."""
         self._new = True
         self._listeners, self._priced, self._owners, self._moving = {}, {}, {}, {}
+        self._on, self._timed, self._due = {}, {}, {}
         for rule in rules.rules.values():
             for trigger in rule.triggers:
                 self._listeners.setdefault(trigger.interest, []).append((rule, trigger))
-                if isinstance(trigger, WaitsForPrice):
-                    for symbol in rule.symbols:
-                        self._wait(rule, symbol, trigger, trigger.moving)
+                for symbol in rule.symbols:
+                    key = trigger.interest, symbol
+                    self._on.setdefault(key, []).append((rule, trigger))
+                    self._wait(rule, symbol, trigger)
         for owner in self._levels.owners():
             if owner not in self._priced:
                 self._levels.drop(owner)
 
-    def _wait(self, rule: Rule, symbol: str, trigger: Trigger, moving: bool) -> None:
+    def _wait(self, rule: Rule, symbol: str, trigger: Trigger) -> None:
         owner = (rule.id, symbol, trigger.name)
-        self._priced[owner] = (rule, trigger)
-        self._owners.setdefault(owner[:2], []).append(owner)
-        if moving:
-            self._moving.setdefault(symbol, []).append(owner)
+        if isinstance(trigger, WaitsForPrice):
+            self._priced[owner] = (rule, trigger)
+            if trigger.moving:
+                self._moving.setdefault(symbol, []).append(owner)
+        if isinstance(trigger, WaitsForTime):
+            self._timed[owner] = (rule, trigger)
+        if owner in self._priced or owner in self._timed:
+            self._owners.setdefault(owner[:2], []).append(owner)
 
     def to(self, interest: Interest) -> Sequence[tuple[Rule, Trigger]]:
         """Every rule and trigger that wants to hear of this."""
         return self._listeners.get(interest, ())
+
+    def on(self, interest: Interest, symbol: str) -> Sequence[tuple[Rule, Trigger]]:
+        """Those of them that are about this symbol."""
+        return self._on.get((interest, symbol), ())
+
+    def timed(self) -> Iterable[tuple[str, Rule, Trigger]]:
+        """Everybody who waits for time to pass, each with its symbol."""
+        return [(owner[1], *pair) for owner, pair in self._timed.items()]
+
+    def due(self, now: int) -> list[Due]:
+        """Whose wait is over, the earliest first."""
+        over = sorted((at, owner) for owner, at in self._due.items() if at <= now)
+        return [Due(rule_id, name, symbol, at) for at, (rule_id, symbol, name) in over]
+
+    def next_at(self) -> int | None:
+        """When the next wait is over (ms)."""
+        return min(self._due.values(), default=None)
 
     def affected(self, tick: Tick) -> Iterable[tuple[Owner, Rule, Trigger, Tick]]:
         """Who must look at this tick, in order of rule id, each with the extreme it trails."""
@@ -76,7 +102,7 @@ class Listening:
         moved, self._moved = self._moved, set()
         if self._new:
             self._new = False
-            for owner in self._priced:
+            for owner in {**self._priced, **self._timed}:
                 self.level(owner, now)
             return
         for key in changed:
@@ -88,10 +114,17 @@ class Listening:
 
     def level(self, owner: Owner, now: int) -> None:
         """Wait for what this trigger waits for now; for nothing when that cannot be reckoned."""
-        rule, trigger = self._priced[owner]
-        assert isinstance(trigger, WaitsForPrice)
+        rule, trigger = self._priced.get(owner) or self._timed[owner]
         work = Work(self._state, now)
         memory = work.memory(rule.id, owner[1])
+        if isinstance(trigger, WaitsForTime):
+            at = trigger.due_at(trigger_memory(memory, trigger))
+            if at is None:
+                self._due.pop(owner, None)
+            else:
+                self._due[owner] = at
+        if not isinstance(trigger, WaitsForPrice):
+            return
         names = Names(self._world.view, owner[1], now, {}, memory, work.exposure(owner[1]))
         try:
             waits = trigger.waits(trigger_memory(memory, trigger), names)

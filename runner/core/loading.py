@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from runner.core.decision import Record
 from runner.core.firing import lose_sight, trigger_memory
 from runner.core.listening import Listening
-from runner.core.rules import Rule, RuleSet
+from runner.core.rules import Begins, Rule, RuleSet, Trigger
 from runner.core.running import World
 from runner.core.state import State, Work
-from runner.core.triggers.schedule import ScheduleTrigger
+from runner.core.view import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
     """Run these rules from now on. If it raises, the former ones go on as they were."""
     for rule in rules.rules.values():
         for trigger in rule.triggers:
-            if isinstance(trigger, ScheduleTrigger):
+            if isinstance(trigger, Begins):
                 for symbol in rule.symbols:
-                    _begin(work, rule, symbol, trigger)
+                    _begin(work, world, rule, symbol, trigger)
     lose_sight(work, rules)
     listening.load(rules)
     for rule in rules.rules.values():
@@ -40,11 +40,14 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
     world.rules = rules
 
 
-def _begin(work: Work, rule: Rule, symbol: str, trigger: ScheduleTrigger) -> None:
+def _begin(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger) -> None:
+    """What a trigger remembers from its first moment on: loading a rule never fires it."""
+    assert isinstance(trigger, Begins)
     memory = work.memory(rule.id, symbol)
     own = trigger_memory(memory, trigger)
-    if "watermark" not in own:
-        # a new schedule begins now: loading a rule never fires it
-        own = {**own, "watermark": work.now, "fingerprint": trigger.fingerprint}
-        triggers = {**memory.triggers, trigger.name: own}
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    begun = trigger.begin(own, names)
+    if begun != own:
+        begun = {**begun, "fingerprint": trigger.fingerprint}
+        triggers = {**memory.triggers, trigger.name: begun}
         work.put_memory(rule.id, symbol, replace(memory, triggers=triggers))

@@ -80,7 +80,7 @@ class PriceBoard:
         `alive_at` is when an earlier process last saw the world.
         """
         self.stale_after = stale_after
-        self._alive_at = alive_at
+        self.alive_at = alive_at
         self._last: dict[Key, Price] = {}
         self._seen: dict[Key, int] = {}
         self._bands: dict[Key, Band] = {}
@@ -152,7 +152,7 @@ class PriceBoard:
             return None
         self._passed[key] = passed + 1
         self._extremes.pop(key, None)
-        previous = self._seen.get(key, self._alive_at) if before is None else before.received_at
+        previous = self._seen.get(key, self.alive_at) if before is None else before.received_at
         return Tick(
             symbol,
             source,

@@ -137,6 +137,22 @@ class Begins(Protocol):
         """Its memory as of now; what is known already stays. Loading a rule never fires it."""
 
 
+@runtime_checkable
+class WaitsForTime(Protocol):
+    """What a trigger says besides that does something when time has passed: it gets a Due."""
+
+    def due_at(self, memory: Memory) -> int | None:
+        """When its wait is over (ms); None while it waits for something else."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """What a trigger says besides that remembers something from its first moment on."""
+
+    def begin(self, memory: Memory, names: Names) -> Memory:
+        """Its memory as of now; what is known already stays. Loading a rule never fires it."""
+
+
 class Progress(Enum):
     """How far an action is: WAITING holds the next one back, PASSED lets it begin and goes on."""
 

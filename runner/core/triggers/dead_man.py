@@ -1,4 +1,4 @@
-"""Trigger `dead_man`: a countdown on the exchange ran out, or a refresh of it came late."""
+"""Trigger `dead_man`: a countdown on the exchange ran out or was late, or a heartbeat is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from runner.core.document import Node, Scope
 from runner.core.events import DeadManAlarm, Event
 from runner.core.formula import TEXT
-from runner.core.rules import Hit, Interest, Match, Memory, Quiet, TriggerKind
+from runner.core.rules import Hit, Interest, Match, Memory, Quiet, Trigger, TriggerKind
+from runner.core.triggers import heartbeat
 from runner.core.view import Names
 
 
@@ -43,15 +44,27 @@ class DeadManTrigger:
         return Hit(key, {"what": event.what}, memory, f"countdown {event.what}")
 
 
+WORDS = ("expired", "late")
+
 SCHEMA: Mapping[str, Any] = {
-    "enum": ["expired", "late"],
+    "type": ["string", "object"],
     "description": "expired: the countdown ran out and the exchange cancelled the symbol's open "
-    "orders. late: a refresh is overdue.",
+    "orders. late: a refresh is overdue. Or an expected alert that does not come: "
+    "{heartbeat: {webhook: tv-beat, every: 5m}}",
+    "additionalProperties": False,
+    "required": ["heartbeat"],
+    "properties": {"heartbeat": heartbeat.SCHEMA},
 }
 
 
-def build(node: Node, name: str) -> DeadManTrigger | None:
-    """Read `dead_man: expired` or `dead_man: late`."""
+def build(node: Node, name: str) -> Trigger | None:
+    """Read `dead_man: expired`, `dead_man: late` or `dead_man: {heartbeat: …}`."""
+    if isinstance(node.value, Mapping):
+        return heartbeat.read(node.child("heartbeat"), name)
+    if node.value not in WORDS:
+        cure = "write expired, late or {heartbeat: {webhook: tv-beat, every: 5m}}"
+        node.problem("enum", f"dead_man cannot be {node.value}", cure)
+        return None
     return DeadManTrigger(name, str(node.value))
 
 

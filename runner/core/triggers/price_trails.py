@@ -77,7 +77,7 @@ class TrailTrigger:
 
     def _past(self, event: Tick, trail: Trail, after: dict[str, Any]) -> Match:
         side, extreme = ("under", "high") if self.from_high else ("over", "low")
-        share_now = percent(abs(event.price - trail.extreme) / trail.extreme).lstrip("+")
+        share_now = percent(abs(event.price - trail.extreme) / trail.extreme)
         what = f"{self.source} {figure(event.price)} is {share_now} {side}"
         detail = f"{what} the {extreme} {figure(trail.extreme)}"
         if event.fresh_start and not self.fire_after_gap:

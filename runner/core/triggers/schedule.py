@@ -47,6 +47,10 @@ class ScheduleTrigger:
         """Its own due instants."""
         return ("schedule", self.name)
 
+    def begin(self, memory: Memory, names: Names) -> Memory:
+        """A new schedule begins now: loading a rule never fires it."""
+        return memory if "watermark" in memory else {**memory, "watermark": names.now}
+
     def match(self, event: Event, memory: Memory, names: Names) -> Match:
         """One planned instant that has come."""
         assert isinstance(event, Due)
