@@ -14,7 +14,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 RUN := .venv/.ready-to-run
 DEV := .venv/.ready-to-test
 
-.PHONY: help demo test lint bench clean lock
+# The language server that tests/editors drive; without it they are skipped.
+EDITORS := tests/editors/node_modules/.ready
+NPM := npm --no-audit --no-fund --ignore-scripts --loglevel=error
+
+.PHONY: help demo test lint editors bench clean lock
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -30,11 +34,13 @@ lint: $(DEV) ## look at style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+editors: $(EDITORS) ## install the language server that the editor tests drive (node, npm)
+
 bench: $(DEV) ## measure speed beside floors and peers (takes minutes)
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what was built, .venv included
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv tests/editors/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A week's cool-down keeps out fresh malicious uploads. The locks hold names, versions and hashes
@@ -57,10 +63,28 @@ lock: ## choose versions anew and write the hash-locked requirement files
 		exit 1
 	fi
 	grep -c '==' requirements.lock requirements-dev.lock
+	cd tests/editors
+	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved=true > /dev/null
+	$(PYTHON) -c "$$STRIP"
+
+# An entry's home page is an address too.
+define STRIP
+import json, pathlib
+path = pathlib.Path("package-lock.json")
+lock = json.loads(path.read_text("utf-8"))
+for package in lock["packages"].values():
+    package.pop("funding", None)
+path.write_text(json.dumps(lock, indent=2) + "\n", "utf-8")
+endef
+export STRIP
 
 $(RUN): requirements.lock pyproject.toml
 	@$(call install,requirements.lock)
 	touch $(RUN)
+
+$(EDITORS): tests/editors/package-lock.json tests/editors/package.json
+	@$(NPM) --prefix tests/editors ci
+	touch $(EDITORS)
 
 $(DEV): requirements-dev.lock requirements.lock pyproject.toml
 	@$(call install,requirements-dev.lock)

@@ -17,13 +17,10 @@ from runner.core.rules import ActionKind, TriggerKind
 from runner.core.triggers import TRIGGERS
 from runner.core.view import NAMES, scope
 from runner.rulebook import schema
+from runner.rulebook.editing import prose
 from runner.rulebook.reader import read
 
 MARKER = "<!-- What follows is generated: python -m runner.rulebook.reference -->\n"
-
-_BLOCK = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
-_CODE = re.compile(rf"({_BLOCK}|\[[^\[\]]*\])")
-"""What stands in braces or brackets."""
 
 ABOUT_NAMES: Mapping[str, str] = {
     "mark": "the mark price of the rule's symbol",
@@ -101,7 +98,7 @@ def _action(kind: ActionKind) -> Iterator[str]:
 
 
 def _block(kind: TriggerKind | ActionKind) -> Iterator[str]:
-    yield from ("", _prose(kind.schema["description"]), "")
+    yield from ("", prose(kind.schema["description"]), "")
     yield from ("```yaml", *kind.example.splitlines(), "```", "")
     if "enum" in kind.schema:
         yield from (f"It is one of {_words(kind.schema['enum'])}.", "")
@@ -121,7 +118,7 @@ def _rows(block: Mapping[str, Any], path: str) -> Iterator[str]:
     for key, below in block["properties"].items():
         name = f"`{path}{key}`"
         shown = f"**{name}**" if key in block.get("required", ()) else name
-        text = _prose(below["description"])
+        text = prose(below["description"])
         if _is_order(below):
             text = f"{text}. {_order_keys(below)}"
         yield f"| {shown} | {_value(below)} | {text} |"
@@ -166,14 +163,6 @@ def _text_value(below: Mapping[str, Any]) -> str:
 def _words(names: Iterable[str]) -> str:
     *most, last = [f"`{name}`" for name in names]
     return f"{', '.join(most)} and {last}" if most else last
-
-
-def _prose(text: str) -> str:
-    """A description as Markdown: blocks and lists as code, and nothing taken for markup."""
-    parts = _CODE.split(text)
-    plain = [re.sub(r"([*<|])", r"\\\1", part) for part in parts[::2]]
-    code = [f"`{part}`" for part in parts[1::2]]
-    return "".join(part for pair in zip(plain, [*code, ""], strict=True) for part in pair)
 
 
 def _fields(kind: TriggerKind) -> list[str]:
