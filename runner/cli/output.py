@@ -60,6 +60,11 @@ def span(ms: int) -> str:
     return f"{ms} ms"
 
 
+def count(number: int, noun: str) -> str:
+    """1 rule, 2 rules."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def table(headings: Sequence[str], rows: Sequence[Row], empty: str) -> None:
     """Print rows: aligned lines in a pipe; on a terminal coloured, without empty columns."""
     if not rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +42,8 @@ def run(folder: Path, paper: bool, hook: tuple[str, int] | None) -> None:
     Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
     settings or the folder are wrong.
     """
+    # until it can reload, a SIGHUP must not end it
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
             _run(folder, paper, hook, stop)
@@ -76,6 +80,7 @@ def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequ
         app = App(place, settings, server, [logged])
         logs.configure(registered_secrets=app.secrets.values)
         stack.callback(app.stop)
+        _take_hangups(app, folder, stack)
         app.start()
         if _wait_ready(app, stop):
             notify("READY=1")
@@ -84,6 +89,17 @@ def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequ
             while not stop.wait(LOOK_EVERY):
                 app.watch()
         notify("STOPPING=1")
+
+
+def _take_hangups(app: App, folder: Path, stack: ExitStack) -> None:
+    """SIGHUP reloads from now on, and `runner reload` finds this process."""
+    from runner.ops.presence import announce
+
+    signal.signal(signal.SIGHUP, lambda *_: app.reloader.ask())
+    stack.callback(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    presence = announce(folder)
+    if presence is not None:
+        stack.callback(os.close, presence)
 
 
 def _wait_ready(app: App, stop: StopRequests) -> bool:
