@@ -65,8 +65,9 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.audit": (5, 0),
     "runner.demo": (5, 1),
     "runner.planning": (5, 1),
-    "runner.virtual": (5, 1),
-    "runner.ruletests": (5, 2),
+    "runner.virtual_world": (5, 1),
+    "runner.virtual": (5, 2),
+    "runner.ruletests": (5, 3),
     "runner.cli": (6, 0),
     "runner.__main__": (6, 1),
 }

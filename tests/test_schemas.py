@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from runner.core.actions import ACTIONS
 from runner.core.triggers import TRIGGERS
 from runner.resources import folder
-from runner.rulebook import schema
+from runner.rulebook import schema, tests_schema
 
 COMMITTED = folder("schemas") / schema.FILE_NAME
 
@@ -73,3 +73,27 @@ def test_every_kind_is_in_it() -> None:
     rule = schema.bundle()["properties"]["rules"]["items"]["properties"]
     assert list(rule["when"]["items"]["properties"]) == list(TRIGGERS)
     assert list(rule["do"]["items"]["properties"]) == list(ACTIONS)
+
+
+def test_the_committed_schema_of_tests_is_the_generated_one(tmp_path: Path) -> None:
+    """Byte for byte; if not: python -m runner.rulebook.tests_schema."""
+    written = tmp_path / "schema.json"
+    tests_schema.write(written)
+    committed = folder("schemas") / tests_schema.FILE_NAME
+    assert written.read_bytes() == committed.read_bytes()
+
+
+def test_the_schema_of_tests_reads_as_well() -> None:
+    """Draft 7, no choice between branches, and every key described."""
+    Draft7Validator.check_schema(tests_schema.bundle())
+    bare = [path for path, here in properties(tests_schema.bundle()) if not here.get("description")]
+    assert bare == []
+    for path, here in properties(tests_schema.bundle()):
+        assert not {"oneOf", "anyOf", "allOf", "not", "$ref"} & here.keys(), path
+
+
+def test_tests_may_expect_every_action() -> None:
+    """A new action kind can be expected under its own name without further work."""
+    step = tests_schema.bundle()["properties"]["tests"]["items"]["properties"]["steps"]["items"]
+    expected = step["properties"]["expect"]["properties"]
+    assert set(ACTIONS) <= expected.keys()

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import click
 
-RULES, SETTINGS = "rules", "settings"
+RULES, SETTINGS, TESTS = "rules", "settings", "tests"
 
 
 @click.command(epilog="Example: runner schema --write schemas")
-@click.argument("which", type=click.Choice([RULES, SETTINGS]), required=False)
+@click.argument("which", type=click.Choice([RULES, SETTINGS, TESTS]), required=False)
 @click.option(
     "--write",
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Write <name>.v1.schema.json there; without a name both.",
+    help="Write <name>.v1.schema.json there; without a name all.",
 )
 def schema(which: str | None, folder: Path | None) -> None:
-    """Print the JSON Schema of rule files (rules, the default) or of runner.yaml (settings)."""
+    """Print the JSON Schema of rule files (rules, the default), runner.yaml (settings) or tests."""
     if folder is None:
         click.echo(_text(which or RULES), nl=False)
         return
-    for name in [which] if which else [RULES, SETTINGS]:
+    for name in [which] if which else [RULES, SETTINGS, TESTS]:
         path = folder / f"{name}.v1.schema.json"
         path.write_text(_text(name), "utf-8")
         click.echo(f"wrote {path}")
@@ -34,6 +34,10 @@ def _text(which: str) -> str:
         from runner.settings.schema import schema_text
 
         return schema_text()
+    if which == TESTS:
+        from runner.rulebook import tests_schema
+
+        return tests_schema.text()
     from runner.rulebook.schema import text
 
     return text()

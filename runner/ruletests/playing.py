@@ -33,7 +33,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # where the machine has it, a jo
 BEAT = 1_000
 """Ms between two prices of a stream that says the same again, as the exchange's mark does."""
 
-CLOSELY = 60_000
+CLOSELY = 10_000
 """How long (ms) after a step every beat is played; later only what somebody waits for."""
 
 STRIDE = 60_000

@@ -87,18 +87,24 @@ def run(
 
 def _cover(report: Report, files: Sequence[TestsFile], paths: Sequence[Path]) -> None:
     """Which rules have a test, of the rule files that the tests name and of the folders given."""
-    tested = {case.rule for tests in files for case in tests.cases}
-    known: dict[str, None] = {}
+    tested = {(_file(tests.rules_file), case.rule) for tests in files for case in tests.cases}
+    known: dict[tuple[Path, str], None] = {}
     for tests in files:
-        known.update(dict.fromkeys(tests.rules.rules if tests.rules else ()))
-    named = {tests.rules_file.resolve() for tests in files if tests.rules_file is not None}
+        rules = tests.rules.rules if tests.rules else ()
+        known.update(dict.fromkeys((_file(tests.rules_file), rule) for rule in rules))
+    named = {_file(tests.rules_file) for tests in files}
     for path in _rule_files(paths):
-        if path.resolve() not in named:
+        if _file(path) not in named:
             loaded = load(path)
             report.found += loaded.errors
-            known.update(dict.fromkeys(loaded.rules.rules if loaded.rules else ()))
-    report.tested = [rule for rule in known if rule in tested]
-    report.untested = [rule for rule in known if rule not in tested]
+            rules = loaded.rules.rules if loaded.rules else ()
+            known.update(dict.fromkeys((_file(path), rule) for rule in rules))
+    report.tested = [rule for file, rule in known if (file, rule) in tested]
+    report.untested = [rule for file, rule in known if (file, rule) not in tested]
+
+
+def _file(path: Path | None) -> Path:
+    return path.resolve() if path is not None else Path()
 
 
 def _rule_files(paths: Sequence[Path]) -> Iterator[Path]:
