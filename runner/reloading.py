@@ -145,7 +145,7 @@ class Reloader:
 
     def _take(self, candidate: Candidate, asked_at: int) -> bool:
         self._work.prepare(candidate)
-        told = _Told(candidate.rules, asked_at)
+        told = Told(candidate.rules, asked_at)
         reply = self._work.hand_in(Reload(candidate.rules, told.loaded))
         if reply is not None:
             reply.add_done_callback(lambda done: self._taken(done, candidate))
@@ -175,13 +175,14 @@ class Reloader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the journal says of rules that were taken up."""
+class Told:
+    """What the journal says of rules that were taken up; `asked_at` by the monotonic clock."""
 
     rules: RuleSet
     asked_at: int
 
     def loaded(self, running: RuleSet, state: State, now: int) -> Record:
+        """The record, with the plan of what changes."""
         found = plan(running, self.rules, facts(state, now))
         revision = self.rules.revision
         data = {

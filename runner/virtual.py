@@ -19,6 +19,7 @@ from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Event, Fire, StreamState
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
+from runner.core.loading import Reload
 from runner.core.orders import Call, Lane, lane_of
 from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
@@ -27,6 +28,7 @@ from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
 from runner.gateway import LANES, too_old
 from runner.journal import Journal
+from runner.reloading import Told
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
@@ -159,17 +161,24 @@ class VirtualRunner:
 
     def _listen(self, rules: RuleSet, gap_from: int | None = None) -> None:
         """Connect the streams as the real ones are connected, but to ears in this process."""
-        self.wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
-        market = self.venue.market_stream(self.wanted, self.board, self._post)
-        assert isinstance(market, MarketStream)
-        for name, address, _ in plan(ADDRESSES.streams, self.wanted):
-            self._connect(address, lambda text: market.feed(text, self.clock.wall()))
-            self._connected(name, gap_from)
+        self.wanted: frozenset[tuple[str, str]] = frozenset()
+        self._read_market(rules, gap_from)
         user = self.venue.user_stream(self._post)
         assert isinstance(user, UserStream)
         self._connect(user.address(), user.feed)
         self._connected("user", gap_from)
         self.exchange.settle(at_once=True)
+
+    def _read_market(self, rules: RuleSet, gap_from: int | None = None) -> None:
+        """Read what these rules want and nobody reads yet."""
+        wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
+        missing = wanted - self.wanted
+        self.wanted |= missing
+        market = self.venue.market_stream(missing, self.board, self._post)
+        assert isinstance(market, MarketStream)
+        for name, address, _ in plan(ADDRESSES.streams, missing):
+            self._connect(address, lambda text: market.feed(text, self.clock.wall()))
+            self._connected(name, gap_from)
 
     def _connected(self, name: str, gap_from: int | None) -> None:
         self._names.append(name)
@@ -255,12 +264,12 @@ class VirtualRunner:
         self._listen(self.engine.world.rules, gap_from)
 
     def reload(self, rules: RuleSet) -> None:
-        """Run these rules from now on."""
-        moment = Moment(self.clock.wall(), self.venue.server_time(), self.timing)
-        self.dispatcher.begin([self.engine.load(rules, moment)], self._lanes)
-        self._deafen()
-        self._names.clear()
-        self._listen(rules)
+        """Run these rules from now on; what is streamed already goes on."""
+        if self._ears:
+            self._read_market(rules)
+            self.exchange.settle(at_once=True)
+        self.dispatcher.hand_in(Reload(rules, Told(rules, 0).loaded))
+        self.dispatcher.step()
 
     def countdown(self, symbol: str, what: Literal["expired", "late"]) -> bool:
         """Let a symbol's countdown run out now, or its refresh be overdue; False if it has none.

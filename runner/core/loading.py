@@ -34,6 +34,9 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
                     _begin(work, world, rule, symbol, trigger)
     lose_sight(work, rules)
     listening.load(rules)
+    going_on = {run.rule_hash for run in work.state.runs.values()}
+    for text_hash in work.state.revisions.keys() - going_on:
+        del work.state.revisions[text_hash]
     for rule in rules.rules.values():
         work.state.revisions[rule.text_hash] = rule
         work.decision.rule_texts[rule.text_hash] = rule.text
