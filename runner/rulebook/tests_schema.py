@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from runner.core.actions import ACTIONS
-from runner.core.orders import OrderIntent
+from runner.core.orders import AmendIntent, OrderIntent, Setting
 
 FILE_NAME = "tests.v1.schema.json"
 
 SOURCES = ("mark", "last", "bid", "ask", "index", "funding_rate")
-UNSEEN = frozenset({"client_order_id"})
+UNSEEN = frozenset({"client_order_id", "target"})
 """Fields of an order that no test can foresee."""
 
-WORDS = frozenset({"enable", "disable", "notify", "cancel"})
-"""Actions that a test writes as they stand in a rule: rule ids, texts, the orders cancelled."""
+SWITCHES = {"enable": "rules", "disable": "rules", "arm": "symbols", "disarm": "symbols"}
+"""Actions of which a test says only what they switch."""
+
+WORDS = frozenset({*SWITCHES, "notify", "cancel"})
+"""Actions that send no order, or (cancel) name the orders they are about."""
 
 WRITTEN = ("side", "type")
 """What every order under `place` says; a quantity too, unless it closes the position."""
@@ -31,14 +34,33 @@ def _text(description: str) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "description": description}
 
 
-def order_fields() -> dict[str, Any]:
-    """The fields of an order that a test may compare, each with its schema."""
-    hints = get_type_hints(OrderIntent)
+def order_fields(kind: type = OrderIntent) -> dict[str, Any]:
+    """The fields of an order (or another request) that a test may compare, with their schemas."""
+    hints = get_type_hints(kind)
     return {
-        each.name: {**_kind(hints[each.name]), "description": _DESCRIPTIONS.get(each.name, "")}
-        for each in fields(OrderIntent)
+        each.name: {**_kind(hints[each.name]), "description": _described(each.name)}
+        for each in fields(kind)
         if each.name not in UNSEEN
     }
+
+
+def _described(name: str) -> str:
+    return _DESCRIPTIONS.get(name, f"What the order says of {name.replace('_', ' ')}.")
+
+
+def sent_by(kind: str) -> dict[str, Any]:
+    """The fields of what an action of this kind sends: orders, changes of one, settings."""
+    if kind == "modify":
+        return {"order": _number_of_order("is changed"), **order_fields(AmendIntent)}
+    if kind == "set":
+        return {
+            setting.value: {
+                "type": ["number", "string"],
+                "description": f"What {setting.value.replace('_', ' ')} is set to.",
+            }
+            for setting in Setting
+        }
+    return order_fields()
 
 
 def _kind(hint: Any) -> dict[str, Any]:
@@ -98,14 +120,26 @@ def _place() -> dict[str, Any]:
 
 
 def _orders_of(kind: str) -> dict[str, Any]:
-    """Orders of one action: a list, one order, or (bracket) by the name of the part."""
+    """What one action sends: a list, one order, or (bracket) by the name of the part."""
+    one: dict[str, Any] = {
+        "type": "object",
+        "description": f"One order of {kind}: {{side: buy, quantity: 0.02}}",
+        "additionalProperties": False,
+        "properties": sent_by(kind),
+    }
+    parts = {
+        part: {**one, "description": f"The {part} of the bracket: {{quantity: 0.02}}"}
+        for part in ("entry", "stop", "target", "naked")
+    }
     return {
         "type": ["array", "object"],
         "minItems": 1,
         "minProperties": 1,
-        "description": f"The orders of the action {kind}: a list of them, one, or by the name of "
-        "the part (entry, stop, target)",
-        "items": _order(f"One order of {kind}: {{side: buy, quantity: 0.02}}"),
+        "description": f"What the action {kind} sent: a list, or one"
+        + (", or each by the name of its part." if kind == "bracket" else "."),
+        "items": one,
+        "additionalProperties": False,
+        "properties": {**one["properties"], **(parts if kind == "bracket" else {})},
     }
 
 
@@ -136,13 +170,17 @@ def _expect() -> dict[str, Any]:
                 kind: {
                     "type": ["array", "string"],
                     "minItems": 1,
-                    "description": f"The rules that it {kind}d: [btc-breakout]",
-                    "items": _text("The id of a rule: btc-breakout"),
+                    "description": f"The {what} that it {_PAST[kind]}: [{_SAMPLE[what]}]",
+                    "items": _text(f"One of the {what}: {_SAMPLE[what]}"),
                 }
-                for kind in ("enable", "disable")
+                for kind, what in SWITCHES.items()
             },
         },
     }
+
+
+_PAST = {"enable": "enabled", "disable": "disabled", "arm": "armed", "disarm": "disarmed"}
+_SAMPLE = {"rules": "btc-breakout", "symbols": "BTCUSDT"}
 
 
 def _price(source: str) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from runner.core.document import Path
 from runner.core.figures import figure
 from runner.rulebook.tests_meaning import reason_of
 from runner.rulebook.tests_model import Step, spoken
-from runner.rulebook.tests_schema import WORDS
+from runner.rulebook.tests_schema import SWITCHES, WORDS
 from runner.ruletests.watching import Cause, Done, Order
 
 
@@ -48,8 +48,9 @@ def told(done: Done) -> str:
         return "it cancelled all orders" if number is None else f"it cancelled order {number}"
     if done.notes:
         return f"it said {done.notes[0]}"
-    switched = [*(f"enabled {r}" for r in done.enabled), *(f"disabled {r}" for r in done.disabled)]
-    return f"it {switched[0]}" if switched else "nothing happened"
+    if done.switched:
+        return f"it did {' '.join(done.switched[0])}"
+    return "nothing happened"
 
 
 def _expected(path: Path, expect: Mapping[str, Any], done: Done) -> Iterator[Difference]:
@@ -58,9 +59,9 @@ def _expected(path: Path, expect: Mapping[str, Any], done: Done) -> Iterator[Dif
         here = (*path, key)
         if key == "notify":
             yield from _texts(here, "message", wanted, done.notes, done)
-        elif key in ("enable", "disable"):
-            happened = done.enabled if key == "enable" else done.disabled
-            yield from _texts(here, f"rule it {key}d", wanted, happened, done)
+        elif key in SWITCHES:
+            happened = [what for how, what in done.switched if how == key]
+            yield from _texts(here, key, wanted, happened, done)
         elif key == "cancel":
             yield from _cancelled(here, wanted, done)
         elif key == "place":
@@ -158,9 +159,17 @@ def _fields(path: Path, name: str, fields: Mapping[str, Any], order: Order) -> I
 def _same(wanted: Any, got: Any) -> bool:
     if isinstance(wanted, bool) or isinstance(got, bool):
         return wanted is got
-    if isinstance(got, Decimal):
-        return isinstance(wanted, (int, Decimal)) and Decimal(wanted) == got
+    if isinstance(wanted, (int, Decimal)) and got is not None:
+        return Decimal(wanted) == _number(got)
     return got is not None and str(wanted).lower() == str(got).lower()
+
+
+def _number(value: Any) -> Decimal | None:
+    """A setting's value is text, also where it is a number."""
+    try:
+        return Decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
+        return None
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
@@ -11,6 +12,10 @@ from typing import Any
 from runner.core.decision import Decision, Leg, Reason, Record
 from runner.core.orders import CancelIntent, OrderIntent, OrderState
 from runner.core.rules import Rule
+
+_RULE = re.compile(r"(?P<what>\S+) (?P<how>enabled|disabled)")
+_DEAD_MAN = re.compile(r"the dead man of (?P<what>\S+) is (?P<how>armed|disarmed)")
+_VERBS = {"enabled": "enable", "disabled": "disable", "armed": "arm", "disarmed": "disarm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +43,21 @@ class Cause:
 class Done:
     """What happened since the expect before; times are ms from the start of the test.
 
-    `cancelled` are numbers of orders, None for all of the symbol's.
+    `cancelled` are numbers of orders, None for all of the symbol's. `switched` says how what was
+    switched: (enable, a rule's id), (disarm, a symbol).
     """
 
     fired_at: list[int] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     cancelled: list[int | None] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    enabled: list[str] = field(default_factory=list)
-    disabled: list[str] = field(default_factory=list)
+    switched: list[tuple[str, str]] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
         """True when the rule did nothing at all."""
-        did = (self.fired_at, self.orders, self.cancelled, self.notes, self.enabled, self.disabled)
-        return not any(did)
+        return not any((self.fired_at, self.orders, self.cancelled, self.notes, self.switched))
 
 
 class Watch:
@@ -111,7 +115,10 @@ class Watch:
             self.legs[number] = after
             self._planned(number, after.client_order_id)
         kind = kinds[int(index)] if index.isdigit() and int(index) < len(kinds) else ""
-        self.done.orders.append(Order(number, kind, part.partition("@")[0], written(intent)))
+        fields = written(intent)
+        if "target" in fields:
+            fields["order"] = Decimal(self._numbers.get(fields.pop("target"), 0))
+        self.done.orders.append(Order(number, kind, part.partition("@")[0], fields))
 
     def _record(self, record: Record) -> None:
         self.log.append((record.at - self._start, record))
@@ -125,15 +132,16 @@ class Watch:
                 done.causes.append(Cause(Reason.WAITING.value, record.text))
             case "reset":
                 done.causes.append(Cause(Reason.RESET.value, record.text))
-            case "state":
+            case "state" | "dead_man" if record.run_id in self._own():
                 self._switched(record.text)
         if record.kind in ("refused", "run") and record.reason:
             done.causes.append(_cause(record))
 
     def _switched(self, text: str) -> None:
-        rule_id, _, word = text.rpartition(" ")
-        if word in ("enabled", "disabled") and " " not in rule_id:
-            (self.done.enabled if word == "enabled" else self.done.disabled).append(rule_id)
+        for pattern in (_RULE, _DEAD_MAN):
+            found = pattern.fullmatch(text)
+            if found is not None:
+                self.done.switched.append((_VERBS[found["how"]], found["what"]))
 
 
 def _cause(record: Record) -> Cause:
@@ -146,7 +154,10 @@ def written(intent: Any) -> dict[str, Any]:
     """An intent's fields as a tests file writes them: lower case, exact numbers; None is absent."""
     assert is_dataclass(intent)
     told = ((each.name, getattr(intent, each.name)) for each in fields(intent))
-    return {name: _plain(value) for name, value in told if value is not None}
+    found = {name: _plain(value) for name, value in told if value is not None}
+    if "setting" in found:
+        found[found.pop("setting")] = found.pop("value")
+    return found
 
 
 def _plain(value: Any) -> Any:
