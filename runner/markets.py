@@ -6,11 +6,11 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
-from runner.core.events import Event, PriceSource, StreamState
+from runner.core.events import Event, StreamState
 from runner.core.prices import PriceBoard
 from runner.venues import Post, Stream, Venue
 
-Wanted = frozenset[tuple[str, PriceSource]]
+Wanted = frozenset[tuple[str, str]]
 
 LOOK_EVERY = 0.02
 

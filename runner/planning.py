@@ -21,7 +21,6 @@ from runner.core.events import (
     ExecutionReport,
     Positions,
     PositionUpdate,
-    PriceSource,
     Tick,
     Value,
 )
@@ -158,7 +157,7 @@ class Planner:
         change: dict[str, Any] = {part: value}
         self._view.positions[symbol, "BOTH"] = replace(known, **change)
 
-    def _offer(self, symbol: str, source: PriceSource, price: Decimal) -> None:
+    def _offer(self, symbol: str, source: str, price: Decimal) -> None:
         self._board.offer(symbol, source, price, self._now, self._now)
 
     # the plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -176,11 +176,16 @@ class PriceBoard:
 
     def forget(self, keys: frozenset[Key] | None = None) -> None:
         """A stream broke off: the next price of these keys (all when None) is a fresh start."""
-        for key in list(self._last if keys is None else keys):
+        for key in list(self._last if keys is None else self._with_moves(keys)):
             # two streams may break off at the same moment
             before = self._last.pop(key, None)
             if before is not None:
                 self._seen[key] = before.received_at
+
+    def _with_moves(self, keys: frozenset[Key]) -> Iterable[Key]:
+        for key in keys:
+            yield key
+            yield from self._windows.get(key, ())
 
     def last(self, symbol: str, source: str) -> Price | None:
         """The newest price, or None before the first one."""

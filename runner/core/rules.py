@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
@@ -119,22 +119,6 @@ class WaitsForPrice(Protocol):
 
     def waits(self, memory: Memory, names: Names) -> Waits:
         """The levels it waits for now. Raises EvaluationError when one has no value."""
-
-
-@runtime_checkable
-class WaitsForTime(Protocol):
-    """What a trigger says besides that does something when time has passed: it gets a Due."""
-
-    def due_at(self, memory: Memory) -> int | None:
-        """When its wait is over (ms); None while it waits for something else."""
-
-
-@runtime_checkable
-class Begins(Protocol):
-    """What a trigger says besides that remembers something from its first moment on."""
-
-    def begin(self, memory: Memory, names: Names) -> Memory:
-        """Its memory as of now; what is known already stays. Loading a rule never fires it."""
 
 
 @runtime_checkable
@@ -347,18 +331,21 @@ class Rule:
         """True when its newest event goes before older ones: it brings the position to a size."""
         return any(action.kind == "target" for action in self.actions)
 
-    def sources(self) -> frozenset[PriceSource]:
-        """The price sources this rule needs: its triggers' and those its formulas name."""
+    def sources(self) -> frozenset[str]:
+        """What must be streamed: price sources of triggers and formulas, and `kline_15m`."""
         formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
         named = {name for formula in formulas for name in formula.names}
-        found = {source for name, source in PRICE_NAMES.items() if name in named}
-        waited = {
-            cast(PriceSource, t.interest[1]) for t in self.triggers if t.interest[0] == "price"
-        }
+        found: set[str] = {source for name, source in PRICE_NAMES.items() if name in named}
+        heard = [trigger.interest for trigger in self.triggers]
+        found.update(what for kind, what in heard if kind == "price")
+        found.update(f"{KLINE}{what}" for kind, what in heard if kind == "kline")
         # sizing and the exchange's own price checks go by the mark
         sized = {s for action in self.actions if isinstance(action, Priced) for s in action.sources}
-        return frozenset(found | waited | sized | {"mark"})
+        return frozenset(found | sized | {"mark"})
 
+
+KLINE = "kline_"
+"""Before an interval: the name under which its candles are streamed, `kline_15m`."""
 
 PRICE_NAMES: dict[str, PriceSource] = {
     "mark": "mark",
@@ -378,8 +365,8 @@ class RuleSet:
     dead_men: Mapping[str, DeadMan] = field(default_factory=dict)
     revision: str = ""
 
-    def wanted(self) -> frozenset[tuple[str, PriceSource]]:
-        """Every (symbol, price source) that must be streamed."""
+    def wanted(self) -> frozenset[tuple[str, str]]:
+        """Every (symbol, price source or candle) that must be streamed."""
         return frozenset(
             (symbol, source)
             for rule in self.rules.values()

@@ -26,6 +26,7 @@ DURATIONS = frozenset(
         "dedupe_window",
         "every",
         "grace",
+        "stream_gap",
     }
 )
 """The keys whose text is a length of time."""

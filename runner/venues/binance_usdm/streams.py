@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import cast
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from runner.core.events import StreamState
-from runner.core.prices import Key, PriceBoard
+from runner.core.prices import PriceBoard
+from runner.core.rules import KLINE
 from runner.venues import Post
 from runner.venues.binance_usdm.link import Link, LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
-from runner.venues.binance_usdm.wire_events import prices
+from runner.venues.binance_usdm.wire_events import Quote, candle, prices
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ STREAM_OF: dict[str, tuple[str, str]] = {
     "ask": ("public", "bookTicker"),
 }
 """Price source -> category of address, name of stream: one connection is one category."""
+
+def stream_of(source: str) -> tuple[str, str]:
+    """Category and stream of a source. Raises KeyError for one that no stream carries."""
+    return ("market", source) if source.startswith(KLINE) else STREAM_OF[source]
+
 
 PER_CONNECTION = 200
 """The exchange takes 1024 streams a connection; the length of an address is not documented."""
@@ -84,13 +90,25 @@ class MarketStream:
         except orjson.JSONDecodeError:
             log.warning("market stream: a frame that is no JSON was left out")
             return
-        for symbol, source, price, event_time in prices(frame, self._wanted):
+        quotes = prices(frame, self._wanted)
+        if not quotes:
+            quotes = self._candle(frame, received_at)
+        for symbol, source, price, event_time in quotes:
             for tick in self._board.seen(symbol, source, price, event_time, received_at):
                 self._post(tick)
 
+    def _candle(self, frame: Any, received_at: int) -> list[Quote]:
+        """Tell of a candle that is over; what it shows so far is a price like any other."""
+        found = candle(frame, received_at)
+        if found is None or (found.symbol, f"{KLINE}{found.interval}") not in self._wanted:
+            return []
+        if found.closed:
+            self._post(found.kline())
+        return [(found.symbol, f"{KLINE}{found.interval}", found.close, found.event_time)]
+
     def forget(self, pairs: Wanted) -> None:
         """The next price of these (symbol, source) pairs is a fresh start."""
-        self._board.forget(cast("frozenset[Key]", pairs))
+        self._board.forget(pairs)
 
     def tell(self, state: StreamState) -> None:
         """A connection of ours came or went."""
@@ -144,7 +162,7 @@ def plan(root: str, wanted: Wanted) -> list[tuple[str, str, Wanted]]:
     """
     by_category: dict[str, set[tuple[str, str]]] = {"market": set(), "public": set()}
     for symbol, source in wanted:
-        category, stream = STREAM_OF[source]
+        category, stream = stream_of(source)
         by_category[category].add((symbol, stream))
     found = []
     for category, pairs in by_category.items():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal
 
 from runner.core.events import (
     AccountUpdate,
     Event,
     ExecutionReport,
     Fill,
+    KlineClosed,
+    PositionIncident,
     PositionUpdate,
     PriceSource,
 )
@@ -19,10 +22,16 @@ from runner.venues.binance_usdm.wire_answers import algo_status
 from runner.venues.binance_usdm.wire_reads import COLLATERAL
 from runner.venues.binance_usdm.wire_values import decimal, integer, label, mapping
 
-Quote = tuple[str, PriceSource, Decimal, int]
+Quote = tuple[str, str, Decimal, int]
 """Symbol, source, price, event time."""
 
 ZERO = Decimal(0)
+
+_FORCED: tuple[tuple[str, Literal["liquidation", "adl"]], ...] = (
+    ("autoclose-", "liquidation"),
+    ("adl_autoclose", "adl"),
+)
+"""How the client order ids of the exchange's own closing orders begin."""
 
 _FIELDS: dict[str, tuple[tuple[PriceSource, str], ...]] = {
     "bookTicker": (("bid", "b"), ("ask", "a")),
@@ -68,6 +77,47 @@ def _prices(data: Mapping[str, Any], wanted: Container[tuple[str, str]] | None) 
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """A candle as one frame shows it; `closed` once it is over."""
+
+    symbol: str
+    interval: str
+    close: Decimal
+    open_time: int
+    close_time: int
+    event_time: int
+    received_at: int
+    closed: bool
+
+    def kline(self) -> KlineClosed:
+        """The event of its end."""
+        return KlineClosed(
+            symbol=self.symbol,
+            interval=self.interval,
+            close=self.close,
+            close_time=self.close_time,
+            span=self.close_time + 1 - self.open_time,
+            event_time=self.event_time,
+            received_at=self.received_at,
+        )
+
+
+def candle(frame: Any, received_at: int) -> Candle | None:
+    """The candle of a kline frame; None for every other frame."""
+    fields = unwrapped(frame)
+    if fields.get("e") != "kline" or fields.get("st", 1) != 1:
+        return None
+    bar = mapping(fields.get("k"))
+    symbol, interval, close = label(fields.get("s")), label(bar.get("i")), decimal(bar.get("c"))
+    times = integer(bar.get("t")), integer(bar.get("T")), integer(fields.get("E"))
+    if symbol is None or interval is None or not close or None in times:
+        return None
+    start, end, event_time = (time or 0 for time in times)
+    closed = bar.get("x") is True
+    return Candle(symbol, interval, close, start, end, event_time, received_at, closed)
+
+
 def unwrapped(frame: Any) -> Mapping[str, Any]:
     """The event itself, out of a combined stream's envelope."""
     fields = mapping(frame)
@@ -88,6 +138,8 @@ def user_events(frame: Any) -> list[Event]:
             return _order_update(mapping(fields.get("o")), event_time)
         case "ALGO_UPDATE":
             return _algo_update(mapping(fields.get("o")), event_time)
+        case "MARGIN_CALL":
+            return _margin_call(fields, event_time)
         case "ACCOUNT_UPDATE":
             return _account_update(mapping(fields.get("a")), event_time)
         case _:
@@ -100,6 +152,7 @@ def _order_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
     if client_order_id is None:
         return []
     return [
+        *_forced(order, client_order_id, event_time),
         ExecutionReport(
             client_order_id=client_order_id,
             origin="stream",
@@ -112,6 +165,40 @@ def _order_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
             fill=_fill(order, event_time),
             symbol=label(order.get("s")) or "",
         )
+    ]
+
+
+def _forced(
+    order: Mapping[str, Any], client_order_id: str, event_time: int
+) -> list[PositionIncident]:
+    """An order by which the exchange itself closes a position, known by its id's beginning."""
+    what = next((name for start, name in _FORCED if client_order_id.startswith(start)), None)
+    symbol, quantity = label(order.get("s")), decimal(order.get("q"))
+    if what is None or symbol is None or quantity is None:
+        return []
+    # selling closes a long position
+    size = quantity if order.get("S") == "SELL" else -quantity
+    price = decimal(order.get("ap")) or decimal(order.get("p")) or ZERO
+    side = label(order.get("ps")) or "BOTH"
+    return [PositionIncident(what, symbol, side, size, price, client_order_id, event_time)]
+
+
+def _margin_call(fields: Mapping[str, Any], event_time: int) -> list[Event]:
+    """MARGIN_CALL: every position that is near its liquidation, with the mark price."""
+    return [
+        PositionIncident(
+            what="margin_call",
+            symbol=symbol,
+            position_side=label(row.get("ps")) or "BOTH",
+            # the message has the size without its sign
+            size=-abs(size) if row.get("ps") == "SHORT" else size,
+            price=decimal(row.get("mp")) or ZERO,
+            key=str(event_time),
+            event_time=event_time,
+        )
+        for row in _objects(fields.get("p"))
+        if (symbol := label(row.get("s"))) is not None
+        and (size := decimal(row.get("pa"))) is not None
     ]
 
 

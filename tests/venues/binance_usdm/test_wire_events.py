@@ -40,7 +40,7 @@ def test_every_recorded_message_parses(recorded: Path) -> None:
     assert seen["aggTrade"] == 177 - 1
     assert seen["markPriceUpdate"] == 16
     assert not seen["TRADE_LITE"]
-    assert not seen["MARGIN_CALL"]
+    assert seen["MARGIN_CALL"] == 3
 
 
 def test_a_real_order_update(recorded: Path) -> None:
