@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from runner.core.state import State
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
-from runner.errors import ConfigurationError, RunnerError
+from runner.errors import ConfigurationError, JournalFull, RunnerError
 from runner.gateway import Gateway
 from runner.journal import Journal
 from runner.markets import Markets
@@ -229,7 +230,13 @@ class App:
         )
         self.engine = Engine(world, remembered(self.journal))
         self.dispatcher = Dispatcher(
-            self.engine, self.journal, self.venue, self.settings.timing, wall_ms, observers
+            self.engine,
+            self.journal,
+            self.venue,
+            self.settings.timing,
+            wall_ms,
+            observers,
+            remember=lambda: remembered(self.journal),
         )
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
@@ -295,7 +302,8 @@ class App:
                 self.alarm,
             )
             self.dispatcher.run()
-            self.journal.commit([Decision([Record(wall_ms(), "stopped", "stopped as asked")])])
+            with suppress(JournalFull):
+                self.journal.commit([Decision([Record(wall_ms(), "stopped", "stopped as asked")])])
         except BaseException as error:
             log.exception("the dispatcher died")
             self._failure = error
@@ -361,6 +369,8 @@ class App:
             reasons.append("stopping")
         if self.venue.clock_uncertainty() is None:
             reasons.append("the exchange's clock is not known yet")
+        if self.dispatcher.full:
+            reasons.append(f"the journal is full: {self.dispatcher.full}")
         if not self.view.positions_known or self.view.account is None:
             reasons.append("positions and balances are not read yet")
         if wall_ms() - self.started_at < PRICE_PATIENCE:

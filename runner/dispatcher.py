@@ -7,22 +7,34 @@ import queue
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import failpoints
-from runner.core.decision import AlertAnswer, Decision
+from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
-from runner.core.events import Alert, CallDone, Due, Event, Fire
+from runner.core.events import (
+    AccountUpdate,
+    Alert,
+    CallDone,
+    CallFailed,
+    DeadManReport,
+    Event,
+    ExecutionReport,
+    Fire,
+    OpenOrders,
+    Positions,
+    PositionUpdate,
+    StreamState,
+)
 from runner.core.legs import Moment
-from runner.core.loading import Reload
 from runner.core.lifecycle import Timing
-from runner.core.orders import Call, Lane, TimeCall, lane_of
-from runner.core.rules import RuleSet
-from runner.core.triggers.schedule import ScheduleTrigger
-from runner.errors import JournalError
+from runner.core.loading import Reload
+from runner.core.orders import Call, CancelCall, Lane, PlaceCall, TimeCall, lane_of
+from runner.core.state import State
+from runner.errors import JournalError, JournalFull
 from runner.journal import Journal
-from runner.sources.schedule import AlarmClock, next_occurrence, occurrences
+from runner.planned import Schedules
+from runner.sources.schedule import AlarmClock
 from runner.venues import SignedRequest, Venue
 
 log = logging.getLogger(__name__)
@@ -37,9 +49,24 @@ LONGEST_WAIT = 1.0
 CLOCK_LIMIT = 1_000
 """Ms of uncertainty about the exchange's clock above which nothing is signed."""
 
-MISSED_AT_MOST = 1_000
 FINISH_WITHIN = 3_000
 """Ms a clean stop waits for the answers to what was sent."""
+
+WALK_EVERY = 1_000
+"""Ms between two tries to go on from the journal after it refused a commit."""
+
+OUTCOMES = (
+    AccountUpdate,
+    CallDone,
+    CallFailed,
+    DeadManReport,
+    ExecutionReport,
+    OpenOrders,
+    Positions,
+    PositionUpdate,
+    StreamState,
+)
+"""What the exchange tells: recorded also while nothing may begin."""
 
 Reply = Future[AlertAnswer | None]
 Item = tuple[Event | Reload | None, Reply | None]
@@ -63,57 +90,6 @@ class Lanes(Protocol):
         """This call's answer was taken in."""
 
 
-@dataclass(slots=True)
-class Planned:
-    """A schedule of one rule and symbol, with the next instant at which it is due."""
-
-    rule_id: str
-    symbol: str
-    trigger: ScheduleTrigger
-    watermark: int
-    next_at: int | None
-
-
-@dataclass(slots=True)
-class Schedules:
-    """Which planned instants have come, reckoned from the journal's watermarks."""
-
-    planned: list[Planned] = field(default_factory=list)
-    rules: RuleSet | None = None
-
-    def load(self, engine: Engine) -> None:
-        """Take the schedules and watermarks of the rules that run."""
-        self.rules = engine.world.rules
-        self.planned = [
-            Planned(rule.id, symbol, trigger, watermark, next_occurrence(trigger, watermark))
-            for rule, symbol, trigger, watermark in engine.schedules()
-        ]
-
-    def next_at(self) -> int | None:
-        """The next planned instant of all."""
-        return min((p.next_at for p in self.planned if p.next_at is not None), default=None)
-
-    def due(self, now: int) -> Iterable[Due]:
-        """The instants that have come, oldest first; of missed ones what the rule asks for."""
-        for planned in self.planned:
-            if planned.next_at is None or planned.next_at > now:
-                continue
-            for instant in self._chosen(planned, now):
-                yield Due(planned.rule_id, planned.trigger.name, planned.symbol, instant)
-            planned.watermark = now
-            planned.next_at = next_occurrence(planned.trigger, now)
-
-    @staticmethod
-    def _chosen(planned: Planned, now: int) -> list[int]:
-        trigger = planned.trigger
-        if trigger.missed == "all":
-            return occurrences(trigger, planned.watermark, now, MISSED_AT_MOST)
-        start = max(planned.watermark, now - max(trigger.grace, 86_400_000))
-        found = occurrences(trigger, start, now, 100_000) or [planned.next_at or now]
-        fresh = [instant for instant in found if now - instant <= trigger.grace]
-        return fresh if fresh and trigger.missed == "skip" else found[-1:]
-
-
 class Dispatcher:
     """Owns all state. Its loop body, `turn`, is what tests drive."""
 
@@ -125,8 +101,13 @@ class Dispatcher:
         timing: Timing,
         now: Callable[[], int],
         observers: Sequence[Observer] = (),
+        *,
+        remember: Callable[[], State],
     ) -> None:
-        """`now` is our wall clock in ms; observers see decisions after their commit."""
+        """`now` is our wall clock in ms; observers see decisions after their commit.
+
+        `remember` gives the engine's state as the journal has it.
+        """
         self.engine = engine
         self.schedules = Schedules()
         self.gateway: Lanes | None = None
@@ -139,6 +120,11 @@ class Dispatcher:
         self._inbox: queue.Queue[Item] = queue.Queue(INBOX)
         self._stopping = False
         self._blocked = False
+        self._remember = remember
+        self._behind = False
+        self._walked_at = 0
+        self.full = ""
+        """Why nothing new is taken, while the journal has no room; else empty."""
         self.turned_at = now()
 
     # the doors, used by other threads
@@ -228,11 +214,74 @@ class Dispatcher:
     def next_at(self) -> int:
         """When the loop may have something to do, if nothing happens before (ms)."""
         moment = self._moment()
-        floor = BLOCKED_WAIT if self._blocked else SHORTEST_WAIT
+        floor = BLOCKED_WAIT if self._blocked or self.full else SHORTEST_WAIT
         return max(self.engine.next_at(moment), moment.now + int(floor * 1000))
 
     def turn(self, items: Sequence[Item]) -> None:
-        """Decide, sign, commit once, release: everything that waits, in one transaction."""
+        """Decide, sign, commit once, release: everything that waits, in one transaction.
+
+        With the journal full, what the exchange tells is still recorded as long as the reserve
+        lasts; alerts, prices and schedules wait for room. A commit that was refused leaves the
+        engine ahead of the journal: then it is built anew from the journal, as by a restart.
+        """
+        for event, _ in items:
+            if isinstance(event, CallDone) and self.gateway is not None:
+                self.gateway.freed(event.call)
+        try:
+            roomy = self._journal.room_to_begin()
+            if roomy and self.full:
+                self._behind = True
+            if self._behind and not self._walk_again():
+                self._refuse(items)
+                return
+            if roomy:
+                self.full = ""
+                self._decide_all(items)
+            else:
+                self._fill_up()
+                self._record_outcomes(items)
+        except JournalFull as error:
+            if not self.full:
+                log.error("nothing new is taken or sent: %s", error)
+            self.full = str(error)
+            self._behind, self._walked_at = True, self._now()
+            self._refuse(items)
+
+    def _fill_up(self) -> None:
+        if not self.full:
+            self.full = "the disk of the journal is nearly full: free space on it"
+            log.error("nothing new is taken or sent: %s", self.full)
+
+    def _walk_again(self) -> bool:
+        """Go on from what the journal says, by the walk of a start; False while it is too early."""
+        if abs(self._now() - self._walked_at) < WALK_EVERY:
+            return False
+        self._walked_at = self._now()
+        self.engine.world.view.board.forget()
+        moment = self._moment()
+        text = f"CRITICAL nothing new was taken or sent for a while: {self.full}"
+        told = Decision([Record(moment.now, "notify", text, reason="critical")])
+        decisions = [told, *self.engine.restart(self._remember(), moment)]
+        self._commit(decisions, moment)
+        self._behind = False
+        self.schedules.load(self.engine)
+        self._set_alarm()
+        for observe in self._observers:
+            observe(decisions)
+        return True
+
+    def _record_outcomes(self, items: Sequence[Item]) -> None:
+        """What the exchange tells, and the questions that need no commit; nothing begins."""
+        told = [item for item in items if isinstance(item[0], OUTCOMES)]
+        self._refuse(items)
+        moment = self._moment()
+        decisions = [self._decide(event) for event, _ in told if event is not None]
+        signed = self._sign(moment, placing=False)
+        decisions.append(self.engine.sending(signed, moment))
+        self._commit(decisions, moment)
+        self._release(signed, [], decisions)
+
+    def _decide_all(self, items: Sequence[Item]) -> None:
         decisions: list[Decision] = []
         replies: list[tuple[Reply, AlertAnswer | None]] = []
         for event, reply in items:
@@ -275,16 +324,17 @@ class Dispatcher:
 
     def _decide(self, event: Event | Reload) -> Decision:
         """One event alone: if it raises, that is recorded, and the next goes on."""
-        if isinstance(event, CallDone) and self.gateway is not None:
-            self.gateway.freed(event.call)
         try:
             return self.engine.process(event, self._moment())
         except Exception:
             log.exception("an event could not be processed: %s", type(event).__name__)
             return self.engine.poisoned(event, traceback.format_exc(limit=8), self._moment())
 
-    def _sign(self, moment: Moment) -> list[SignedRequest]:
-        """At most what can leave now: the lanes' room and the rate limits decide."""
+    def _sign(self, moment: Moment, *, placing: bool = True) -> list[SignedRequest]:
+        """At most what can leave now: the lanes' room and the rate limits decide.
+
+        Without `placing` only questions and countdowns, which no commit must precede.
+        """
         if self.gateway is None:
             return []
         uncertainty = self._venue.clock_uncertainty()
@@ -293,6 +343,8 @@ class Dispatcher:
         signed = []
         self._blocked = False
         for call in self.engine.calls(moment):
+            if not placing and isinstance(call, (PlaceCall, CancelCall)):
+                continue
             lane = lane_of(call)
             may = trusted or isinstance(call, TimeCall)
             if not (left[lane] and may and self._venue.room(call)):

@@ -31,5 +31,9 @@ class JournalFull(JournalError):
     """The disk is full; nothing was written, and the same may be committed when there is room."""
 
 
+class JournalRestored(JournalError):
+    """The journal is older than what it led to: orders may be out there that it does not know."""
+
+
 class CommitFailed(JournalError):
     """A commit did not end well: whether it is durable is unknown, so the process must stop."""

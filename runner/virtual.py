@@ -124,7 +124,7 @@ class VirtualRunner:
         self.alive = True
         self._due_at = clock.now
         self.journal = Journal.open(
-            journal, namespace, clock.wall, on_commit=on_commit, wal_bytes=0
+            journal, namespace, clock.wall, on_commit=on_commit, wal_bytes=0, reserve=0
         )
         try:
             self._build(rules, namespace, observers)
@@ -149,7 +149,13 @@ class VirtualRunner:
         world = World(rules, self.view, namespace, "paper", self.journal.seen)
         self.engine = Engine(world, remembered(self.journal))
         self.dispatcher = Dispatcher(
-            self.engine, self.journal, self.venue, self.timing, clock.wall, observers
+            self.engine,
+            self.journal,
+            self.venue,
+            self.timing,
+            clock.wall,
+            observers,
+            remember=lambda: remembered(self.journal),
         )
         moment = Moment(clock.wall(), self.venue.server_time(), self.timing)
         decisions = [self.engine.load(rules, moment), self.engine.recover(moment)]
@@ -240,7 +246,9 @@ class VirtualRunner:
         """One turn; then the loop sleeps until something is handed in, or until then."""
         self.dispatcher.step()
         at, scheduled = self.dispatcher.next_at(), self.dispatcher.schedules.next_at()
-        self._due_at = (at if scheduled is None else min(at, scheduled)) - self.clock.offset
+        self._due_at = (
+            at if scheduled is None or self.dispatcher.full else min(at, scheduled)
+        ) - self.clock.offset
 
     def _next_at(self) -> int:
         times = [self.clock.next_at(), self.exchange.next_at()]

@@ -58,6 +58,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.venues.registry": (3, 2),
     "runner.dashboard": (4, 0),
     "runner.gateway": (4, 0),
+    "runner.planned": (4, 0),
     "runner.dispatcher": (4, 1),
     "runner.markets": (4, 1),
     "runner.reloading": (4, 1),

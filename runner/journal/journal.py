@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Select, select
 
-from runner.core.decision import DeadManState, Decision, Leg, RuleMemory, Run
-from runner.errors import CommitFailed, JournalError, JournalFull
-from runner.journal import rows, schema, sqlite, tables
-from runner.journal.locking import Lock, refuse_network_file_system
+from runner.core.decision import DeadManState, Decision, Leg, Received, RuleMemory, Run
+from runner.errors import CommitFailed, JournalError
+from runner.journal import rows, schema, tables
+from runner.journal.database import Database
+from runner.journal.opening import open_database
+from runner.journal.room import RESERVE
+from runner.journal.witness import Sighting, Witness, behind
 from runner.journal.writing import Writer
+
+log = logging.getLogger(__name__)
 
 Failpoint = Callable[[str], None]
 """Called with before_commit and after_commit; tests stop the process there."""
 
 ALIVE_EVERY: Final = 1_000
 WAL_BYTES: Final = 4_200_000  # a little more than the 1000 pages between two checkpoints
-ROOM_TO_BEGIN: Final = 32 * 1024 * 1024
-ROOM_TO_FINISH: Final = 2 * 1024 * 1024
 _MANY: Final = 500
 
 
@@ -32,26 +35,29 @@ class Journal:
 
     def __init__(
         self,
-        connection: Connection,
-        path: Path,
-        lock: Lock,
+        database: Database,
         meta: schema.Meta,
         lease: schema.Lease,
         now: Callable[[], int],
         on_commit: Failpoint | None,
+        witness: Witness,
     ) -> None:
         """Use `Journal.open`."""
-        self.path: Final = path
+        self.name: Final = database.name
+        """Its path, or its URL without the password."""
+        self.lease_ttl: Final = database.lease_ttl
+        """Ms within which the lead must be renewed, or None where a lock tells who leads."""
         self.meta: Final = meta
         self.epoch: Final = lease.epoch
         self.last_alive: Final = lease.last_alive
         """When the runner before this one last wrote (ms); None for a new journal."""
-        self._connection = connection
-        self._lock = lock
+        self._database = database
+        self._connection = database.connection
+        self._witness = witness
         self._now = now
         self._on_commit = on_commit
-        self._writer = Writer(connection)
-        self._file = _identity(path)
+        self._writer = Writer(database.connection)
+        self._open_for_writing = True
         self._alive_at = now()
         self._owner: int | None = None
         self._failure: CommitFailed | None = None
@@ -59,59 +65,83 @@ class Journal:
     @classmethod
     def open(
         cls,
-        url_or_path: str | Path,
+        address: str | Path,
         namespace: str,
         now: Callable[[], int],
         *,
         on_commit: Failpoint | None = None,
         wal_bytes: int = WAL_BYTES,
+        reserve: int = RESERVE,
+        witness: Path | None = None,
+        accept_restored: bool = False,
     ) -> Journal:
         """Open the journal for this process alone, and create it where there is none.
 
-        `now` tells our time in ms. Raises JournalBusy when another runner uses it, JournalError
-        when the folder is missing, read-only or on a network, when the file is no journal or
-        damaged, or when it is of a newer runner or another namespace.
+        `address` is a file or the URL of a PostgreSQL database; `now` tells our time in ms.
+        Raises JournalBusy when another runner uses it, JournalRestored when it is behind its
+        witness and that is not accepted, JournalError when it cannot be used, is damaged, of a
+        newer runner or another namespace.
         """
-        path = sqlite.path_of(url_or_path)
-        _check_place(path)
-        lock = Lock.acquire(path)
+        database = open_database(address, reserve)
         try:
-            return cls._open_locked(path, lock, namespace, now, on_commit, wal_bytes)
+            return cls._open(
+                database, namespace, now, on_commit, wal_bytes, Witness(witness), accept_restored
+            )
+        except database.errors as error:
+            database.close()
+            raise database.explain(error) from error
         except BaseException:
-            lock.release()
+            database.close()
             raise
 
     @classmethod
-    def _open_locked(
+    def _open(
         cls,
-        path: Path,
-        lock: Lock,
+        database: Database,
         namespace: str,
         now: Callable[[], int],
         on_commit: Failpoint | None,
         wal_bytes: int,
+        witness: Witness,
+        accept_restored: bool,
     ) -> Journal:
-        connection = sqlite.open_writer(path)
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            meta = schema.prepare(connection, path, namespace, now())
-            lease = schema.take_lease(connection, now())
-            connection.exec_driver_sql("COMMIT")
-            _sync_folder(path.parent)
-            sqlite.grow_wal(connection, path, wal_bytes)
-            return cls(connection, path, lock, meta, lease, now, on_commit)
-        except sqlite.ERRORS as error:
-            connection.close()
-            raise sqlite.explain(error, path) from error
-        except BaseException:
-            connection.close()
-            raise
+        connection = database.connection
+        connection.exec_driver_sql(database.begin)
+        meta = schema.prepare(connection, database.name, namespace, now())
+        seen = witness.read()
+        late = behind(database.name, schema.sighting(connection, meta, 0), seen)
+        if late is not None and not accept_restored:
+            raise late
+        floor = (seen.epoch if seen is not None else 0) if accept_restored else None
+        lease = schema.take_lease(database, now(), floor)
+        if accept_restored:
+            meta = schema.note_restored(connection, meta, now())
+        connection.exec_driver_sql("COMMIT")
+        database.opened(wal_bytes)
+        journal = cls(database, meta, lease, now, on_commit, witness)
+        witness.write(journal.sighting())
+        return journal
 
     def close(self) -> None:
         """Stop using the journal and let another runner have it; may be called twice."""
-        self._connection.close()
-        self._connection.engine.dispose()
-        self._lock.release()
+        if self._failure is None and self._open_for_writing:
+            self._open_for_writing = False
+            self._give_lease_back()
+        self._database.close()
+
+    def _give_lease_back(self) -> None:
+        """Where a lease has to run out first, a clean end lets the next one lead at once."""
+        if self._database.lease_ttl is None:
+            return
+        try:
+            schema.release_lease(self._database.connection, self.epoch)
+        except self._database.errors as error:
+            log.warning("the lead could not be given back: %s", self._database.explain(error))
+
+    @property
+    def path(self) -> Path:
+        """The journal's file; nothing to ask of a journal on a server."""
+        return Path(self.name)
 
     def own(self) -> None:
         """Make the calling thread the only one that may commit; else the first that commits."""
@@ -127,8 +157,13 @@ class Journal:
         decisions = [decision for decision in decisions if not decision.empty]
         if decisions:
             self._check_may_commit()
-            self._check_room(decisions)
-            self._transact(lambda: self._writer.write(decisions))
+            self._database.room.check(any(d.attempts or d.alerts for d in decisions))
+            self._transact(lambda: self._write(decisions))
+            self._database.inbox.clear([item.key for d in decisions for item in d.taken])
+
+    def _write(self, decisions: Sequence[Decision]) -> None:
+        self._writer.write(decisions)
+        self._writer.take(decisions, self._now())
 
     def beat(self) -> None:
         """Note that the runner is alive, when nothing else was committed for a while.
@@ -136,15 +171,35 @@ class Journal:
         The same commit proves that it still leads. Raises as `commit`.
         """
         self._check_may_commit()
-        if self._now() - self._alive_at >= ALIVE_EVERY:
+        if self._renewal_due(self._now()):
+            self._database.room.check(begins=False)
             self._transact(lambda: None)
+
+    def _renewal_due(self, now: int) -> bool:
+        # the distance: a clock that was set back must not silence the proof that we lead
+        return abs(now - self._alive_at) >= ALIVE_EVERY
+
+    def room_to_begin(self) -> bool:
+        """True while the disk has room for anything new; else only outcomes may be recorded."""
+        return self._database.room.to_begin()
+
+    def waiting(self) -> list[Received]:
+        """What other processes left in the inbox, the oldest event first."""
+        try:
+            return self._database.inbox.waiting()
+        except self._database.errors as error:
+            raise self._database.explain(error) from error
+
+    def sighting(self) -> Sighting:
+        """How far this journal has come."""
+        return schema.sighting(self._connection, self.meta, self._now(), self.epoch)
 
     def _transact(self, write: Callable[[], None]) -> None:
         now = self._now()
-        renew = now - self._alive_at >= ALIVE_EVERY
+        renew = self._renewal_due(now)
         run = self._writer.run
         try:
-            run("BEGIN IMMEDIATE")
+            run(self._database.begin)
             self._writer.hold_lease(self.epoch, now if renew else None)
             write()
             self._failpoint("before_commit")
@@ -152,34 +207,36 @@ class Journal:
             self._failure = error
             self._undo()
             raise
-        except sqlite.ERRORS as error:
+        except self._database.errors as error:
             self._undo()
-            raise sqlite.explain(error, self.path) from error
+            raise self._database.explain(error) from error
         except (TypeError, ValueError, OverflowError) as error:
             self._undo()
-            raise JournalError(f"a decision cannot be written to {self.path}: {error}") from error
+            raise JournalError(f"a decision cannot be written to {self.name}: {error}") from error
         except BaseException:
             self._undo()
             raise
         try:
             run("COMMIT")
-        except sqlite.ERRORS as error:
+        except self._database.errors as error:
             raise self._failed(
-                f"a commit to {self.path} did not end well ({error}), so it is not known "
+                f"a commit to {self.name} did not end well ({error}), so it is not known "
                 "whether it is durable; free space or mend the disk, then start again"
             ) from error
         self._alive_at = now if renew else self._alive_at
         self._failpoint("after_commit")
+        if renew and self._witness.due(now):
+            self._witness.follow(self.sighting())
 
     def _undo(self) -> None:
         # on some errors, a full disk among them, SQLite has already ended the transaction
-        if not sqlite.in_transaction(self._connection):
+        if not self._database.in_transaction():
             return
         try:
             self._writer.run("ROLLBACK")
-        except sqlite.ERRORS as error:
+        except self._database.errors as error:
             raise self._failed(
-                f"{self.path} could not undo an unfinished commit ({error}): start again"
+                f"{self.name} could not undo an unfinished commit ({error}): start again"
             ) from error
 
     def _failed(self, text: str) -> CommitFailed:
@@ -193,29 +250,13 @@ class Journal:
     def _check_may_commit(self) -> None:
         if self._failure is not None:
             raise CommitFailed(f"nothing is committed any more, because: {self._failure}")
-        if _identity(self.path) != self._file:
-            raise self._failed(
-                f"{self.path} was moved, removed or replaced while the runner used it: put it "
-                "back, or restore a backup, then start again"
-            )
+        missing = self._database.missing()
+        if missing is not None:
+            raise self._failed(missing)
         if __debug__:
             thread = threading.get_ident()
             self._owner = self._owner or thread
             assert self._owner == thread, "only the dispatcher's thread commits to the journal"
-
-    def _check_room(self, decisions: Sequence[Decision]) -> None:
-        """Raise JournalFull while the disk still has room for the outcomes of what is under way.
-
-        SQLite mostly meets a full disk inside COMMIT, where it is too late to go on.
-        """
-        begins = any(d.new_runs or d.attempts or d.alerts for d in decisions)
-        needed = ROOM_TO_BEGIN if begins else ROOM_TO_FINISH
-        disk = os.statvfs(self.path.parent)
-        free = disk.f_bavail * disk.f_frsize
-        if free < needed:
-            raise JournalFull(
-                f"only {free // 1024} KiB are left for {self.path}: free space on its disk"
-            )
 
     def seen(self, rule_id: str, trigger: str, symbol: str, event_key: str) -> str | None:
         """The run that this event of this trigger already led to, if any."""
@@ -263,8 +304,8 @@ class Journal:
     def _rows(self, statement: Select[Any]) -> list[rows.Row]:
         try:
             return [dict(row) for row in self._connection.execute(statement).mappings()]
-        except sqlite.ERRORS as error:
-            raise sqlite.explain(error, self.path) from error
+        except self._database.errors as error:
+            raise self._database.explain(error) from error
 
     def _rows_among(
         self, statement: Select[Any], column: ColumnElement[str], keys: Iterable[str]
@@ -274,33 +315,3 @@ class Journal:
         for start in range(0, len(wanted), _MANY):
             found += self._rows(statement.where(column.in_(wanted[start : start + _MANY])))
         return sorted(found, key=itemgetter("seq"))
-
-
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise JournalError(
-            f"the folder {path.parent} does not exist: create it, or name another --dir"
-        )
-    if path.exists() and not path.is_file():
-        raise JournalError(f"{path} is not a file: move it away, or name another --dir")
-    if path.exists() and not sqlite.may(path, os.R_OK | os.W_OK):
-        raise JournalError(f"{path} is read-only for this user: change its owner or mode")
-    refuse_network_file_system(path.parent)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file has this name; a file without one would take commits and lose them."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _sync_folder(folder: Path) -> None:
-    # SQLite ignores an error here, and a journal whose name is lost is lost with it
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -40,10 +40,10 @@ class JournalReader:
         path = sqlite.path_of(url_or_path)
         connection = sqlite.open_reader(path)
         try:
-            return cls(connection, path, schema.read_meta(connection, path))
+            return cls(connection, path, schema.read_meta(connection, str(path)))
         except DBAPIError as error:
             connection.close()
-            raise schema.foreign(path) from error
+            raise schema.foreign(str(path)) from error
         except BaseException:
             connection.close()
             raise
@@ -63,7 +63,7 @@ class JournalReader:
         """schema_version, namespace, journal_id, created_at, and of the lease: holder, epoch,
         taken_at, alive_at (when the runner last wrote).
         """
-        lease = self._rows(select(tables.lease).where(tables.lease.c.name == schema.LEADER))
+        lease = self._rows(select(tables.lease).where(tables.lease.c.name == tables.LEADER))
         facts = {name: getattr(self._meta, name) for name in schema.Meta.__slots__}
         return facts | {key: value for row in lease for key, value in row.items() if key != "name"}
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, delete, func, insert, inspect, select, update
 
-from runner.errors import JournalError
+from runner.errors import JournalBusy, JournalError
 from runner.journal import tables
+from runner.journal.database import Database
+from runner.journal.tables import DATABASE_NOW, LEADER, LEASE_TTL
+from runner.journal.witness import Sighting
 
-LEADER: Final = "leader"
+RESTORED_LEAP: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What never changes about a journal; `created_at` in ms."""
+    """What is told of a journal: `created_at`, and when it was last accepted as restored (ms)."""
 
     schema_version: int
     namespace: str
     journal_id: str
     created_at: int
+    restored_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +38,26 @@ class Lease:
     last_alive: int | None
 
 
-def prepare(connection: Connection, path: Path, namespace: str, now: int) -> Meta:
+def prepare(connection: Connection, name: str, namespace: str, now: int) -> Meta:
     """Create what is missing and return the journal's facts; inside a transaction.
 
     Raises JournalError for another program's database, a newer schema or another namespace.
     """
     names = set(inspect(connection).get_table_names())
     if not names:
-        _create(connection, path, namespace, now)
+        _create(connection, name, namespace, now)
     elif not {"meta", "lease"} <= names:
-        raise foreign(path)
-    meta = read_meta(connection, path)
+        raise foreign(name)
+    meta = read_meta(connection, name)
     if meta.namespace != namespace:
         raise JournalError(
-            f"{path} belongs to the namespace {meta.namespace!r}, not {namespace!r}: "
+            f"{name} belongs to the namespace {meta.namespace!r}, not {namespace!r}: "
             "correct the namespace in runner.yaml, or name another --dir"
         )
     return meta
 
 
-def read_meta(connection: Connection, path: Path) -> Meta:
+def read_meta(connection: Connection, name: str) -> Meta:
     """The journal's facts. Raises JournalError when it is of a newer runner or no journal."""
     values = {row.key: row.value for row in connection.execute(select(tables.meta))}
     try:
@@ -63,54 +66,95 @@ def read_meta(connection: Connection, path: Path) -> Meta:
             namespace=values["namespace"],
             journal_id=values["journal_id"],
             created_at=int(values["created_at"]),
+            restored_at=int(values["restored_at"]) if "restored_at" in values else None,
         )
     except (KeyError, ValueError) as error:
-        raise foreign(path) from error
+        raise foreign(name) from error
     if meta.schema_version > tables.SCHEMA_VERSION:
         raise JournalError(
-            f"{path} was written by a newer runner (schema {meta.schema_version}, this one knows "
+            f"{name} was written by a newer runner (schema {meta.schema_version}, this one knows "
             f"{tables.SCHEMA_VERSION}): upgrade the runner"
         )
     return meta
 
 
-def take_lease(connection: Connection, now: int) -> Lease:
-    """Lead from now on, with the next epoch; inside a transaction."""
-    table = tables.lease
-    values = {
+def take_lease(database: Database, now: int, floor: int | None = None) -> Lease:
+    """Lead from now on, with the next epoch; inside a transaction.
+
+    `floor` is given after a restore: the epoch then leaps over everything that was forgotten.
+    Raises JournalBusy while the lease of another runner has not run out.
+    """
+    connection, table = database.connection, tables.lease
+    values: dict[str, Any] = {
         "holder": f"{socket.gethostname()}:{os.getpid()}",
         "taken_at": now,
         "alive_at": now,
     }
-    before = connection.execute(select(table).where(table.c.name == LEADER)).one_or_none()
+    before = connection.execute(
+        select(table).where(table.c.name == LEADER).with_for_update()
+    ).one_or_none()
+    if database.lease_ttl is not None:
+        clock = connection.execute(select(DATABASE_NOW)).scalar_one()
+        if before is not None and (before.expires_at or 0) > clock:
+            raise JournalBusy(f"another runner ({before.holder}) leads on {database.name}")
+        values["expires_at"] = clock + LEASE_TTL
+    known = before.epoch if before is not None else 0
+    epoch = known + 1 if floor is None else max(known, floor) + RESTORED_LEAP
+    values["epoch"] = epoch
     if before is None:
-        connection.execute(insert(table).values(name=LEADER, epoch=1, **values))
-        return Lease(epoch=1, last_alive=None)
-    epoch = before.epoch + 1
-    connection.execute(update(table).where(table.c.name == LEADER).values(epoch=epoch, **values))
-    return Lease(epoch=epoch, last_alive=before.alive_at)
+        connection.execute(insert(table).values(name=LEADER, **values))
+        return Lease(epoch, None)
+    connection.execute(update(table).where(table.c.name == LEADER).values(**values))
+    return Lease(epoch, before.alive_at)
 
 
-def _create(connection: Connection, path: Path, namespace: str, now: int) -> None:
+def release_lease(connection: Connection, epoch: int) -> None:
+    """Let another runner lead at once, if this one still does."""
+    table = tables.lease
+    mine = update(table).where(table.c.name == LEADER, table.c.epoch == epoch)
+    connection.execute(mine.values(expires_at=0))
+
+
+def note_restored(connection: Connection, meta: Meta, now: int) -> Meta:
+    """Remember that the journal was accepted as a restored one; inside a transaction."""
+    table = tables.meta
+    connection.execute(delete(table).where(table.c.key == "restored_at"))
+    connection.execute(insert(table).values(key="restored_at", value=str(now)))
+    return replace(meta, restored_at=now)
+
+
+def sighting(connection: Connection, meta: Meta, now: int, epoch: int | None = None) -> Sighting:
+    """How far the journal has come."""
+    if epoch is None:
+        lead = select(tables.lease.c.epoch).where(tables.lease.c.name == LEADER)
+        epoch = connection.execute(lead).scalar() or 0
+    newest = [
+        connection.execute(select(func.max(table.c.seq))).scalar() or 0
+        for table in (tables.runs, tables.records)
+    ]
+    return Sighting(meta.journal_id, epoch, newest[0], newest[1], now)
+
+
+def _create(connection: Connection, name: str, namespace: str, now: int) -> None:
     tables.metadata.create_all(connection, checkfirst=False)
     facts = {
         "schema_version": str(tables.SCHEMA_VERSION),
         "namespace": namespace,
-        "journal_id": _journal_id(path, now),
+        "journal_id": _journal_id(name, now),
         "created_at": str(now),
     }
     rows = [{"key": key, "value": value} for key, value in facts.items()]
     connection.execute(insert(tables.meta), rows)
 
 
-def _journal_id(path: Path, now: int) -> str:
+def _journal_id(name: str, now: int) -> str:
     # no two are made on one machine, in one place, by one process, at one moment
-    place = f"{socket.gethostname()}\n{path}\n{os.getpid()}\n{now}"
+    place = f"{socket.gethostname()}\n{name}\n{os.getpid()}\n{now}"
     return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def foreign(path: Path) -> JournalError:
+def foreign(name: str) -> JournalError:
     """The error for a database that another program made."""
     return JournalError(
-        f"{path} is a database, but not a runner's journal: move it away, or name another --dir"
+        f"{name} is a database, but not a runner's journal: move it away, or name another --dir"
     )

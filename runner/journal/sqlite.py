@@ -12,6 +12,9 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_ur
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from runner.errors import JournalBusy, JournalError, JournalFull
+from runner.journal.inbox import FolderInbox
+from runner.journal.locking import Lock, refuse_network_file_system
+from runner.journal.room import Disk
 
 BUSY_TIMEOUT: Final = 5000
 ERRORS: Final = (DBAPIError, sqlite3.Error)
@@ -29,6 +32,62 @@ _PRAGMAS: Final = (
     ("wal_autocheckpoint", 1000, 1000),
 )
 _CACHE_KIB: Final = 8000
+
+
+class SqliteDatabase:
+    """A journal in a file, locked for this process."""
+
+    begin: Final = "BEGIN IMMEDIATE"
+    errors: Final = ERRORS
+    lease_ttl: int | None = None
+    """The lock tells who leads: it ends with the process."""
+
+    def __init__(self, path: Path, reserve: int) -> None:
+        """Lock and open it, and create it where there is none.
+
+        Raises JournalBusy when another process has it, JournalError when it cannot be used.
+        """
+        _check_place(path)
+        self.path: Final = path
+        self.name: Final = str(path)
+        self._lock = Lock.acquire(path)
+        try:
+            self.room: Disk = Disk(path, reserve=reserve)
+            self.room.prepare()
+            self.connection = open_writer(path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.inbox = FolderInbox(path, self.connection)
+        self._file = _identity(path)
+
+    def explain(self, error: Exception) -> JournalError:
+        """What an error of SQLite means for the user, and what to do."""
+        return explain(error, self.path)
+
+    def in_transaction(self) -> bool:
+        """True while a transaction is open."""
+        return in_transaction(self.connection)
+
+    def missing(self) -> str | None:
+        """Why it is not there any more, though it was opened."""
+        if _identity(self.path) == self._file:
+            return None
+        return (
+            f"{self.path} was moved, removed or replaced while the runner used it: put it "
+            "back, or restore a backup, then start again"
+        )
+
+    def opened(self, wal_bytes: int) -> None:
+        """Make the file's name durable, and commits cheap."""
+        _sync_folder(self.path.parent)
+        grow_wal(self.connection, self.path, wal_bytes)
+
+    def close(self) -> None:
+        """Stop using it and let another runner have it; may be called twice."""
+        self.connection.close()
+        self.connection.engine.dispose()
+        self._lock.release()
 
 
 def path_of(url_or_path: str | Path) -> Path:
@@ -190,3 +249,33 @@ def _check_intact(connection: Connection, path: Path) -> None:
 def _has_wal(path: Path) -> bool:
     wal = path.with_name(path.name + "-wal")
     return wal.exists() and wal.stat().st_size > 0
+
+
+def _check_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise JournalError(
+            f"the folder {path.parent} does not exist: create it, or name another --dir"
+        )
+    if path.exists() and not path.is_file():
+        raise JournalError(f"{path} is not a file: move it away, or name another --dir")
+    if path.exists() and not may(path, os.R_OK | os.W_OK):
+        raise JournalError(f"{path} is read-only for this user: change its owner or mode")
+    refuse_network_file_system(path.parent)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has this name; a file without one would take commits and lose them."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _sync_folder(folder: Path) -> None:
+    # SQLite ignores an error here, and a journal whose name is lost is lost with it
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -22,7 +22,7 @@ from sqlalchemy.sql.expression import Executable
 
 from runner.journal import tables
 from runner.journal.rows import Row
-from runner.journal.schema import LEADER
+from runner.journal.tables import DATABASE_NOW, LEADER, LEASE_TTL
 
 _UPSERT: Final[dict[str, Callable[[Table], Any]]] = {
     "sqlite": sqlite.insert,
@@ -75,6 +75,7 @@ class Statements:
     dead_man: Prepared
     alert: Prepared
     record: Prepared
+    taken: Prepared
     renewal: Prepared
     lease: Prepared
     seen: Prepared
@@ -111,7 +112,8 @@ def compile_for(dialect: Dialect) -> Statements:
         dead_man=replacing(tables.dead_men),
         alert=inserting(tables.alerts),
         record=inserting(tables.records),
-        renewal=prepare(_renewal(), dialect, ["alive_at"]),
+        taken=prepare(_taken(upsert), dialect, _written(tables.inbox)),
+        renewal=prepare(_renewal(dialect), dialect, ["alive_at"]),
         lease=prepare(_lease(), dialect),
         seen=prepare(_seen(), dialect),
     )
@@ -142,9 +144,28 @@ def _outcome() -> Executable:
     )
 
 
-def _renewal() -> Executable:
+def _taken(upsert: Callable[[Table], Any]) -> Executable:
+    """What was waiting is taken once; what never waited in the table is noted as taken."""
+    table = tables.inbox
+    statement = upsert(table).inline()
+    noted: Executable = statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"taken_at": statement.excluded.taken_at},
+        where=tables.WAITING,
+    )
+    return noted
+
+
+def _renewal(dialect: Dialect) -> Executable:
     table = tables.lease
-    return update(table).where(table.c.name == _LEADER, table.c.epoch == bindparam("the_epoch"))
+    statement = update(table).where(
+        table.c.name == _LEADER, table.c.epoch == bindparam("the_epoch")
+    )
+    if dialect.name != "postgresql":
+        return statement
+    return statement.values(
+        alive_at=bindparam("alive_at"), expires_at=DATABASE_NOW + literal_column(str(LEASE_TTL))
+    )
 
 
 def _lease() -> Executable:

@@ -26,7 +26,19 @@ from sqlalchemy import (
 from runner.core.decision import FINAL, RunStatus
 from runner.core.orders import OrderState
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Of migrations/versions; 1 was the first."""
+
+LEADER: Final = "leader"
+"""The name of the one row of `lease`."""
+
+LEASE_TTL: Final = 8_000
+"""Ms after which a lease that nobody renewed is free, on the database's clock."""
+
+DATABASE_NOW: Final[ColumnElement[int]] = literal_column(
+    "(extract(epoch from clock_timestamp()) * 1000)::bigint"
+)
+"""PostgreSQL's clock in ms, read while the statement runs, not at the transaction's begin."""
 
 metadata = MetaData()
 
@@ -49,6 +61,21 @@ lease = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("taken_at", BigInteger, nullable=False),
     Column("alive_at", BigInteger, nullable=False),
+    # by the database's own clock; NULL where a lock on a file tells who leads
+    Column("expires_at", BigInteger),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("key", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("event_time", BigInteger),
+    Column("taken_at", BigInteger),
+    UniqueConstraint("key", name="inbox_key"),
 )
 
 rule_texts = Table(
@@ -199,6 +226,7 @@ def _among(column: Column[str], values: list[str]) -> ColumnElement[bool]:
 OPEN_LEG: Final = _among(legs.c.state, [state.value for state in OrderState if state not in FINAL])
 RUNNING_RUN: Final = _among(runs.c.status, [RunStatus.RUNNING.value])
 HAS_RULE: Final = records.c.rule_id != literal_column("''")
+WAITING: Final = inbox.c.taken_at.is_(None)
 HAS_RUN: Final = records.c.run_id != literal_column("''")
 
 
@@ -212,4 +240,5 @@ _partial("legs_open", OPEN_LEG, legs.c.seq)
 _partial("runs_running", RUNNING_RUN, runs.c.seq)
 _partial("records_by_rule", HAS_RULE, records.c.rule_id)
 _partial("records_by_run", HAS_RUN, records.c.run_id)
+_partial("inbox_waiting", WAITING, inbox.c.seq)
 Index("fills_of_leg", fills.c.client_order_id)

@@ -19,6 +19,7 @@ from runner.journal.rows import (
     leg_row,
     memory_row,
     outcome_row,
+    received_row,
     record_row,
     run_change_row,
     run_row,
@@ -73,6 +74,16 @@ class Writer:
         self._many(self._do.dead_man, [dead_man_row(state) for state in dead_men.values()])
         self._many(self._do.alert, [alert_row(alert) for d in decisions for alert in d.alerts])
         self._many(self._do.record, [record_row(record) for d in decisions for record in d.records])
+
+    def take(self, decisions: Sequence[Decision], now: int) -> None:
+        """Note what was taken out of the inbox. Raises CommitFailed for what was taken before."""
+        rows = [received_row(item) | {"taken_at": now} for d in decisions for item in d.taken]
+        for row in rows:
+            if self._many(self._do.taken, [row]) != 1:
+                raise CommitFailed(
+                    f"{row['kind']} {row['key']} was taken out of the inbox before: this runner "
+                    "must stop; start it again to go on from what is written"
+                )
 
     def _change_legs(self, changes: Sequence[LegChange]) -> None:
         rows = [_change_row(change) for change in changes]

@@ -54,7 +54,7 @@ def open_journal(
 ) -> Journal:
     """The folder's journal, with a clock that stands still."""
     return Journal.open(
-        folder / "journal.db", namespace, now, on_commit=on_commit, wal_bytes=wal_bytes
+        folder / "journal.db", namespace, now, on_commit=on_commit, wal_bytes=wal_bytes, reserve=0
     )
 
 
@@ -153,6 +153,10 @@ ORDER_INTENTS = _whole(
     activation_price=_optional(DECIMALS),
     callback_rate=_optional(DECIMALS),
     good_till_time=_optional(TIMES),
+    price_match=_optional(WORDS),
+    self_trade_prevention=_optional(WORDS),
+    tag=WORDS,
+    hold_unknown=st.booleans(),
 )
 CANCEL_INTENTS = _whole(
     CancelIntent,

@@ -263,7 +263,7 @@ def test_the_address_may_be_a_url(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("postgresql://host/db", "cannot be kept in postgresql"),
+        ("mysql://host/db", "cannot be kept in mysql"),
         ("sqlite://", "remembers nothing"),
         (":memory:", "remembers nothing"),
         ("://", "cannot be read"),

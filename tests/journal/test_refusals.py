@@ -171,29 +171,6 @@ def test_a_full_database_writes_nothing_and_goes_on_later(journal: Journal) -> N
     assert count(journal.path.parent, "records") == 50
 
 
-def test_the_last_room_on_the_disk_is_for_outcomes(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With little room nothing new begins, yet what is under way can be recorded."""
-    decision, _, (leg,) = firing("k1")
-    journal.commit([decision])
-    _free_bytes(monkeypatch, 8 * 1024 * 1024)
-    with pytest.raises(JournalFull, match="8192 KiB"):
-        journal.commit([firing("k2")[0]])
-    journal.commit([changing(leg, replace(leg, state=OrderState.LIVE))])
-    _free_bytes(monkeypatch, 1024)
-    with pytest.raises(JournalFull):
-        journal.commit([Decision(records=[Record(NOW, "error", "x")])])
-
-
-def _free_bytes(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    class Disk:
-        f_bavail = size // 1024
-        f_frsize = 1024
-
-    monkeypatch.setattr("runner.journal.journal.os.statvfs", lambda _: Disk)
-
-
 def test_an_error_from_commit_stops_the_journal(journal: Journal) -> None:
     """A COMMIT that does not end well is CommitFailed, and nothing follows it."""
     # a violation that is only found at COMMIT, where a real disk error would show as well

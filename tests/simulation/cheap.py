@@ -64,5 +64,5 @@ def empty_journal(namespace: str, now: int) -> bytes:
     """The file of a journal that nobody has led yet."""
     with folder() as place:
         path = place / "journal.db"
-        Journal.open(path, namespace, lambda: now, wal_bytes=0).close()
+        Journal.open(path, namespace, lambda: now, wal_bytes=0, reserve=0).close()
         return path.read_bytes()

@@ -1,0 +1,22 @@
+"""Which database an address means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.journal import sqlite
+from runner.journal.database import Database, is_server
+
+
+def open_database(address: str | Path, reserve: int) -> Database:
+    """The database at a path, `sqlite:///…` or `postgresql+psycopg://…`, open for writing.
+
+    `reserve` bytes of a file's disk are set aside.
+    Raises JournalBusy or JournalError with the cure.
+    """
+    if is_server(address):
+        # the driver is an extra: who keeps the journal in a file does not need it
+        from runner.journal.postgresql import PostgresDatabase
+
+        return PostgresDatabase(str(address))
+    return sqlite.SqliteDatabase(sqlite.path_of(address), reserve)
