@@ -24,6 +24,9 @@ RECENT = 86_400_000
 """Ms: how far back an error is still a problem."""
 
 EVENTS = 10
+RELOADS = 100
+"""How many reloads back the beginning of a revision is looked for."""
+
 OPEN = ("LIVE", "PLANNED", "SENDING", "UNKNOWN")
 
 CURES = {
@@ -47,6 +50,7 @@ def status(folder: Path, as_json: bool) -> None:
         now = time.time_ns() // 1_000_000
         start = started(journal)
         told = _daemon(journal, start)
+        told |= _loaded(journal, start.get("at", 0))
         told["rules"] = _rules(folder, journal)
         told["open_orders"] = journal.orders(state=OPEN)
         told["dead_men"] = journal.dead_men()
@@ -91,6 +95,25 @@ def _ready(hook: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
+def _loaded(journal: JournalReader, started_at: int) -> dict[str, Any]:
+    """Which revision of the rules runs, since when, and the newest reload if it was refused."""
+    reloads = journal.records(limit=RELOADS, kinds=("reload",))
+    good = [each for each in reloads if not each["reason"]]
+    newest = reloads[-1] if reloads else None
+    refused = newest is not None and bool(newest["reason"])
+    # a reload that changed nothing did not begin a revision
+    since = None
+    for each in reversed(good):
+        if each["data"].get("revision") != good[-1]["data"].get("revision"):
+            break
+        since = max(each["at"], started_at)
+    return {
+        "revision": newest["data"].get("revision") if newest else None,
+        "revision_at": since,
+        "refused_reload": newest if refused else None,
+    }
+
+
 def _rules(folder: Path, journal: JournalReader) -> list[dict[str, Any]]:
     """Every rule and symbol of the rule files, and what the journal remembers besides."""
     from runner.cli.rules import rules_of
@@ -124,6 +147,10 @@ def _problems(
 ) -> list[dict[str, str]]:
     """What is not as it should be, each with what to do."""
     found = [*_of_daemon(folder, told), *_of_rules(folder)]
+    if told["refused_reload"] is not None:
+        at, text = told["refused_reload"]["at"], told["refused_reload"]["text"]
+        what = f"the rules of {output.instant(at)} were {text}"
+        found.append({"what": what, "cure": f"runner check --dir {folder}, then runner reload"})
     for order in journal.orders(state=tuple(CURES)):
         what = f"order {order['client_order_id']} of {order['rule_id']} is {order['state']}"
         found.append({"what": what, "cure": CURES[order["state"]]})
@@ -172,7 +199,11 @@ def _show(told: dict[str, Any], now: int) -> None:
 
     state = "ready" if told["ready"] else "not ready" if told["running"] else "not running"
     since = f", started {output.ago(told['started_at'], now)}" if told["started_at"] else ""
-    click.echo(f"{state}: account {told['account']} ({told['mode']}), {told['hook']}{since}\n")
+    click.echo(f"{state}: account {told['account']} ({told['mode']}), {told['hook']}{since}")
+    if told["revision"]:
+        at = output.instant(told["revision_at"])
+        click.echo(f"rules: revision {told['revision'][:12]}, running since {at} UTC")
+    click.echo()
     rules = [
         (
             each["rule_id"],
