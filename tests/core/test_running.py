@@ -214,7 +214,8 @@ def test_every_run_of_independent_orders_ends(
     answers: list[tuple[Outcome, str | None]], restarts: list[bool]
 ) -> None:
     """Once the exchange has answered, nothing stays planned and no index keeps what is over."""
-    bench = Bench(rule_set(rule("one", built("place", [ENTRY] * 7), TELL)))
+    resting = {**ENTRY, "type": "limit", "price": 69000}
+    bench = Bench(rule_set(rule("one", built("place", [resting] * 7), TELL)))
     bench.fire("one")
     for number in range(200):
         for call in bench.calls(PlaceCall):

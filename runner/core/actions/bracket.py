@@ -15,13 +15,12 @@ from runner.core.actions.bracket_exits import (
     clear,
     close,
     dead,
-    fills_at_once,
     not_filled,
     older,
     placed,
     progress,
 )
-from runner.core.actions.order import OrderSpec, build_order, schema
+from runner.core.actions.order import OrderSpec, build_order, fills_at_once, schema
 from runner.core.actions.size import NotPossible
 from runner.core.decision import FAILED, Reason
 from runner.core.document import Node

@@ -10,11 +10,10 @@ from runner.core.actions.order import FAILURES, OrderSpec
 from runner.core.actions.size import NotPossible
 from runner.core.decision import FAILED, Leg
 from runner.core.formula import EvaluationError
-from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, TimeInForce
+from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType
 from runner.core.rules import ActionContext, Planned, Progress, Step
 
 ZERO = Decimal(0)
-IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +101,6 @@ def not_filled(entry: Leg) -> Step:
         detail = f"entry {entry.state.value}: {entry.message}".strip(": ")
         return Step(Progress.FAILED, reason=FAILURES[entry.state], detail=detail)
     return Step(Progress.WAITING if entry.open else Progress.DONE, detail="nothing filled")
-
-
-def fills_at_once(entry: Leg) -> bool:
-    """Fills of a market or IOC entry come in a burst: wait for its end, place exits once."""
-    intent = entry.intent
-    assert isinstance(intent, OrderIntent)
-    return intent.type is OrderType.MARKET or intent.time_in_force in IMMEDIATE
 
 
 def _filled(legs: tuple[Leg, ...]) -> Decimal:

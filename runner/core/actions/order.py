@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.core.actions import size
 from runner.core.actions.size import NotPossible, Size, check_one_size, number, read_size
-from runner.core.decision import FAILED, Reason
+from runner.core.decision import FAILED, Leg, Reason
 from runner.core.document import Node, Term, duration
 from runner.core.formula import Formula, one_of
 from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
@@ -18,6 +18,7 @@ from runner.core.rules import ActionContext, Progress, Step
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 TRIGGERED = CONDITIONAL - {OrderType.TRAILING_STOP_MARKET}
 SIDE = one_of("buy", "sell")
+IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 UNSIZED = Size()
 FAILURES = {
     OrderState.REJECTED: Reason.REJECTED,
@@ -148,14 +149,25 @@ def _number_of(term: Term | None, context: ActionContext) -> Decimal | None:
     return None if term is None else term.number(context.names)
 
 
+def fills_at_once(leg: Leg) -> bool:
+    """Fills of a market, IOC or FOK order come in a burst: whoever needs them waits for its end."""
+    intent = leg.intent
+    if not isinstance(intent, OrderIntent):
+        return False
+    return intent.type is OrderType.MARKET or intent.time_in_force in IMMEDIATE
+
+
 def verdict(context: ActionContext, parts: tuple[str, ...]) -> Step:
-    """The usual progress of legs that were planned: any failure fails, all settled is done."""
+    """The usual progress of legs that were planned: any failure fails, all settled is done.
+
+    An order that fills at once is settled when it is over: the next action may need its fills.
+    """
     legs = [leg for part in parts if (leg := context.leg(part)) is not None]
     for leg in legs:
         if leg.state in FAILED:
             detail = f"{leg.name} {leg.state.value}: {leg.message}".strip()
             return Step(Progress.FAILED, reason=FAILURES[leg.state], detail=detail)
-    done = all(leg.settled for leg in legs)
+    done = all(leg.settled and not (leg.open and fills_at_once(leg)) for leg in legs)
     return Step(Progress.DONE if done else Progress.WAITING)
 
 

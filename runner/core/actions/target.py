@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from runner.core.actions.bracket_exits import fills_at_once
-from runner.core.actions.order import FAILURES, OrderSpec, build_order, schema
+from runner.core.actions.order import FAILURES, OrderSpec, build_order, fills_at_once, schema
 from runner.core.actions.size import SIZES, NotPossible, number
 from runner.core.decision import FAILED, Leg, Reason
 from runner.core.document import Node, Term

@@ -9,7 +9,7 @@ import pytest
 
 from runner.core.decision import Leg, Reason
 from runner.core.formula import EvaluationError
-from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, Side
+from runner.core.orders import Intent, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import Action, Progress, Step
 from tests.core.factories import (
     START,

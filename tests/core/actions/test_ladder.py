@@ -10,7 +10,6 @@ from runner.core.decision import Reason
 from runner.core.events import AccountUpdate
 from runner.core.orders import OrderIntent, OrderState, PlaceCall, TimeInForce
 from runner.core.rules import Progress, Step
-from runner.core.view import View
 from tests.core.factories import (
     START,
     Bench,
@@ -27,10 +26,10 @@ from tests.core.factories import (
 LADDER: dict[str, Any] = {"side": "buy", "from": 69000, "to": 66000, "orders": 4, "quantity": 1}
 
 
-def step(world: View | None = None, **changes: Any) -> Step:
+def step(**changes: Any) -> Step:
     """What the ladder wants at first."""
     action = built("ladder", {**LADDER, **changes})
-    return action.step(context(action, world=world or view()))
+    return action.step(context(action))
 
 
 def rungs(of: Step) -> list[tuple[str, str]]:
