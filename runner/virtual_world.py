@@ -167,4 +167,5 @@ class VirtualExchange:
 
     def next_at(self) -> int | None:
         """When the exchange has something to do by itself."""
-        return self.exchange.next_due()
+        times = (self.exchange.next_due(), self.gateway.streams.next_candle())
+        return min((at for at in times if at is not None), default=None)

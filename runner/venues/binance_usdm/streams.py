@@ -176,7 +176,7 @@ def plan(root: str, wanted: Wanted) -> list[tuple[str, str, Wanted]]:
 
 def _carried(chunk: list[tuple[str, str]], wanted: Wanted) -> Wanted:
     """The wanted pairs whose prices come over this connection, and no other's."""
-    return frozenset(pair for pair in wanted if (pair[0], STREAM_OF[pair[1]][1]) in chunk)
+    return frozenset(pair for pair in wanted if (pair[0], stream_of(pair[1])[1]) in chunk)
 
 
 def _chunks(pairs: list[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:

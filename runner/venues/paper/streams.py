@@ -209,6 +209,10 @@ class Streams:
         elif rows:
             self._spread(stream.name, [*rows])
 
+    def next_candle(self) -> int | None:
+        """When the candle of a subscribed kline stream ends (ms), None for none."""
+        return min((one.ends_at for one in self._streams.values() if one.ends_at), default=None)
+
     def flush(self, state: State, now: int) -> None:
         """Send what a pace held back and is due now, and the mark prices of the second."""
         for stream in list(self._streams.values()):
