@@ -10,6 +10,7 @@ from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
 from runner.core.events import Alert, Due, Event
 from runner.core.formula import EvaluationError
 from runner.core.orders import Identity
+from runner.core.recovery import doubt
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
 from runner.core.running import World, advance
 from runner.core.state import Work
@@ -17,6 +18,17 @@ from runner.core.view import DAY, Names, fires_on
 
 LASTING = frozenset({"generation", "recent", "fingerprint"})
 """What a trigger remembers also while it does not run."""
+
+TOLD = frozenset(
+    {
+        "mark",
+        "position.size",
+        "position.entry_price",
+        "position.leverage",
+        "account.available",
+    }
+)
+"""What is recorded of the world with every fire, whatever the rule looks at."""
 
 
 def offer(
@@ -123,6 +135,7 @@ def fire(
     why_not = _why_not(work, world, rule, run, event_time)
     if why_not is not None:
         return _refuse(work, rule, symbol, *why_not)
+    doubt(work.state, run, event_time)
     memory = work.memory(rule.id, symbol)
     fired = replace(
         memory,
@@ -138,11 +151,27 @@ def fire(
         fired = replace(fired, triggers={**fired.triggers, TARGET: newest})
     work.put_memory(rule.id, symbol, fired)
     work.add_run(run, rule)
-    work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id)
+    seen = {"seen": _seen(work, world, rule, run)}
+    work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id, data=seen)
     for each in older:
         advance(work, world, each)
     advance(work, world, run_id)
     return RuleAnswer(rule.id, symbol, "fired", run_id, detail=hit.detail)
+
+
+def _seen(work: Work, world: World, rule: Rule, run: Run) -> dict[str, str]:
+    """What the rule's formulas saw of the world as it fired, for whoever asks why, or plays it."""
+    formulas = [*rule.conditions, *(f for action in rule.actions for f in action.formulas())]
+    wanted = TOLD.union(*(formula.names for formula in formulas))
+    names, found = world.names(work, run), {}
+    for name in sorted(wanted):
+        if name.startswith("trigger."):
+            continue
+        try:
+            found[name] = str(names[name])
+        except KeyError:
+            continue  # no data: an action that needs it waits
+    return found
 
 
 def _why_not(
@@ -204,6 +233,8 @@ def answered(answers: Iterable[RuleAnswer]) -> str:
     if any(answer.outcome == "fired" for answer in outcomes):
         return "fired"
     fitting = [answer for answer in outcomes if answer.reason != Reason.BODY.value]
-    if not fitting:
-        return "unfit"
-    return "duplicate" if all(a.outcome == "duplicate" for a in fitting) else "not fired"
+    heard = [answer for answer in fitting if answer.outcome != "quiet"]
+    if not heard:
+        # a heartbeat takes every body, but it does not make up for a rule that wants another
+        return "not fired" if len(fitting) == len(outcomes) and fitting else "unfit"
+    return "duplicate" if all(a.outcome == "duplicate" for a in heard) else "not fired"

@@ -327,3 +327,14 @@ def test_a_level_without_a_value_is_told_and_not_taken_for_no() -> None:
     bench.view.positions.clear()
     assert reasons(bench.price(103, START + 1)) == ["no data"]
     assert bench.price(104, START + 2) is None
+
+
+def test_a_fire_records_what_its_formulas_saw() -> None:
+    """The names of conditions and actions with their values; a name without one is left out."""
+    trigger = hook(body={"price": "number"})
+    some = condition("trigger.price < 100 and now.hour >= 0 or bid > 1", price=NUMBER)
+    bench = Bench(rule("r", trigger, conditions=(some,)))
+    (record,) = [r for r in bench.process(alert(price="99.5"), START).records if r.kind == "fired"]
+    seen = record.data["seen"]
+    assert seen["now.hour"].isdigit()
+    assert not {"bid", "trigger.price"} & seen.keys()
