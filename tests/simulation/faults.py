@@ -33,7 +33,9 @@ class Rates:
 
     lost: float = 0.0
     unanswered: float = 0.0
+    reset: float = 0.0
     late: float = 0.0
+    late_order: float = 0.0
     queued: float = 0.0
     unknown_503: float = 0.0
     refused_503: float = 0.0
@@ -66,6 +68,7 @@ class Rates:
 ON_THE_WAY = (
     "lost",
     "unanswered",
+    "reset",
     "late",
     "queued",
     "unknown_503",
@@ -110,11 +113,14 @@ class Faulty:
     def _delay(self, kind: str | None) -> int:
         if kind == "late":
             return self.dice.choice((500, 2_900, 5_000, 11_000, 40_000))
+        if kind == "late_order":
+            return self.dice.choice((500, 1_500, 2_900))
         return self.dice.randint(1, 30)
 
     def _drawn(self, signed: SignedRequest) -> str | None:
         kinds = list(ON_THE_WAY)
         if isinstance(signed.call, PlaceCall):
+            kinds.append("late_order")
             kinds.append("short_batch" if len(signed.call.intents) > 1 else "duplicate_4116")
         if isinstance(signed.call, (ProbeCall, ReadCall)):
             kinds.append("lag")
@@ -148,6 +154,8 @@ class Faulty:
                 return _json(503, {"code": -1000, "msg": UNKNOWN_503})
             case "odd" if half:
                 return self._odd()
+            case "reset" if half:
+                return RawAnswer("broken", detail="connection reset")
             case _:
                 return None
 
@@ -191,7 +199,9 @@ class Faulty:
         """When the answer to an executed request is read, and what became of it on its way."""
         match kind:
             case "unanswered":
-                return DEADLINE, RawAnswer("broken", detail="reset")
+                return DEADLINE, RawAnswer("broken", detail="timed out")
+            case "reset":
+                return 5, RawAnswer("broken", detail="connection reset")
             case "unknown_503":
                 return 5, _json(503, {"code": -1000, "msg": UNKNOWN_503})
             case "timeout_1007":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 
-from runner.core.decision import UNSETTLED, Decision
+from runner.core.decision import Decision
 from runner.core.events import Alert, StreamState
 from runner.core.lifecycle import Timing
 from runner.core.rules import RuleSet
@@ -166,8 +166,10 @@ class History:
             self._reconnect()
         self._disturb()
         action = self.dice.random()
-        if action < 0.5:
+        if action < 0.4 or not self.sent:
             self._alert()
+        elif action < 0.5:
+            self._post(self.dice.choice(self.sent))
         elif action < 0.9:
             self._move()
         elif self.rates.crash:
@@ -325,12 +327,12 @@ class History:
                 break
 
     def _settled(self) -> bool:
-        """Nothing is open any more but what waits on the book, nothing is on its way."""
+        """Nothing waits for anything but the market, nothing is on its way or to be asked."""
         runner = self.runner
-        return runner is not None and not (
-            any(leg.state in UNSETTLED for leg in runner.engine.state.legs.values())
-            or any(runner.engine.questions.asked)
-        )
+        if runner is None:
+            return False
+        state, questions = runner.engine.state, runner.engine.questions
+        return not (state.restless or questions.asked or questions.wanted)
 
     def _send_again_what_was_refused(self) -> None:
         """The sender got no 200: it sends again, and every alert gets an answer in the end."""

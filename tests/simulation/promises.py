@@ -53,7 +53,10 @@ class Arrows:
         before, after = change.before, change.after
         was = before.state if before else None
         who = f"{after.name} {after.client_order_id}"
-        if after.state is not was and after.state not in ARROWS.get(was, ()):
+        refused_at_its_trigger = after.order_status == "REJECTED" and was is OrderState.LIVE
+        if after.state is not was and not (
+            after.state in ARROWS.get(was, ()) or refused_at_its_trigger
+        ):
             yield f"{who} went from {was} to {after.state}"
         if before is None:
             return
@@ -74,9 +77,16 @@ class Arrows:
 def at_the_end(exchange: Witness, known: Mapping[str, str]) -> Iterator[str]:
     """Journal and exchange side by side; `known` are the answered alerts: number -> outcome."""
     legs = [
-        {"client_order_id": key, "state": state, "run_id": run_id, "filled": Decimal(filled)}
-        for key, state, intent, run_id, filled in exchange.rows(
-            "SELECT client_order_id, state, intent, run_id, cumulative_quantity FROM legs"
+        {
+            "client_order_id": key,
+            "state": state,
+            "order_status": status,
+            "run_id": run_id,
+            "filled": Decimal(filled),
+        }
+        for key, state, status, intent, run_id, filled in exchange.rows(
+            "SELECT client_order_id, state, order_status, intent, run_id, cumulative_quantity "
+            "FROM legs"
         )
         if isinstance(intent_of(intent), OrderIntent)
     ]

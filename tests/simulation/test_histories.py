@@ -10,16 +10,10 @@ import pytest
 from tests import figures
 from tests.simulation.history import Outcome, Story, play, rule_set, shrunk
 
-HISTORIES = int(os.environ.get("RUNNER_HISTORIES", "800"))
+HISTORIES = int(os.environ.get("RUNNER_HISTORIES", "640"))
 CHUNKS = 40
 TWICE = max(1, HISTORIES // 20)
 RULES = rule_set()
-
-
-@pytest.fixture
-def base_seed(request: pytest.FixtureRequest) -> int:
-    """The first seed: RUNNER_SEED, or another one in each run of the suite."""
-    return int(os.environ.get("RUNNER_SEED") or request.config.option.hypothesis_seed)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
