@@ -110,7 +110,10 @@ def _then(before: Rule, after: Rule, facts: Facts) -> str:
     known = {trigger.name: trigger.fingerprint for trigger in before.triggers}
     afresh = [t for t in after.triggers if known.get(t.name) != t.fingerprint]
     started = [_afresh(trigger, trigger.name in known, facts) for trigger in afresh]
-    parts = started or ["state kept"]
+    come = [symbol for symbol in after.symbols if symbol not in before.symbols]
+    parts = started or (["state kept"] if len(come) < len(after.symbols) else [])
+    if come:
+        parts.append(f"new on {', '.join(come)}")
     fired = facts.last_fired.get(after.id)
     if fired is not None and after.cooldown and fired + after.cooldown > facts.now:
         parts.append(f"cooldown until {_instant(fired + after.cooldown, facts.now)}")
