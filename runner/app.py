@@ -20,6 +20,7 @@ from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
 from runner.core.state import State
+from runner.core.triggers.heartbeat import HeartbeatTrigger
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
@@ -170,13 +171,17 @@ def hook_table(rules: RuleSet, secrets: Secrets) -> HookTable:
         trigger.path: Hook(trigger.path, secrets.get(trigger.secret).encode(), trigger.secret_field)
         for rule in rules.rules.values()
         for trigger in rule.triggers
-        if isinstance(trigger, WebhookTrigger)
+        if isinstance(trigger, WebhookTrigger | HeartbeatTrigger) and trigger.secret
     }
 
 
 def remembered(journal: Journal) -> State:
     """The engine's state as the journal has it."""
-    state = State(memories=journal.memories(), dead_men=journal.dead_men())
+    state = State(
+        memories=journal.memories(),
+        dead_men=journal.dead_men(),
+        restored_at=journal.meta.restored_at,
+    )
     runs = journal.open_runs()
     legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
     legs |= {leg.client_order_id: leg for leg in journal.open_legs()}

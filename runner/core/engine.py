@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, deadman, legs, reporting
+from runner.core import asking, deadman, legs, recovery, reporting
 from runner.core.asking import Questions, Signed
 from runner.core.decision import (
     AlertAnswer,
@@ -110,10 +110,7 @@ class Engine:
         """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
         self.state.recount_entries(moment.now)
         work = Work(self.state, moment.now)
-        for leg in list(self.state.legs.values()):
-            after = legs.recovered(leg, moment)
-            if after != leg:
-                reporting.change(work, leg, after)
+        recovery.recover(work, moment)
         for run_id in list(self.state.runs):
             advance(work, self.world, run_id)
         self.questions.want_all()
@@ -165,7 +162,9 @@ class Engine:
     def wake(self, moment: Moment) -> Decision:
         """What the passing of time changes: lapsed entries, countdowns, timers."""
         work = Work(self.state, moment.now)
-        for leg in list(self.state.restless.values()):
+        recovery.ask(work, moment)
+        for known in list(self.state.restless.values()):
+            leg = work.leg(known.client_order_id) or known
             late = leg.deadline is not None and moment.now >= leg.deadline
             if late and leg.state is OrderState.PLANNED:
                 reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))

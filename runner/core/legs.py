@@ -236,8 +236,9 @@ def _absent(leg: Leg, report: ExecutionReport, moment: Moment) -> Leg:
 def _proven_absent(leg: Leg, moment: Moment) -> Leg:
     """Proven not to exist: send again, lapse, or park."""
     timing = moment.timing
-    assert leg.signed_time is not None
-    if moment.server_now - leg.signed_time > timing.retention:
+    # never sent by this journal, but asked for first: it cannot be older than its plan
+    since = leg.planned_at if leg.signed_time is None else leg.signed_time
+    if moment.server_now - since > timing.retention:
         return parked(leg, moment, "sent more than 3 days ago: absence proves nothing any more")
     if not (fenced_by_engine(leg.intent) or leg.intent.protective):
         return parked(leg, moment, "a conditional entry cannot be proven absent")

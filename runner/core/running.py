@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from runner.core import deadman, guards
+from runner.core import deadman, guards, recovery
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.figures import figure
 from runner.core.formula import EvaluationError
@@ -252,6 +252,7 @@ def _leg(work: Work, run: Run, planned: Planned) -> Leg:
         state=OrderState.PLANNED,
         planned_at=work.now,
         deadline=planned.deadline,
+        ask_first=isinstance(planned.intent, OrderIntent) and recovery.ask_first(work, run),
         updated_at=work.now,
     )
 

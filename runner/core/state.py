@@ -56,6 +56,8 @@ class State:
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
     them; `unseen` are fills until the position shows them, and all positions were last read at
     `read_time` (server time). `armed` are the symbols whose dead-man switch an action set.
+    `restored_at` (ms) is when a journal was accepted that had forgotten what came after it,
+    `doubtful` are runs of events that may be from the forgotten time.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class State:
     held_up: dict[tuple[str, int], None] = field(default_factory=dict)
     unseen: list[Unseen] = field(default_factory=list)
     read_time: int = 0
+    restored_at: int | None = None
+    doubtful: set[str] = field(default_factory=set)
     armed: dict[str, DeadMan | None] = field(default_factory=dict)
 
     def put_leg(self, leg: Leg) -> None:

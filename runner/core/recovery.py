@@ -1,0 +1,86 @@
+"""The walk of a start over what the journal remembers, also where it forgot what came after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runner.core import legs, reporting
+from runner.core.decision import Leg, RuleMemory, Run
+from runner.core.legs import Moment
+from runner.core.orders import OrderIntent, OrderState
+from runner.core.state import State, Work
+
+DOUBTFUL_FOR = 600_000
+"""Ms after an accepted restore during which every new order is asked for before it is sent."""
+
+LEAP = 1_000
+"""How far the generation of a price trigger leaps: no firing takes the id of a forgotten one."""
+
+
+def recover(work: Work, moment: Moment) -> None:
+    """Every SENDING leg is UNKNOWN; after a restore whatever may have been sent is asked for."""
+    state = work.state
+    for leg in list(state.legs.values()):
+        after = legs.recovered(leg, moment)
+        if state.restored_at is not None and leg.planned_at <= state.restored_at:
+            after = _forgotten(after, moment)
+        if after != leg:
+            reporting.change(work, leg, after)
+    if state.restored_at is not None:
+        for (rule_id, symbol), memory in list(state.memories.items()):
+            work.put_memory(rule_id, symbol, _leapt(memory, state.restored_at))
+
+
+def _forgotten(leg: Leg, moment: Moment) -> Leg:
+    """The journal may have forgotten a later send of this order: its fence begins now."""
+    unsettled = leg.state in (OrderState.PLANNED, OrderState.UNKNOWN)
+    if leg.ask_first or not unsettled or not isinstance(leg.intent, OrderIntent):
+        return leg
+    return asked_first(replace(leg, ask_first=True), moment)
+
+
+def _leapt(memory: RuleMemory, restored_at: int) -> RuleMemory:
+    triggers = {
+        name: {**own, "generation": own["generation"] + LEAP, "restored": restored_at}
+        if "generation" in own and own.get("restored") != restored_at
+        else own
+        for name, own in memory.triggers.items()
+    }
+    return replace(memory, triggers=triggers)
+
+
+def doubt(state: State, run: Run, event_time: int) -> None:
+    """A run begins: note it when the time that the journal forgot may have seen its event."""
+    if state.restored_at is not None and event_time <= state.restored_at:
+        state.doubtful.add(run.run_id)
+
+
+def ask_first(work: Work, run: Run) -> bool:
+    """Whether a new order of this run may be at the exchange already, though it is not known."""
+    restored_at = work.state.restored_at
+    if restored_at is None:
+        return False
+    if run.run_id in work.state.doubtful or run.fired_at <= restored_at + DOUBTFUL_FOR:
+        return True
+    return any(leg.ask_first for leg in work.legs_of(run.run_id).values())
+
+
+def ask(work: Work, moment: Moment) -> None:
+    """What is planned and must be asked for first becomes UNKNOWN: its proof begins."""
+    for leg in list(work.state.restless.values()):
+        if leg.ask_first and leg.fence_time is None and leg.state is OrderState.PLANNED:
+            reporting.change(work, leg, asked_first(leg, moment))
+
+
+def asked_first(leg: Leg, moment: Moment) -> Leg:
+    """The leg as if it had been sent this moment: found, or proven absent and only then sent."""
+    return replace(
+        leg,
+        state=OrderState.UNKNOWN,
+        fence_time=moment.timing.fence(moment.server_now),
+        negatives=0,
+        first_negative_time=None,
+        next_at=moment.now,
+        message="asked for before it is sent: the journal was restored",
+        updated_at=moment.now,
+    )
