@@ -30,6 +30,9 @@ PATIENCE = 10.0
 """Seconds in which files that somebody asked to load must come to rest."""
 
 COMMITTED_WITHIN = 30.0
+RETRY_LOOKS = 30
+"""How many looks pass before rules that could not be committed are tried again."""
+
 MOST_SHOWN = 20_000
 """Characters of a refusal that the journal keeps."""
 
@@ -69,6 +72,7 @@ class Reloader:
         self._poll = poll
         self._watch = watch
         self._known = self._seen = watch.began
+        self._pass_over = 0
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reload", daemon=True)
@@ -107,7 +111,9 @@ class Reloader:
         """Reload when the files changed, and are as they were at the last look."""
         now = self._watch.digest()
         at_rest, self._seen = now == self._seen, now
-        if now != self._known and at_rest:
+        if self._pass_over:
+            self._pass_over -= 1
+        elif now != self._known and at_rest:
             self._load(now, _monotonic_ms())
 
     def reload(self) -> None:
@@ -130,7 +136,8 @@ class Reloader:
             self._known = content
             self._refuse(found, asked_at)
         else:
-            self._known = content if self._take(found, asked_at) else ""
+            taken = self._take(found, asked_at)
+            self._known, self._pass_over = (content, 0) if taken else ("", RETRY_LOOKS)
         return True
 
     def _read(self) -> Candidate | str:
