@@ -43,7 +43,7 @@ def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
     """Every mistake between rules. `complete` is False when a file could not be read at all."""
     found = [*_duplicate_ids(parts), *_secrets(parts), *_dead_men(parts)]
     if complete:
-        found += [*_references(parts), *_never_expires(parts)]
+        found += [*_references(parts), *_never_expires(parts), *_without_secret(parts)]
     return found
 
 
@@ -71,8 +71,8 @@ def _secrets(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """The sender proves one secret for a path, whichever rules listen there."""
     first: dict[str, tuple[Source, Path, str, str]] = {}
     for part in parts:
-        for path, hook in _kinds(part, "when", "webhook"):
-            route, secret = hook.get("path"), hook.get("secret")
+        for path, route, hook in _hooks(part):
+            secret = hook.get("secret")
             where = str(hook.get("secret_field", "secret"))
             if not isinstance(route, str) or not isinstance(secret, str):
                 continue
@@ -86,6 +86,28 @@ def _secrets(parts: Sequence[Part]) -> Iterator[Diagnostic]:
             other = _related(known[0], known[1], "the other is at")
             problem = Problem((*path, key), "webhook-secret", message, f"write {key}: {value}")
             yield part.source.locate(problem, (other,))
+
+
+def _hooks(part: Part) -> Iterator[tuple[Path, Any, Mapping[str, Any]]]:
+    """Every block that takes alerts: its place, the path of the alerts, and the block."""
+    for path, hook in _kinds(part, "when", "webhook"):
+        yield path, hook.get("path"), hook
+    for path, block in _kinds(part, "when", "dead_man"):
+        beat = block.get("heartbeat")
+        if isinstance(beat, dict):
+            yield (*path, "heartbeat"), beat.get("webhook"), beat
+
+
+def _without_secret(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """A heartbeat leans on a webhook trigger of its path, unless it names the secret itself."""
+    hooks = [(part, *hook) for part in parts for hook in _hooks(part)]
+    open_paths = {route for _, _, route, hook in hooks if "secret" in hook}
+    for part, path, route, hook in hooks:
+        if "heartbeat" in path and "secret" not in hook and route not in open_paths:
+            message = f"nothing takes alerts on {route}: no rule says their secret"
+            cure = "add secret: the name of the secret that the alerts carry"
+            problem = Problem((*path, "webhook"), "missing-key", message, cure)
+            yield part.source.locate(problem)
 
 
 def _kinds(part: Part, section: str, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
