@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,38 +15,67 @@ from rich.text import Text
 
 from runner.core.instruments import Instrument
 from runner.rulebook.diagnostics import render
+from runner.rulebook.formats import as_github, as_sarif
 from runner.rulebook.load import Loaded, load
 from runner.venues.binance_usdm.wire_info import exchange_info
 
 FINDINGS, COULD_NOT_RUN = 1, 2
+TEXT = "text"
 
 
-@click.command(epilog="Example: runner check --dir my --json")
+@click.command(
+    epilog="""Example: runner check --dir my --online\n
+    Example: runner check rules --format github"""
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--dir",
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(),
-    help="The folder whose rules/ is checked when no PATHS are given.",
+    help="The folder whose rules/ is checked when no PATHS are given, with its runner.yaml.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON list.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([TEXT, "json", "github", "sarif"]),
+    default=TEXT,
+    show_default=True,
+    help="For people, as one JSON list, as GitHub's annotations, or as SARIF 2.1.0.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Also check symbols, ticks, steps and order types with the account's exchange.",
+)
+@click.option("--paper", is_flag=True, help="With --online: the paper exchange, not the account's.")
 @click.option(
     "--exchange-info",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A saved GET /fapi/v1/exchangeInfo (.json or .gz): also check symbols, ticks and steps.",
+    help="The same with a saved GET /fapi/v1/exchangeInfo (.json or .gz).",
 )
-def check(paths: Sequence[Path], folder: Path, as_json: bool, exchange_info: Path | None) -> None:
+def check(
+    paths: Sequence[Path],
+    folder: Path,
+    form: str,
+    as_json: bool,
+    online: bool,
+    paper: bool,
+    exchange_info: Path | None,
+) -> None:
     """Check rule files (PATHS are files or folders) without running anything.
 
-    Exit 0: no errors (there may be warnings), 1: errors, 2: could not run.
+    Exit 0: no errors (there may be warnings and notes), 1: errors, 2: could not run.
     """
     where = list(paths) or [_rules_folder(folder)]
-    loaded = load(where, _instruments(exchange_info))
-    if as_json:
-        click.echo(json.dumps([found.as_json() for found in loaded.diagnostics], indent=2))
-    else:
-        _show(loaded)
+    if online and exchange_info is not None:
+        raise click.UsageError("--online asks the exchange, --exchange-info a file: name one")
+    if paper and not online:
+        raise click.UsageError("--paper says which exchange is asked: it goes with --online")
+    instruments = _asked(folder, paper) if online else _saved(exchange_info)
+    loaded = load(where, instruments, remarks=instruments is not None)
+    _show(loaded, "json" if as_json else form)
     if any(found.code == "unreadable" for found in loaded.diagnostics):
         sys.exit(COULD_NOT_RUN)
     if loaded.rules is None:
@@ -60,7 +89,22 @@ def _rules_folder(folder: Path) -> Path:
     return rules
 
 
-def _instruments(path: Path | None) -> Mapping[str, Instrument] | None:
+def _asked(folder: Path, paper: bool) -> Mapping[str, Instrument]:
+    """The instruments of the exchange. Raises UsageError when it cannot be asked."""
+    from runner.cli.exchange import exchange_of
+    from runner.errors import RunnerError, UsageError
+    from runner.settings import load as load_settings
+
+    try:
+        with exchange_of(folder, load_settings(folder), paper) as (venue, _):
+            return venue.instruments()
+    except RunnerError as error:
+        raise UsageError(
+            f"the exchange could not be asked, nothing was checked: {error}"
+        ) from error
+
+
+def _saved(path: Path | None) -> Mapping[str, Instrument] | None:
     """The instruments of a saved answer. Raises UsageError when the file is something else."""
     if path is None:
         return None
@@ -73,7 +117,23 @@ def _instruments(path: Path | None) -> Mapping[str, Instrument] | None:
         raise click.UsageError(message) from error
 
 
-def _show(loaded: Loaded) -> None:
+def _show(loaded: Loaded, form: str) -> None:
+    if form == TEXT:
+        _print(loaded)
+    else:
+        click.echo(_FORMS[form](loaded), nl=False)
+
+
+_FORMS: Mapping[str, Callable[[Loaded], str]] = {
+    "json": lambda loaded: (
+        json.dumps([found.as_json() for found in loaded.diagnostics], indent=2) + "\n"
+    ),
+    "github": lambda loaded: as_github(loaded.diagnostics),
+    "sarif": lambda loaded: as_sarif(loaded.diagnostics),
+}
+
+
+def _print(loaded: Loaded) -> None:
     console = Console(soft_wrap=True, highlight=False, emoji=False, markup=False)
     if loaded.diagnostics:
         console.print(_coloured(render(loaded.diagnostics)), end="")
@@ -86,9 +146,10 @@ def _show(loaded: Loaded) -> None:
 def _coloured(text: str) -> Text:
     """Colours for a terminal; rich leaves them out everywhere else."""
     shown = Text(text)
-    shown.highlight_regex(r"(?m)^\S.*?:(?= (?:error|warning): )", "bold")
+    shown.highlight_regex(r"(?m)^\S.*?:(?= (?:error|warning|note): )", "bold")
     shown.highlight_regex(r"(?m)(?<=: )error(?=: .* \[[a-z-]+\]$)", "bold red")
     shown.highlight_regex(r"(?m)(?<=: )warning(?=: .* \[[a-z-]+\]$)", "bold yellow")
+    shown.highlight_regex(r"(?m)(?<=: )note(?=: .* \[[a-z-]+\]$)", "bold cyan")
     shown.highlight_regex(r"(?m)^ +\d* \|", "blue")
     shown.highlight_regex(r"(?m)(?<=\| )\s*\^~*", "bold green")
     return shown

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,14 +13,13 @@ from urllib.parse import parse_qsl
 import click
 
 from runner.cli import options, output
-from runner.errors import RunnerError, UsageError
+from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.core.events import Value
     from runner.core.rules import Rule
     from runner.planning import Plan
-    from runner.settings import Settings
-    from runner.venues import SignedRequest, Venue
+    from runner.venues import SignedRequest
 
 HIDDEN = "***"
 REFUSED = 1
@@ -66,6 +61,7 @@ def plan(
 
     Exit 0: it would send this, 1: it would not, and the reason.
     """
+    from runner.cli.exchange import exchange_of
     from runner.cli.rules import rule_of, rules_of
     from runner.planning import Occasion, Planner
     from runner.settings import load
@@ -73,7 +69,7 @@ def plan(
     settings = load(folder)
     rule_of(rules_of(folder), rule_id)
     occasion = Occasion(_fields(alert), _price(price))
-    with _venue(folder, settings, paper) as (venue, account):
+    with exchange_of(folder, settings, paper) as (venue, account):
         rules = rules_of(folder, venue)
         rule = rule_of(rules, rule_id)
         chosen = _symbols(rule, symbol, occasion.price)
@@ -91,43 +87,6 @@ def plan(
         for each in plans:
             _show(rule, account, each)
     sys.exit(0 if any(each.answer.outcome == "fired" for each in plans) else REFUSED)
-
-
-@contextmanager
-def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[tuple[Venue, str]]:
-    """The account's exchange, connected; the paper exchange when none is named."""
-    from runner.app import PAPER, Place, connect, embedded_paper, on_paper
-
-    place = Place(folder)
-    if settings.accounts and not paper and not on_paper(settings):
-        yield connect(place, settings, None), settings.account().name
-        return
-    running = _running_paper(folder, settings)
-    if running is not None:
-        yield running, PAPER
-        return
-    with tempfile.TemporaryDirectory(prefix="runner-plan-") as scratch:
-        state = place.paper_state(settings)
-        if state.exists():
-            shutil.copy(state, Path(scratch, state.name))
-        server = embedded_paper(Place(Path(scratch)), settings)
-        try:
-            yield connect(place, settings, server), PAPER
-        finally:
-            server.stop()
-
-
-def _running_paper(folder: Path, settings: Settings) -> Venue | None:
-    """The paper exchange of the runner that runs in this folder, if one does."""
-    from runner.app import connect_paper
-    from runner.cli.reading import journal_of, started
-
-    try:
-        with journal_of(folder, settings) as journal:
-            addresses = started(journal).get("exchange")
-        return connect_paper(addresses, settings) if addresses else None
-    except RunnerError:
-        return None
 
 
 def _fields(text: str | None) -> dict[str, Value] | None:

@@ -15,6 +15,9 @@ MOST_SHOWN = 100
 """Mistakes of one file that are written out; beyond it only their number."""
 
 
+SEVERITIES = ("error", "warning", "note")
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """Another place that has to do with the mistake: the first of two, say. From 1."""
@@ -28,8 +31,8 @@ class Related:
 class Diagnostic:
     """One finding. Lines and columns count characters from 1; line 0 means the whole file.
 
-    `severity` is error or warning; only errors keep rules from being loaded. `source` is the
-    line of the file, for showing.
+    `severity` is error, warning or note; only errors keep rules from being loaded. `source` is
+    the line of the file, for showing.
     """
 
     file: str
@@ -148,16 +151,17 @@ def render(found: Sequence[Diagnostic], effect: str = "Nothing was loaded.") -> 
 
 def summary(found: Sequence[Diagnostic], effect: str = "Nothing was loaded.") -> str:
     """One line: `3 errors in a.yaml. Nothing was loaded.`"""
-    errors = [diagnostic for diagnostic in found if diagnostic.is_error]
-    warnings = [diagnostic for diagnostic in found if not diagnostic.is_error]
-    counts = [_count(errors, "error"), _count(warnings, "warning")]
+    severities = Counter(diagnostic.severity for diagnostic in found)
+    counts = _listed([_count(severities[noun], noun) for noun in SEVERITIES if severities[noun]])
     files = {diagnostic.file for diagnostic in found}
     where = next(iter(files)) if len(files) == 1 else f"{len(files)} files"
-    line = f"{' and '.join(filter(None, counts))} in {where}."
-    return f"{line} {effect}" if errors and effect else line
+    line = f"{counts} in {where}."
+    return f"{line} {effect}" if severities["error"] and effect else line
 
 
-def _count(found: Sequence[Diagnostic], noun: str) -> str:
-    if not found:
-        return ""
-    return f"1 {noun}" if len(found) == 1 else f"{len(found)} {noun}s"
+def _count(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

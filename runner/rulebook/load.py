@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 
 from runner.core.document import Node, Path, Problem
 from runner.core.rules import DeadMan, RuleSet
-from runner.rulebook import canonical, explain, together
+from runner.rulebook import advice, canonical, circles, explain, together
 from runner.rulebook.build import Sound, Surroundings, build
 from runner.rulebook.diagnostics import Diagnostic, order
 from runner.rulebook.meaning import Instruments, check_orders, check_symbols, written_symbols
@@ -39,11 +39,14 @@ class Loaded:
 
 
 def load(
-    paths: FilePath | str | Sequence[FilePath | str], instruments: Instruments | None = None
+    paths: FilePath | str | Sequence[FilePath | str],
+    instruments: Instruments | None = None,
+    remarks: bool = False,
 ) -> Loaded:
     """The rules of files, or of all rule files of folders. Never raises for what is in them.
 
-    With `instruments` symbols, prices and sizes are checked against the exchange's filters.
+    With `instruments` symbols, prices and sizes are checked against the exchange's filters; with
+    `remarks` there are notes too, about what is as it must be and still surprises.
     """
     given = [paths] if isinstance(paths, (str, FilePath)) else list(paths)
     found: list[Diagnostic] = []
@@ -59,6 +62,9 @@ def load(
         complete = complete and readable
         found += part.source.found
     found += together.check(parts, complete)
+    found += advice.advise(parts, remarks)
+    if complete:
+        found += circles.check(parts)
     failed = any(diagnostic.is_error for diagnostic in found)
     rules = None if failed else _rule_set(parts)
     return Loaded(rules, tuple(order(found)), tuple(files))

@@ -140,7 +140,7 @@ def _dead_men(parts: Sequence[Part]) -> Iterator[Diagnostic]:
 
 
 def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
-    """`disable:`, `enable:` and `cancel: {rule: …}` name rules that exist."""
+    """`disable:`, `enable:`, `cancel: {rule: …}` and the like name rules that exist."""
     trees = [tree for part in parts for _, tree in part.trees()]
     ids = [tree["id"] for tree in trees if isinstance(tree.get("id"), str)]
     if len(ids) < len(trees):
@@ -165,6 +165,8 @@ def _named(part: Part) -> Iterator[tuple[Path, Any]]:
     for kind in ("cancel", "modify"):
         for path, value in _kinds(part, "do", kind):
             yield (*path, "rule"), value.get("rule")
+    for path, value in _kinds(part, "when", "order"):
+        yield (*path, "rule"), value.get("rule")
 
 
 def _never_expires(parts: Sequence[Part]) -> Iterator[Diagnostic]:

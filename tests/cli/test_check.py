@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runner.cli.check import check
+from tests.cli.calling import call
 
 RULE = """\
 version: 1
@@ -135,3 +136,62 @@ def test_a_file_that_cannot_be_read_ends_with_2(folder: Path) -> None:
     answer = run("--dir", folder)
     assert answer.exit_code == 2
     assert "cannot be read: it is not a file" in answer.output
+
+
+def test_the_other_forms(folder: Path) -> None:
+    """--format chooses the form, --json is short for one of them; the exit code is the same."""
+    path = folder / "rules" / "a.yaml"
+    assert run("--format", "github", "--dir", folder).output == ""
+    path.write_text(RULE.replace("FOR", "15"), "utf-8")
+    answer = run("--format", "github", path)
+    assert answer.exit_code == 1
+    assert answer.output.startswith(f"::error file={path},line=5,col=48,endColumn=50,")
+    assert run("--format", "json", path).output == run("--json", path).output
+    log = json.loads(run("--format", "sarif", path).output)
+    assert [each["ruleId"] for each in log["runs"][0]["results"]] == ["wrong-type"]
+
+
+def test_online_asks_the_paper_exchange(folder: Path) -> None:
+    """Without an account in runner.yaml, or with --paper; a tick is checked, exits are noted."""
+    path = folder / "rules" / "a.yaml"
+    path.write_text(RULE.replace("FOR", "15s"), "utf-8")
+    answer = run("--online", "--paper", "--dir", folder)
+    assert answer.exit_code == 1
+    assert "price 69000.05 is not a multiple of the tick size 0.10 of BTCUSDT" in answer.output
+    path.write_text(
+        RULE.replace("FOR", "15s").replace("price: 69000.05", "price: 69000, reduce_only: true")
+        + "dead_man: {symbols: [BTCUSDT], countdown: 2m, refresh: 30s}\n",
+        "utf-8",
+    )
+    answer = run("--online", "--dir", folder)
+    assert answer.exit_code == 0
+    assert "note: a countdown of BTCUSDT that runs out cancels this exit too" in answer.output
+
+
+def test_an_exchange_that_cannot_be_asked_ends_with_2(folder: Path) -> None:
+    """The rules are not called fine when half of the check did not take place."""
+    (folder / "runner.yaml").write_text(
+        "accounts:\n  main: {venue: binance_usdm, address: "
+        "{rest: 'http://127.0.0.1:9', streams: 'ws://127.0.0.1:9', ws_api: 'ws://127.0.0.1:9'}, "
+        "api_key: key, api_secret: secret}\n",
+        "utf-8",
+    )
+    answer = call("check", "--online", "--dir", folder)
+    assert answer.exit_code == 2
+    assert "nothing was checked" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--paper",), "it goes with --online"),
+        (("--online", "--exchange-info", __file__), "name one"),
+    ],
+)
+def test_options_that_contradict_each_other_end_with_2(
+    folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    """Two sources of symbols, or the choice of an exchange that is not asked."""
+    answer = run("--dir", folder, *options)
+    assert answer.exit_code == 2
+    assert said in answer.output

@@ -1,0 +1,221 @@
+"""What is sound and yet hardly meant: the same order twice, sizes over the guards, and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from runner.core.document import Path, Problem
+from runner.core.orders import CONDITIONAL
+from runner.core.rules import Rule
+from runner.rulebook import canonical
+from runner.rulebook.diagnostics import Diagnostic, Related
+from runner.rulebook.source import Source
+from runner.rulebook.together import Part
+
+ENTRIES = ("place", "bracket", "ladder")
+"""Actions of which two are one too many."""
+
+ENTRY_NAMES = frozenset({"order_id", "strategy_order_id", "strategy.order.id"})
+"""Fields that people fill with {{strategy.order.id}}: the entry's name, which comes again."""
+
+TIME_NAMES = frozenset({"time", "timenow", "timestamp", "event_time"})
+"""Fields that people fill with {{timenow}} or {{time}}: to the second, or to the candle."""
+
+WEIGHT_PER_MINUTE = 2_400
+"""Request weight that the exchange grants an address (exchangeInfo, rateLimits)."""
+
+COUNTDOWN_WEIGHT = 10
+"""Of one POST /fapi/v1/countdownCancelAll, which covers one symbol."""
+
+REFRESHES = (10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+"""Seconds that are proposed."""
+
+
+def advise(parts: Sequence[Part], remarks: bool = False) -> Iterator[Diagnostic]:
+    """Warnings about sound rules; with `remarks` also notes of what is as it must be."""
+    yield from _twins(parts)
+    yield from _shares(parts)
+    for part in parts:
+        for path, rule in part.rules:
+            tree = part.source.value(path)
+            problems = [*_identities(tree, path), *_over_the_guards(rule, tree, path)]
+            yield from (part.source.locate(problem) for problem in problems)
+    if remarks:
+        yield from _taken_along(parts)
+
+
+def _twins(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """Two rules that send the same order for the same event, whenever the narrower one fires."""
+    known: dict[tuple[str, str, str], list[tuple[frozenset[str], Source, Path, Rule]]] = {}
+    told: set[tuple[str, str]] = set()
+    for part in parts:
+        for path, rule in part.rules:
+            if not rule.enabled:
+                continue
+            tree = part.source.value(path)
+            conditions = frozenset(str(line) for line in tree.get("if", ()))
+            for key in _sent(rule, tree):
+                others = known.setdefault(key, [])
+                for wanted, source, place, other in others:
+                    if other.id == rule.id or (other.id, rule.id) in told:
+                        continue
+                    if wanted <= conditions or conditions <= wanted:
+                        told.add((other.id, rule.id))
+                        yield _twin(part.source, (*path, "when"), other, key[0], source, place)
+                if len(others) < 3:
+                    # more of the same would be told many times over, and take long
+                    others.append((conditions, part.source, path, rule))
+
+
+def _sent(rule: Rule, tree: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(symbol, trigger, order) for every order that the rule sends on an event."""
+    triggers = {canonical.dump(entry) for entry in tree["when"]}
+    orders = {canonical.dump(entry) for entry in tree["do"] if next(iter(entry)) in ENTRIES}
+    pairs = [(trigger, order) for trigger in triggers for order in orders]
+    return [(symbol, *pair) for symbol in rule.symbols for pair in sorted(pairs)]
+
+
+def _twin(
+    source: Source, path: Path, other: Rule, symbol: str, where: Source, place: Path
+) -> Diagnostic:
+    message = f"{other.id} sends the same order for the same event on {symbol}"
+    cure = "both are sent: delete one, or make the two differ"
+    related = Related(where.file, where.line(place), "the other is at")
+    problem = Problem(path, "same-order", message, cure, at_key=True, severity="warning")
+    return source.locate(problem, (related,))
+
+
+def _identities(tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """A `dedupe` whose only field comes again for another alert, or stays for two."""
+    for index, entry in enumerate(tree["when"]):
+        names = entry.get("webhook", {}).get("dedupe", ())
+        if len(names) != 1:
+            continue
+        name, place = str(names[0]), (*path, "when", index, "webhook", "dedupe")
+        if name.lower() in ENTRY_NAMES:
+            message = f"{name} alone: {{{{strategy.order.id}}}} is the entry's name and comes again"
+            cure = "the second alert would count as a duplicate for ever: add time"
+        elif name.lower() in TIME_NAMES:
+            message = f"{name} alone: two alerts can carry the same time"
+            cure = "the second one would count as a duplicate: add action, or order_id"
+        else:
+            continue
+        yield Problem(place, "dedupe", message, cure, severity="warning")
+
+
+def _over_the_guards(rule: Rule, tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """An entry whose size, as written, the guards always refuse."""
+    limits = {
+        "max_order_notional": rule.limits.max_order_notional,
+        "max_position_notional": rule.limits.max_position_notional,
+    }
+    for place, order in _entries(tree, path):
+        key, notional = _notional(order)
+        for name, limit in limits.items():
+            if limit is None or notional is None or notional <= limit:
+                continue
+            message = f"this order is worth {notional.normalize():f}, {name} is {limit:f}"
+            cure = "the guard refuses it: make it smaller, or raise the guard"
+            yield Problem((*place, key), "guard", message, cure, severity="warning")
+            break
+
+
+def _entries(tree: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every order of `place` and `bracket` that makes a position larger."""
+    for index, action in enumerate(tree["do"]):
+        place = (*path, "do", index)
+        orders = action.get("place", ())
+        if isinstance(orders, Mapping):
+            yield from _if_entry((*place, "place"), orders)
+        else:
+            for number, order in enumerate(orders):
+                yield from _if_entry((*place, "place", number), order)
+        if "bracket" in action:
+            yield (*place, "bracket", "entry"), action["bracket"]["entry"]
+
+
+def _if_entry(place: Path, order: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    if not order.get("reduce_only") and not order.get("close_position"):
+        yield place, order
+
+
+def _notional(order: Mapping[str, Any]) -> tuple[str, Decimal | None]:
+    """The key of the size and what it is worth in USDT, where that is written."""
+    if _is_number(order.get("notional")):
+        return "notional", Decimal(order["notional"])
+    if _is_number(order.get("quantity")) and _is_number(order.get("price")):
+        return "quantity", Decimal(order["quantity"]) * Decimal(order["price"])
+    return "quantity", None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+
+
+def _shares(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """Countdowns whose refreshes eat the request weight that orders and questions need."""
+    men = {man.symbol: man for part in parts for man in part.dead_men}
+    weight = sum(COUNTDOWN_WEIGHT * 60_000 / man.refresh for man in men.values())
+    if weight <= WEIGHT_PER_MINUTE / 2:
+        return
+    part = max(parts, key=lambda part: len(part.dead_men))
+    severity = "error" if weight > WEIGHT_PER_MINUTE else "warning"
+    message = (
+        f"refreshing {len(men)} countdowns takes {weight:.0f} of the {WEIGHT_PER_MINUTE} request "
+        "weight a minute"
+    )
+    place = ("dead_man", "refresh")
+    problem = Problem(place, "dead-man", message, _slower(len(men)), severity=severity)
+    yield part.source.locate(problem)
+
+
+def _slower(count: int) -> str:
+    """The shortest refresh that takes a quarter of the weight at most, and its countdown."""
+    fitting = [s for s in REFRESHES if count * COUNTDOWN_WEIGHT * 60 / s <= WEIGHT_PER_MINUTE / 4]
+    seconds = fitting[0] if fitting else REFRESHES[-1]
+    share = count * COUNTDOWN_WEIGHT * 60 / seconds
+    return f"refresh: {_length(seconds)} with countdown: {_length(4 * seconds)} takes {share:.0f}"
+
+
+def _length(seconds: int) -> str:
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
+
+
+def _taken_along(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """The exits that rest on the book of a symbol with a countdown: it cancels them too."""
+    covered = {man.symbol for part in parts for man in part.dead_men}
+    for part in parts:
+        for path, rule in part.rules:
+            symbols = [symbol for symbol in rule.symbols if symbol in covered]
+            for place, stays in _exits(part.source.value(path), path) if symbols else ():
+                fate = "may cancel this stop" if stays else "cancels this exit"
+                message = f"a countdown of {_listed(symbols)} that runs out {fate} too"
+                cure = "whether it does is not documented: rely on neither" if stays else None
+                problem = Problem(place, "countdown", message, cure, at_key=True, severity="note")
+                yield part.source.locate(problem)
+
+
+def _exits(tree: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, bool]]:
+    """Every order that only closes, and whether it is a conditional one."""
+    for index, action in enumerate(tree["do"]):
+        place = (*path, "do", index)
+        for key, usual in (("stop", "stop_market"), ("target", "limit")):
+            exit_ = action.get("bracket", {}).get(key)
+            if exit_ is not None:
+                yield (*place, "bracket", key), _is_conditional(exit_, usual)
+        orders = action.get("place", ())
+        for number, order in enumerate([orders] if isinstance(orders, Mapping) else orders):
+            if order.get("reduce_only") or order.get("close_position"):
+                inner = () if isinstance(orders, Mapping) else (number,)
+                yield (*place, "place", *inner), _is_conditional(order, "limit")
+
+
+def _is_conditional(order: Mapping[str, Any], usual: str) -> bool:
+    return str(order.get("type", usual)).upper() in CONDITIONAL
+
+
+def _listed(symbols: Sequence[str]) -> str:
+    more = f" and {len(symbols) - 3} more" if len(symbols) > 3 else ""
+    return f"{', '.join(symbols[:3])}{more}"
