@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from runner.core.events import Event
 from runner.core.instruments import Instrument
 from runner.core.lifecycle import Transport
-from runner.core.orders import Call
+from runner.core.orders import Call, Family
 from runner.core.prices import PriceBoard
 
 Post = Callable[[Event], None]
@@ -69,6 +69,18 @@ class RawAnswer:
     received_monotonic: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order as the exchange tells of it afterwards; `placed_time` in ms."""
+
+    client_order_id: str
+    family: Family
+    symbol: str
+    order_id: str
+    status: str
+    placed_time: int
+
+
 class Stream(Protocol):
     """A running stream reader."""
 
@@ -107,6 +119,12 @@ class Venue(Protocol):
         """The answer as events: ExecutionReports for every leg, OpenOrders, DeadManReport …; pure.
 
         A reading that failed becomes one CallFailed.
+        """
+
+    def placed(self, symbols: Iterable[str], since: int) -> list[PlacedOrder]:
+        """Every order of these symbols since then (server time), and all that is open.
+
+        Raises VenueError. For starts and audits only: it takes several questions a symbol.
         """
 
     def room(self, call: Call) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -29,8 +29,8 @@ from runner.core.orders import (
 )
 from runner.core.prices import PriceBoard
 from runner.errors import ConfigurationError, VenueError
-from runner.venues import Post, RawAnswer, Request, SignedRequest
-from runner.venues.binance_usdm import wire_answers, wire_orders, wire_reads
+from runner.venues import PlacedOrder, Post, RawAnswer, Request, SignedRequest
+from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, wire_reads
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
 from runner.venues.binance_usdm.limits import Budget
@@ -132,6 +132,21 @@ class BinanceUsdm:
         if self._info is None:
             raise VenueError("the exchange's symbols are not read yet: connect first")
         return self._info.instruments
+
+    def placed(self, symbols: Iterable[str], since: int) -> list[PlacedOrder]:
+        """Every order of these symbols since then (server time), and all that is open.
+
+        Raises VenueError with the cure.
+        """
+
+        def ask(path: str, parameters: str) -> Any:
+            payload, _ = self._signed(parameters, self._timing.recv_window)
+            return self._start("GET", path, payload)
+
+        try:
+            return wire_history.placed(ask, symbols, since, self.server_time())
+        except ValueError as error:
+            raise VenueError(f"{self._addresses.rest} told of its orders: {error}") from None
 
     def request(self, call: Call) -> Request:
         """The call in Binance's words, unsigned; pure."""
