@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: runner explain 6j4enifjiz --dir my")
 @click.argument("run_id", metavar="RUN")
 @options.directory
+@click.option(
+    "--as-test",
+    is_flag=True,
+    help="Write the run as a tests file: put it beside the rules, and runner test plays it.",
+)
 @options.as_json
-def explain(run_id: str, folder: Path, as_json: bool) -> None:
+def explain(run_id: str, folder: Path, as_test: bool, as_json: bool) -> None:
     """Show one run: its event, the rule as it was then, every order with its attempts and fills.
 
     RUN is its id, or how the id begins; `runner runs` lists them.
@@ -29,10 +34,28 @@ def explain(run_id: str, folder: Path, as_json: bool) -> None:
     with journal_of(folder) as journal:
         run = _found(journal, run_id)
         run["records"] = journal.records(run_id=run["run_id"])
+        if as_test:
+            _write_test(journal, run, folder)
+            return
     if as_json:
         output.document(run)
     else:
         _show(run)
+
+
+def _write_test(journal: JournalReader, run: dict[str, Any], folder: Path) -> None:
+    """The test on stdout; on stderr whether it passes with the rule as it is now."""
+    from runner.cli.rules import rule_of, rules_of
+    from runner.ruletests.exporting import as_test, passes
+
+    rule = rule_of(rules_of(folder), run["rule_id"])
+    text = as_test(journal, run, Path(rule.file))
+    click.echo(text, nl=False)
+    wrong = passes(text, Path(rule.file))
+    if rule.text_hash != run["rule_hash"]:
+        output.note("the rule has been edited since this run")
+    if wrong:
+        output.note(f"this test does not pass yet, edit it to what you want:\n{wrong}")
 
 
 def _found(journal: JournalReader, run_id: str) -> dict[str, Any]:

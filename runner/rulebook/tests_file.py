@@ -104,7 +104,7 @@ def _objection(error: Any, source: Source) -> Iterator[Problem]:
         yield _no_length(path, str(key), error.instance)
     elif key == "expect" and error.validator == "pattern":
         message = f"expect cannot be {shown(error.instance)}"
-        cure = "write nothing, or what is expected: {notify: Bought}"
+        cure = "write nothing, fired, or what is expected: {notify: Bought}"
         yield Problem(path, "expect", message, cure)
     else:
         yield from explain(error, source)

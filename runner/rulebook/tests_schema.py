@@ -147,8 +147,8 @@ def _expect() -> dict[str, Any]:
     kinds = {kind: _orders_of(kind) for kind in ACTIONS if kind not in WORDS}
     return {
         "type": ["object", "string"],
-        "pattern": "^nothing$",
-        "description": "nothing, or what the rule did since the expect before; keys that are "
+        "pattern": "^(fired|nothing)$",
+        "description": "nothing, fired (whatever it did), or what the rule did since the expect before; keys that are "
         "left out are not compared. Example: {place: […], notify: Bought}",
         "additionalProperties": False,
         "minProperties": 1,

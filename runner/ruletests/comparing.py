@@ -29,6 +29,8 @@ def differences(step: Step, done: Done, standing: Sequence[Cause]) -> Iterator[D
     found: list[Difference] = []
     if step.expect == "nothing" and not done.nothing:
         found.append(Difference(path, f"expected nothing, but {told(done)}"))
+    elif step.expect == "fired" and not done.fired_at:
+        found.append(Difference(path, _nothing_but("a fire", done)))
     elif isinstance(step.expect, Mapping):
         found += _expected(path, step.expect, done)
     # why something else happened than expected is told by the log
