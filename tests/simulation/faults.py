@@ -91,6 +91,7 @@ class Faulty:
     reach: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
     calm: bool = False
+    forced: list[str] = field(default_factory=list)
     life: int = 0
     deaf_until: int = 0
 
@@ -118,6 +119,8 @@ class Faulty:
         return self.dice.randint(1, 30)
 
     def _drawn(self, signed: SignedRequest) -> str | None:
+        if self.forced and isinstance(signed.call, PlaceCall):
+            return self.forced.pop(0)
         kinds = list(ON_THE_WAY)
         if isinstance(signed.call, PlaceCall):
             kinds.append("late_order")
@@ -150,7 +153,7 @@ class Faulty:
             case "throttled":
                 text = "Request throttled by system-level protection."
                 return _json(503, {"code": -1008, "msg": text})
-            case "unknown_503" if half:
+            case "unknown_503" | "unknown_503_lost" if half or kind == "unknown_503_lost":
                 return _json(503, {"code": -1000, "msg": UNKNOWN_503})
             case "odd" if half:
                 return self._odd()
@@ -202,7 +205,7 @@ class Faulty:
                 return DEADLINE, RawAnswer("broken", detail="timed out")
             case "reset":
                 return 5, RawAnswer("broken", detail="connection reset")
-            case "unknown_503":
+            case "unknown_503" | "unknown_503_executed":
                 return 5, _json(503, {"code": -1000, "msg": UNKNOWN_503})
             case "timeout_1007":
                 body = {"code": -1007, "msg": "Timeout waiting for response from backend server."}
@@ -222,6 +225,8 @@ class Faulty:
 
     def _disordered(self, answer: RawAnswer) -> RawAnswer:
         legs = json.loads(answer.body)
+        if not isinstance(legs, list):
+            return answer
         self.dice.shuffle(legs)
         return _json(200, self.dice.choice((legs, legs[1:], [*legs, legs[0]], [legs[0]] * 2)))
 

@@ -24,6 +24,7 @@ from tests.simulation.faults import Faulty, Rates
 
 START = 1_760_000_000_000
 HOUR = 3_600_000
+PAUSES = (1_000, 4_000, 20_000, 60_000, 200_000)
 TIMING = Timing()
 
 RULES = """\
@@ -56,7 +57,9 @@ rules:
           target: {price: =mark * 1.01}
   - id: sweep
     symbol: ETHUSDT
-    when: [{schedule: {every: 3m}}]
+    when:
+      - schedule: {every: 3m}
+      - webhook: {path: sweep, secret: tv, body: {n: number}, dedupe: [n]}
     do: [{cancel: all}, {close: {type: market}}]
 """
 
@@ -180,7 +183,7 @@ class History:
         if self._happens("clock", self.rates.clock):
             self.clock.offset = self.dice.choice((-HOUR, -5_000, 0, 5_000, HOUR))
         if self._happens("pause", self.rates.pause):
-            self._guarded(self._stand_still)
+            self._guarded(lambda: self._stand_still(self.dice.choice(PAUSES)))
         if self._happens("gap", self.rates.gap) and self.runner is not None:
             self._break_off(self.runner, self.dice.choice((1_000, 20_000, 100_000)))
 
@@ -190,9 +193,9 @@ class History:
         self.network.counts[kind] += 1
         return True
 
-    def _stand_still(self) -> None:
+    def _stand_still(self, ms: int) -> None:
         """SIGSTOP: the world goes on, answers pile up, nothing is decided."""
-        until = self.clock.now + self.dice.choice((1_000, 4_000, 20_000, 60_000, 200_000))
+        until = self.clock.now + ms
         while (at := self._next_outside()) is not None and at <= until:
             self.clock.now = max(at, self.clock.now)
             self.clock.run_due()
@@ -229,13 +232,16 @@ class History:
         self.clock.now = max(self.clock.now, until)
 
     def _alert(self) -> None:
-        path = self.dice.choice(self.story.alerts)
+        self.alerted(self.dice.choice(self.story.alerts))
+        if self.dice.random() < 0.3:
+            self._post(self.sent[-1])
+
+    def alerted(self, path: str) -> None:
+        """A new alert on this path."""
         number = len(self.sent)
         alert = Alert(path, {"n": Decimal(number)}, f"{number:064d}", self.clock.wall())
         self.sent.append(alert)
         self._post(alert)
-        if self.dice.random() < 0.3:
-            self._post(alert)
 
     def _post(self, alert: Alert) -> None:
         runner = self.runner
@@ -299,7 +305,7 @@ class History:
 
     def _commit(self, point: str) -> None:
         if point == "after_commit" and self._happens("pause", self.rates.pause / 10):
-            self._stand_still()
+            self._stand_still(self.dice.choice(PAUSES))
         self._reach("commit.before" if point == "before_commit" else "commit.after")
 
     def _reach(self, point: str) -> None:
