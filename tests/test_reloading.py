@@ -191,7 +191,7 @@ def test_asked_for_while_files_change_all_the_time_it_is_refused(
 
 @pytest.mark.parametrize("full", [True, False])
 def test_a_journal_that_does_not_take_it_is_tried_again(scene: Scene, full: bool) -> None:
-    """Not committed: the hooks stay as they were, and some looks later the files are tried again."""
+    """Not committed: the hooks stay as they were, and some looks later it is tried again."""
     scene.write(RULES.replace("0.1", "0.2"))
     scene.full, scene.answer = full, None
     scene.looks(2)
