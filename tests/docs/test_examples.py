@@ -34,6 +34,7 @@ OTHERS = """
 dead_man: {symbols: BTCUSDT, countdown: 2m, refresh: 30s}
 rules:
   - {id: btc-breakout, symbol: BTCUSDT, when: [{dead_man: late}], do: [{notify: late}]}
+  - {id: eth-ladder, symbol: BTCUSDT, when: [{dead_man: late}], do: [{notify: late}]}
   - {id: tv-eth, symbol: BTCUSDT, when: [{dead_man: late}], do: [{notify: late}]}
 """
 
