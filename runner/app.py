@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import __version__
+from runner.audit import forgotten
 from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
 from runner.core.events import Alert, Fire
@@ -19,18 +20,17 @@ from runner.core.legs import Moment
 from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
-from runner.core.state import State
 from runner.core.triggers.heartbeat import HeartbeatTrigger
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
 from runner.errors import ConfigurationError, JournalFull, RunnerError
 from runner.gateway import Gateway
-from runner.journal import Journal
+from runner.journal import Journal, place_of
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.reloading import Candidate, Reloader, Reloading
-from runner.rulebook import build
+from runner.remembering import remembered, told, unknown_orders
 from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
@@ -175,28 +175,6 @@ def hook_table(rules: RuleSet, secrets: Secrets) -> HookTable:
     }
 
 
-def remembered(journal: Journal) -> State:
-    """The engine's state as the journal has it."""
-    state = State(
-        memories=journal.memories(),
-        dead_men=journal.dead_men(),
-        restored_at=journal.meta.restored_at,
-    )
-    runs = journal.open_runs()
-    legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
-    legs |= {leg.client_order_id: leg for leg in journal.open_legs()}
-    for run in runs:
-        text = journal.rule_text(run.rule_hash)
-        if text is not None and run.rule_hash not in state.revisions:
-            state.revisions[run.rule_hash] = build.rebuild(text)
-        state.put_run(run)
-    for run in journal.runs({leg.run_id for leg in legs.values()} - state.runs.keys()):
-        state.rule_ids[run.run_id] = run.identity.rule_id
-    for leg in legs.values():
-        state.put_leg(leg)
-    return state
-
-
 class App:
     """One runner: built by the constructor, started, watched, stopped."""
 
@@ -206,26 +184,42 @@ class App:
         settings: Settings,
         paper: PaperServer | None = None,
         observers: Sequence[Observer] = (),
+        *,
+        accept_restored: bool = False,
     ) -> None:
-        """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet."""
+        """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
+
+        `accept_restored`: the journal may be older than what it led to.
+        """
         self.place = place
         self.settings = settings
         self.paper = paper
         self.started_at = wall_ms()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self.journal = Journal.open(place.folder / settings.journal, settings.namespace, wall_ms)
+        self.journal = Journal.open(
+            place_of(place.folder, settings.journal),
+            settings.namespace,
+            wall_ms,
+            witness=place.folder / settings.witness,
+            accept_restored=accept_restored,
+        )
         try:
-            self._build(observers)
+            self._build(observers, accept_restored)
         except BaseException:
             self.journal.close()
             raise
 
-    def _build(self, observers: Sequence[Observer]) -> None:
+    def _build(self, observers: Sequence[Observer], accept_restored: bool) -> None:
         self.venue = connect(self.place, self.settings, self.paper)
         self.secrets = Secrets(self.settings.secrets, self.place.folder)
         watch = Watch(self.place.rules)
         self.rules = read_rules(self.place, self.venue)
+        self.orphans = unknown_orders(
+            self.journal, self.venue, self.rules, self.settings.namespace, self.venue.server_time()
+        )
+        if self.orphans and not accept_restored:
+            raise forgotten(self.journal.name, self.orphans)
         self._hooks = hook_table(self.rules, self.secrets)
         self._awaited = self.rules.wanted()
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
@@ -300,6 +294,7 @@ class App:
             self.dispatcher.begin(
                 [
                     Decision([self._started()]),
+                    told(self.orphans, moment.now),
                     self.engine.load(self.rules, moment),
                     self.engine.recover(moment),
                 ],

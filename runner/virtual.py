@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from runner.app import PAPER_KEY, PAPER_SECRET, remembered
+from runner.app import PAPER_KEY, PAPER_SECRET
 from runner.core.decision import AlertAnswer
 from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Event, Fire, StreamState
@@ -29,6 +29,7 @@ from runner.dispatcher import Dispatcher, Observer
 from runner.gateway import LANES, too_old
 from runner.journal import Journal
 from runner.reloading import Told
+from runner.remembering import remembered
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses

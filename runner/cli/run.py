@@ -36,7 +36,13 @@ MOST_SHOWN = 8
     metavar="HOST:PORT",
     help="Where alerts come in; goes before runner.yaml. Default: 127.0.0.1:8080.",
 )
-def run(folder: Path, paper: bool, hook: tuple[str, int] | None) -> None:
+@click.option(
+    "--accept-restored-journal",
+    "restored",
+    is_flag=True,
+    help="The journal was restored from a backup: ask the exchange before each first send.",
+)
+def run(folder: Path, paper: bool, hook: tuple[str, int] | None, restored: bool) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
     Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
@@ -46,7 +52,7 @@ def run(folder: Path, paper: bool, hook: tuple[str, int] | None) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            _run(folder, paper, hook, stop)
+            _run(folder, paper, hook, stop, restored)
         except RunnerError as error:
             text = str(error).rstrip()
             output.note(text if "\n" in text else f"runner: {text}")
@@ -60,7 +66,9 @@ def _code(error: RunnerError) -> int:
     return CONFIGURATION if isinstance(error, ConfigurationError | JournalError) else FAILED
 
 
-def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests) -> None:
+def _run(
+    folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests, restored: bool
+) -> None:
     from runner import logs
     from runner.app import App, Place, embedded_paper, logged, on_paper
     from runner.cli.rules import rules_of
@@ -77,7 +85,7 @@ def _run(folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequ
         server = embedded_paper(place, settings) if embedded else None
         if server is not None:
             stack.callback(server.stop)
-        app = App(place, settings, server, [logged])
+        app = App(place, settings, server, [logged], accept_restored=restored)
         logs.configure(registered_secrets=app.secrets.values)
         stack.callback(app.stop)
         _take_hangups(app, folder, stack)

@@ -1,6 +1,7 @@
 """Remembers: every event, decision, order and outcome, durably."""
 
-from runner.journal.journal import Journal
+from runner.journal.database import place_of
+from runner.journal.journal import ORPHAN, Journal
 from runner.journal.reading import JournalReader
 
-__all__ = ["Journal", "JournalReader"]
+__all__ = ["ORPHAN", "Journal", "JournalReader", "place_of"]

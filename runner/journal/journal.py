@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 Failpoint = Callable[[str], None]
 """Called with before_commit and after_commit; tests stop the process there."""
 
+ORPHAN: Final = "orphan"
+"""The reason of a record about an order that only the exchange knew of."""
+
 ALIVE_EVERY: Final = 1_000
 WAL_BYTES: Final = 4_200_000  # a little more than the 1000 pages between two checkpoints
 _MANY: Final = 500
@@ -284,6 +287,23 @@ class Journal:
         statement = select(tables.legs).where(tables.OPEN_LEG)
         ordered = statement.order_by(tables.legs.c.seq)
         return [rows.leg_of(row) for row in self._rows(ordered)]
+
+    def known_ids(self, client_order_ids: Iterable[str]) -> set[str]:
+        """Those that are orders of this journal, or orphans that it was told of."""
+        wanted = list(client_order_ids)
+        records = tables.records
+        known: set[str] = set()
+        for start in range(0, len(wanted), _MANY):
+            some = wanted[start : start + _MANY]
+            column = tables.legs.c.client_order_id
+            legs = select(column).where(column.in_(some))
+            told = select(records.c.client_order_id).where(
+                records.c.reason == ORPHAN, records.c.client_order_id.in_(some)
+            )
+            known |= {row["client_order_id"] for row in self._rows(legs)}
+            if known < set(some):
+                known |= {row["client_order_id"] for row in self._rows(told)}
+        return known
 
     def memories(self) -> dict[tuple[str, str], RuleMemory]:
         """What is kept of each (rule id, symbol)."""

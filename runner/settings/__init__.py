@@ -53,7 +53,8 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings with their defaults; `journal` is a path seen from the folder, or a URL.
+    """All settings with their defaults; `journal` is a path seen from the folder, or a URL,
+    `witness` the file in another place that tells how far the journal had come.
 
     `stale_after` (ms): older prices are not acted on. `reload_poll` (ms): how often the rule files
     are looked at; 0: only when somebody asks.
@@ -62,6 +63,7 @@ class Settings:
     namespace: str = "main"
     accounts: Mapping[str, Account] = field(default_factory=dict)
     journal: str = "journal.db"
+    witness: str = "witness/journal.witness"
     hook: tuple[str, int] = ("127.0.0.1", 8080)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
@@ -154,7 +156,9 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _build(tree: Mapping[str, Any]) -> Settings:
-    taken = {key: tree[key] for key in ("namespace", "journal", "on_stop") if key in tree}
+    taken = {
+        key: tree[key] for key in ("namespace", "journal", "witness", "on_stop") if key in tree
+    }
     timing = dict(tree.get("timing", {}))
     if "stale_after" in timing:
         taken["stale_after"] = _ms(timing.pop("stale_after"))

@@ -189,6 +189,12 @@ SCHEMA: Mapping[str, Any] = {
                 "minLength": 1,
                 "description": "The journal's file, seen from this folder, or its URL: journal.db",
             },
+            "witness": {
+                "type": "string",
+                "minLength": 1,
+                "description": "A small file, best on another disk, that tells when the journal "
+                "was restored from a backup: /var/lib/runner/journal.witness",
+            },
             "hook": {
                 "type": "string",
                 "description": "Where alerts come in, HOST:PORT: 127.0.0.1:8080",

@@ -75,10 +75,10 @@ class Stage:
         self.processes.append(process)
         return process
 
-    def run(self, failpoint: str | None = None) -> None:
-        """Start the runner and wait until it takes alerts."""
+    def run(self, failpoint: str | None = None, *words: str) -> None:
+        """Start the runner, with these further words, and wait until it takes alerts."""
         env = {"RUNNER_FAILPOINT": f"{failpoint}@{self.armed}"} if failpoint else {}
-        self.runner = self._start("run", "--dir", str(self.folder), env=env)
+        self.runner = self._start("run", "--dir", str(self.folder), *words, env=env)
         eventually(self._ready, 30)
 
     def _ready(self) -> bool:

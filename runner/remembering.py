@@ -1,0 +1,74 @@
+"""What a start takes from the journal, and whether the journal knows what the exchange knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.audit import LOOK_BACK, described, orphans
+from runner.core.decision import Decision, Record
+from runner.core.rules import RuleSet
+from runner.core.state import State
+from runner.journal import ORPHAN, Journal
+from runner.rulebook import build
+from runner.venues import PlacedOrder, Venue
+
+OVERLAP = 60_000
+"""Ms before the journal's last sign of life that are looked at, too."""
+
+
+def remembered(journal: Journal) -> State:
+    """The engine's state as the journal has it."""
+    state = State(
+        memories=journal.memories(),
+        dead_men=journal.dead_men(),
+        restored_at=journal.meta.restored_at,
+    )
+    runs = journal.open_runs()
+    legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
+    legs |= {leg.client_order_id: leg for leg in journal.open_legs()}
+    for run in runs:
+        text = journal.rule_text(run.rule_hash)
+        if text is not None and run.rule_hash not in state.revisions:
+            state.revisions[run.rule_hash] = build.rebuild(text)
+        state.put_run(run)
+    for run in journal.runs({leg.run_id for leg in legs.values()} - state.runs.keys()):
+        state.rule_ids[run.run_id] = run.identity.rule_id
+    for leg in legs.values():
+        state.put_leg(leg)
+    return state
+
+
+def unknown_orders(
+    journal: Journal, venue: Venue, rules: RuleSet, namespace: str, now: int
+) -> list[PlacedOrder]:
+    """Own orders that the exchange has and the journal does not know, oldest first.
+
+    A journal that was rolled back forgot what came after its last sign of life; a new one knows
+    nothing of the last day. Raises VenueError.
+    """
+    since = now - LOOK_BACK
+    if journal.last_alive is not None:
+        since = max(since, journal.last_alive - OVERLAP)
+    symbols = {symbol for rule in rules.rules.values() for symbol in rule.symbols}
+    symbols |= {leg.intent.symbol for leg in journal.open_legs()}
+    placed = venue.placed(symbols, since)
+    known = journal.known_ids([order.client_order_id for order in placed])
+    return orphans(placed, known, namespace)
+
+
+def told(found: Sequence[PlacedOrder], now: int) -> Decision:
+    """The records by which the journal knows orders that it only heard of from the exchange."""
+    text = "CRITICAL an order that the journal forgot is on the exchange: {}; it is left alone"
+    return Decision(
+        [
+            Record(
+                now,
+                "notify",
+                text.format(described(order)),
+                symbol=order.symbol,
+                client_order_id=order.client_order_id,
+                reason=ORPHAN,
+            )
+            for order in found
+        ]
+    )
