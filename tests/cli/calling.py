@@ -45,12 +45,15 @@ def demo_folder(folder: Path) -> Path:
 class Process:
     """A process of `runner`, ended with the block."""
 
-    def __init__(self, *words: object, env: Mapping[str, str] | None = None) -> None:
-        """Start it."""
+    def __init__(
+        self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        """Start it; stderr goes to `log` where there is more of it than a pipe holds."""
+        self._log = log.open("w") if log is not None else None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "runner", *map(str, words)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._log or subprocess.PIPE,
             env={**os.environ, **(env or {})},
             text=True,
         )
@@ -61,6 +64,8 @@ class Process:
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
         self._process.communicate(timeout=10)
+        if self._log is not None:
+            self._log.close()
 
     def line(self) -> str:
         """The next line of stdout; empty when it ended."""
