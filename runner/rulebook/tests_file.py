@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from runner.core.document import Node, Path, Problem
 from runner.core.rules import Rule
+from runner.rulebook.build import Sound
 from runner.rulebook.diagnostics import Diagnostic
 from runner.rulebook.explain import explain, retouched
 from runner.rulebook.load import load
@@ -102,6 +103,9 @@ def _objection(error: Any, source: Source) -> Iterator[Problem]:
     key = path[-1] if path else ""
     if key in LENGTHS and error.validator == "type":
         yield _no_length(path, str(key), error.instance)
+    elif key == "code" and error.validator == "maximum" and isinstance(error.instance, int):
+        message = f"codes of the exchange are negative, this is {error.instance}"
+        yield Problem(path, "range", message, f"write -{error.instance}")
     elif key == "expect" and error.validator == "pattern":
         message = f"expect cannot be {shown(error.instance)}"
         cure = "write nothing, fired, or what is expected: {notify: Bought}"
@@ -135,10 +139,14 @@ def _build(tests: TestsFile, problems: list[Problem]) -> None:
     written = root.child("tests")
     nodes = list(written.items()) if isinstance(written.value, list) else []
     _check_names(nodes)
+
+    def sound(path: Path) -> bool:
+        return path not in unsound
+
     for node in nodes:
-        if node.path not in unsound:
-            case = _case(tests, node)
-            if case is not None:
+        if isinstance(node.value, dict):
+            case = _case(tests, node, sound)
+            if case is not None and sound(node.path):
                 tests.cases.append(case)
 
 
@@ -171,13 +179,15 @@ def _check_names(nodes: list[Node]) -> None:
         seen.setdefault(name, 0)
 
 
-def _case(tests: TestsFile, node: Node) -> Case | None:
+def _case(tests: TestsFile, node: Node, sound: Sound) -> Case | None:
+    """The test of a place, as far as the schema has no objection to its parts."""
     before = len(node.problems)
-    rule = rule_at(tests, node.child("rule"))
-    beside = [rule_at(tests, item) for item in node.child("with").items()]
+    rule = rule_at(tests, node.child("rule")) if sound((*node.path, "rule")) else None
+    others = node.child("with")
+    beside = [rule_at(tests, item) for item in others.items() if sound(item.path)]
     symbol = _symbol(node, rule)
-    start, steps = read_steps(node.child("steps"), symbol)
-    given = dict(_given(node.child("given"), symbol))
+    start, steps = read_steps(node.child("steps"), symbol, sound)
+    given = dict(_given(node.child("given"), symbol, sound))
     for step in steps:
         check_step(tests, node, step, rule)
     if len(node.problems) > before or rule is None:
@@ -196,7 +206,7 @@ def _case(tests: TestsFile, node: Node) -> Case | None:
 
 def _symbol(node: Node, rule: Rule | None) -> str:
     written = node.text("symbol")
-    if rule is None:
+    if rule is None or not rule.symbols:
         return written
     if written and written not in rule.symbols:
         listed = ", ".join(rule.symbols)
@@ -205,9 +215,12 @@ def _symbol(node: Node, rule: Rule | None) -> str:
     return written or rule.symbols[0]
 
 
-def _given(node: Node, symbol: str) -> Iterator[tuple[tuple[str, str], Decimal]]:
-    for key, value in (node.value or {}).items():
+def _given(node: Node, symbol: str, sound: Sound) -> Iterator[tuple[tuple[str, str], Decimal]]:
+    written = node.value if isinstance(node.value, dict) else {}
+    for key, value in written.items():
         other, name = _split(key)
+        if name in GIVEN and not sound((*node.path, key)):
+            continue
         if name in GIVEN:
             yield (other or symbol, name), Decimal(value)
             continue

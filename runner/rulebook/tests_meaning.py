@@ -73,7 +73,8 @@ def _check_because(node: Node, because: str, rule: Rule) -> None:
     reason = reason_of(because)
     if reason is None:
         guess = meant(because, words)
-        cure = f"did you mean {guess}?" if guess else f"the reasons: {', '.join(words)}"
+        listed = "write one of docs/reasons.md, such as not armed or cooldown"
+        cure = f"did you mean {guess}?" if guess else listed
         node.problem("because", f"{shown(because)} is no reason that is recorded", cure)
     elif reason is Reason.IF and because != reason.value:
         known = [" ".join(formula.text.split()) for formula in rule.conditions]

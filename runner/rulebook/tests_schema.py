@@ -148,8 +148,8 @@ def _expect() -> dict[str, Any]:
     return {
         "type": ["object", "string"],
         "pattern": "^(fired|nothing)$",
-        "description": "nothing, fired (whatever it did), or what the rule did since the expect before; keys that are "
-        "left out are not compared. Example: {place: […], notify: Bought}",
+        "description": "nothing, fired (whatever it did), or what the rule did since the expect "
+        "before; keys that are left out are not compared. Example: {place: […], notify: Bought}",
         "additionalProperties": False,
         "minProperties": 1,
         "properties": {

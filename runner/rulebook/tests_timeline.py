@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.core.document import Node, duration
+from runner.rulebook.build import Sound
 from runner.rulebook.tests_model import Prices, Step, spoken
 from runner.rulebook.tests_schema import SOURCES
 from runner.rulebook.words import as_duration, shown
@@ -17,6 +18,8 @@ NOON = 1_767_614_400_000
 """When a test begins that names no clock: Monday 2026-01-05, 12:00 UTC."""
 
 LONGEST_SERIES = 10_000
+LONGEST = 31 * 86_400_000
+"""Ms that a test may last: longer ones only take long."""
 
 _SERIES = re.compile(r"(\d+(?:\.\d+)?)(?:x(\d{1,5}))?", re.ASCII)
 
@@ -29,10 +32,12 @@ class _Line:
     start: int | None = None
 
 
-def read_steps(node: Node, symbol: str) -> tuple[int, tuple[Step, ...]]:
+def read_steps(node: Node, symbol: str, sound: Sound) -> tuple[int, tuple[Step, ...]]:
     """(start, steps); a step's time is the one before unless it says otherwise."""
     line, steps = _Line(), []
-    for item in node.items():
+    for item in node.items() if isinstance(node.value, list) else ():
+        if not sound(item.path):
+            continue
         at = _at(item, line)
         step = _step(item, at, symbol)
         line.now = step.until
@@ -51,6 +56,10 @@ def _at(node: Node, line: _Line) -> int:
         if written is not None and written != at:
             message = f"clock and at disagree: at {shown(node.text('at'))} it is another time"
             node.child("clock").problem("time", message, "leave one of them out")
+    if at - max(line.now, 0) > LONGEST:
+        place = node.child("at" if written is not None else "clock")
+        place.problem("time", "more than 31 days of a test", "set the clock in its first step")
+        return line.now
     if at < line.now:
         place = node.child("at" if written is not None else "clock")
         message = "this step is earlier than the one before it"
@@ -108,13 +117,13 @@ def _step(node: Node, at: int, symbol: str) -> Step:
 
 def _prices(node: Node, symbol: str) -> Iterator[Prices]:
     """The prices of a step; a series takes one `every` so long."""
-    every = _length(node, "every")
+    every, before = _length(node, "every"), len(node.problems)
     series = {source: list(_series(node.child(source))) for source in SOURCES if node.has(source)}
     longest = max(map(len, series.values()), default=0)
     if longest > 1 and every is None:
         message = "a series of prices needs every: the time between two of them"
         node.problem("missing-key", message, "add every: 1s")
-    if longest < 2 and every is not None:
+    if longest < 2 and every is not None and len(node.problems) == before:
         message = "every belongs to a series of prices, and here is none"
         node.child("every").problem("unknown-key", message, "write 69900 70010", at_key=True)
     for index in range(longest):
