@@ -29,6 +29,7 @@ from runner.gateway import Gateway
 from runner.journal import Journal, place_of
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
+from runner.ops.vetting import vet
 from runner.reloading import Candidate, Reloader, Reloading
 from runner.remembering import remembered, told, unknown_orders
 from runner.rulebook.diagnostics import render
@@ -213,7 +214,7 @@ class App:
     def _build(self, observers: Sequence[Observer], accept_restored: bool) -> None:
         self.venue = connect(self.place, self.settings, self.paper)
         self.secrets = Secrets(self.settings.secrets, self.place.folder)
-        watch = Watch(self.place.rules)
+        watch = Watch(self.place.rules, tests=self.settings.reload_tests)
         self.rules = read_rules(self.place, self.venue)
         self.orphans = unknown_orders(
             self.journal, self.venue, self.rules, self.settings.namespace, self.venue.server_time()
@@ -257,6 +258,8 @@ class App:
 
     def _read(self) -> Candidate:
         rules = read_rules(self.place, self.venue)
+        if self.settings.reload_tests:
+            vet(self.place.rules)
         return Candidate(rules, hook_table(rules, self.secrets))
 
     def _taken(self, found: Candidate) -> None:

@@ -86,11 +86,11 @@ class Reloader:
         self._asked.put(True)
 
     def stop(self) -> None:
-        """End the thread; a reload that goes on ends first."""
+        """End the thread; returns when it is gone or 3 s are over."""
         self._stopping.set()
         self._asked.put(False)
         if self._thread.is_alive():
-            self._thread.join(COMMITTED_WITHIN)
+            self._thread.join(3)
 
     @property
     def alive(self) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from runner.rulebook.load import is_rule_file
+from runner.rulebook.load import TESTS, is_rule_file
 from runner.rulebook.reader import MOST_BYTES
 
 Stats = tuple[tuple[str, int, int, int, int], ...]
@@ -18,9 +18,13 @@ class Watch:
     Renames, links, mounts and replaced folders are all the same to it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Begin to watch, before the files are read: what changes from then on is noticed."""
+    def __init__(self, folder: Path, *, tests: bool = False) -> None:
+        """Begin to watch, before the files are read: what changes from then on is noticed.
+
+        With `tests` the tests beside the rules belong to it.
+        """
         self._folder = folder
+        self._tests = tests
         self._stats: Stats | None = None
         self._digest = ""
         self._certain = False
@@ -33,7 +37,7 @@ class Watch:
         While path, inode, time and size stay as they are the files are not read again, but for
         once: what was written in the same tick of the file system's clock leaves no trace there.
         """
-        stats = _stats(self._folder)
+        stats = self._stats_now()
         if stats == self._stats and self._certain:
             return self._digest
         self._certain = stats == self._stats
@@ -41,14 +45,22 @@ class Watch:
         self._digest = _digest(self._folder, stats)
         return self._digest
 
+    def _stats_now(self) -> Stats:
+        try:
+            return _stats(sorted(path for path in self._folder.iterdir() if self._watched(path)))
+        except OSError:
+            return ()
 
-def _stats(folder: Path) -> Stats:
+    def _watched(self, path: Path) -> bool:
+        name = path.name
+        if self._tests and name.endswith(TESTS) and not name.startswith("."):
+            return True
+        return is_rule_file(path)
+
+
+def _stats(paths: list[Path]) -> Stats:
     """Name, device, inode, time and size of each; what is no plain file has a size of -1."""
     found = []
-    try:
-        paths = sorted(path for path in folder.iterdir() if is_rule_file(path))
-    except OSError:
-        return ()
     for path in paths:
         try:
             told = path.stat()

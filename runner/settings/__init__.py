@@ -57,7 +57,7 @@ class Settings:
     `witness` the file in another place that tells how far the journal had come.
 
     `stale_after` (ms): older prices are not acted on. `reload_poll` (ms): how often the rule files
-    are looked at; 0: only when somebody asks.
+    are looked at; 0: only when somebody asks. `reload_tests`: their tests must pass.
     """
 
     namespace: str = "main"
@@ -70,6 +70,7 @@ class Settings:
     stale_after: int = 30_000
     on_stop: str = "leave_armed"
     reload_poll: int = 1_000
+    reload_tests: bool = False
     paper: Paper = field(default_factory=Paper)
 
     def account(self, name: str = "") -> Account:
@@ -164,6 +165,7 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         taken["stale_after"] = _ms(timing.pop("stale_after"))
     if "poll" in tree.get("reload", {}):
         taken["reload_poll"] = _ms(tree["reload"]["poll"])
+    taken["reload_tests"] = "require_tests" in tree.get("reload", {})
     if "hook" in tree:
         taken["hook"] = parse_hook(tree["hook"])
     paper = dict(tree.get("paper", {}))

@@ -162,6 +162,10 @@ RELOAD: Mapping[str, Any] = _block(
         "poll": _length(
             "How often the rule files are looked at: 1s; 0s: only runner reload and SIGHUP reload"
         ),
+        "require_tests": {
+            "enum": ["pass"],
+            "description": "pass: a reload is refused unless the tests beside the rules pass",
+        },
     },
 )
 

@@ -241,6 +241,31 @@ def test_a_daemon_that_does_not_answer(folder: Path, daemon: tuple[Process, str]
     eventually(lambda: len(reloads(folder)) == 2)
 
 
+TESTS = """\
+tests_for: eth.yaml
+tests:
+  - name: it speaks
+    rule: tv-eth
+    steps:
+      - {at: 0s, webhook: {path: eth, body: {n: 1}}, expect: {notify: "version 1, line 0"}}
+"""
+
+
+def test_rules_whose_tests_fail_are_refused(folder: Path) -> None:
+    """With `require_tests: pass` a reload plays the tests beside the rules first."""
+    (folder / "runner.yaml").write_text("version: 1\nreload: {poll: 0s, require_tests: pass}\n")
+    (folder / "rules" / "eth.tests.yaml").write_text(TESTS)
+    words = ("run", "--dir", folder, "--paper", "--hook", "127.0.0.1:0")
+    with Process(*words, log=folder.parent / "log") as process:
+        assert process.line().startswith("READY")
+        told = call("reload", "--dir", folder)
+        assert (told.exit_code, "it speaks" in told.stderr) == (1, True), told.stderr
+        short = text(1).partition("      - notify: version 1, line 1\n")[0]
+        (folder / "rules" / "eth.yaml").write_text(short)
+        told = call("reload", "--dir", folder)
+        assert told.exit_code == 0, told.stderr
+
+
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [*{before},*{before},*{before},*{before},*{before}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)

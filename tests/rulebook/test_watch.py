@@ -115,6 +115,15 @@ def test_what_is_no_change(folder: Path) -> None:
     assert watch.digest() == watch.began
 
 
+def test_tests_belong_to_it_where_they_are_required(folder: Path) -> None:
+    """With `tests` an edited test is a change too, an editor's copy of it is none."""
+    watch = Watch(folder, tests=True)
+    (folder / ".a.tests.yaml").write_text(NEW)
+    assert watch.digest() == watch.began
+    (folder / "a.tests.yaml").write_text(NEW)
+    assert watch.digest() != watch.began
+
+
 def test_a_folder_at_rest_is_not_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the same names, times and sizes: from then on the content is taken as known."""
     watch = Watch(folder)

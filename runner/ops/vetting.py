@@ -1,0 +1,35 @@
+"""Plays the tests beside rule files in a process of its own, so that orders do not wait for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from runner.errors import ConfigurationError
+
+TESTS_WITHIN = 120
+"""Seconds after which tests that still go on count as failed."""
+
+PATTERNS = ("*.tests.yaml", "*.tests.yml")
+
+
+def vet(folder: Path, seconds: float = TESTS_WITHIN) -> None:
+    """Return when the tests of a folder pass, or it has none.
+
+    Raises ConfigurationError with what `runner test` says when they do not.
+    """
+    if not any(path for pattern in PATTERNS for path in folder.glob(pattern)):
+        return
+    command = [sys.executable, "-m", "runner", "test", str(folder)]
+    try:
+        told = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(
+            f"the tests in {folder} took longer than {seconds:g} s: runner test {folder}"
+        ) from None
+    if told.returncode:
+        text = f"{told.stdout}{told.stderr}".rstrip()
+        raise ConfigurationError(f"the tests in {folder} do not pass:\n{text}")
