@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +34,25 @@ REFRESHES = (10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 """Seconds that are proposed."""
 
 
+MOST_COMPARED = 3
+"""Rules of the same event and order that a further one is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """A rule that sends an order, its lines under `if`, and where it stands."""
+
+    rule: Rule
+    conditions: frozenset[str]
+    source: Source
+    path: Path
+
+    def overlaps(self, other: _Sender) -> bool:
+        """True when one of the two fires whenever the other does."""
+        mine, theirs = self.conditions, other.conditions
+        return self.rule.id != other.rule.id and (mine <= theirs or theirs <= mine)
+
+
 def advise(parts: Sequence[Part], remarks: bool = False) -> Iterator[Diagnostic]:
     """Warnings about sound rules; with `remarks` also notes of what is as it must be."""
     yield from _twins(parts)
@@ -48,25 +68,23 @@ def advise(parts: Sequence[Part], remarks: bool = False) -> Iterator[Diagnostic]
 
 def _twins(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """Two rules that send the same order for the same event, whenever the narrower one fires."""
-    known: dict[tuple[str, str, str], list[tuple[frozenset[str], Source, Path, Rule]]] = {}
-    told: set[tuple[str, str]] = set()
+    known: dict[tuple[str, str, str], list[_Sender]] = {}
     for part in parts:
         for path, rule in part.rules:
             if not rule.enabled:
                 continue
             tree = part.source.value(path)
             conditions = frozenset(str(line) for line in tree.get("if", ()))
-            for key in _sent(rule, tree):
+            sender = _Sender(rule, conditions, part.source, path)
+            keys = _sent(rule, tree)
+            twins = ((key, each) for key in keys for each in known.get(key, ()))
+            twin = next((pair for pair in twins if pair[1].overlaps(sender)), None)
+            if twin is not None:
+                yield _twin(sender, *twin)
+            for key in keys:
                 others = known.setdefault(key, [])
-                for wanted, source, place, other in others:
-                    if other.id == rule.id or (other.id, rule.id) in told:
-                        continue
-                    if wanted <= conditions or conditions <= wanted:
-                        told.add((other.id, rule.id))
-                        yield _twin(part.source, (*path, "when"), other, key[0], source, place)
-                if len(others) < 3:
-                    # more of the same would be told many times over, and take long
-                    others.append((conditions, part.source, path, rule))
+                if len(others) < MOST_COMPARED:
+                    others.append(sender)
 
 
 def _sent(rule: Rule, tree: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -77,14 +95,13 @@ def _sent(rule: Rule, tree: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [(symbol, *pair) for symbol in rule.symbols for pair in sorted(pairs)]
 
 
-def _twin(
-    source: Source, path: Path, other: Rule, symbol: str, where: Source, place: Path
-) -> Diagnostic:
-    message = f"{other.id} sends the same order for the same event on {symbol}"
+def _twin(sender: _Sender, key: tuple[str, str, str], other: _Sender) -> Diagnostic:
+    message = f"{other.rule.id} sends the same order for the same event on {key[0]}"
     cure = "both are sent: delete one, or make the two differ"
-    related = Related(where.file, where.line(place), "the other is at")
-    problem = Problem(path, "same-order", message, cure, at_key=True, severity="warning")
-    return source.locate(problem, (related,))
+    related = Related(other.source.file, other.source.line(other.path), "the other is at")
+    place = (*sender.path, "when")
+    problem = Problem(place, "same-order", message, cure, at_key=True, severity="warning")
+    return sender.source.locate(problem, (related,))
 
 
 def _identities(tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
