@@ -56,6 +56,7 @@ timing:
   max_attempts: 3
   stale_after: 5s
 on_stop: leave_armed
+reload: {poll: 250ms, require_tests: pass}
 paper: {seed: 7, state: p.json, balance: 500.50}
 """
 
@@ -99,6 +100,8 @@ def test_every_setting_is_read() -> None:
         ),
         stale_after=5_000,
         on_stop="leave_armed",
+        reload_poll=250,
+        reload_tests=True,
         paper=Paper(7, "p.json", Decimal("500.50")),
     )
 
