@@ -66,6 +66,15 @@ class Database(Protocol):
     def missing(self) -> str | None:
         """Why it is not there any more, though it was opened."""
 
+    def before_migration(self, version: int) -> None:
+        """The journal has this older schema and will be changed: keep a copy where one can."""
+
+    def alone(self) -> None:
+        """Inside the first transaction: keep others out that open the journal now."""
+
+    def check_whole(self) -> None:
+        """Before the first commit: raise JournalError when rows lost what they belong to."""
+
     def opened(self, wal_bytes: int) -> None:
         """The first commit is made: what remains to be done once."""
 

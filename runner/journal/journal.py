@@ -109,7 +109,16 @@ class Journal:
         accept_restored: bool,
     ) -> Journal:
         connection = database.connection
+        outdated = schema.outdated(connection, database.name)
+        if outdated is not None:
+            database.before_migration(outdated)
         connection.exec_driver_sql(database.begin)
+        database.alone()
+        if outdated is not None:
+            # another process may have done it meanwhile
+            outdated = schema.outdated(connection, database.name)
+        if outdated is not None:
+            schema.migrate(connection, outdated)
         meta = schema.prepare(connection, database.name, namespace, now())
         seen = witness.read()
         late = behind(database.name, schema.sighting(connection, meta, 0), seen)
@@ -119,6 +128,7 @@ class Journal:
         lease = schema.take_lease(database, now(), floor)
         if accept_restored:
             meta = schema.note_restored(connection, meta, now())
+        database.check_whole()
         connection.exec_driver_sql("COMMIT")
         database.opened(wal_bytes)
         journal = cls(database, meta, lease, now, on_commit, witness)

@@ -39,6 +39,10 @@ _DURABLE: Final = (
 )
 
 
+_OPENING: Final = 0x72756E6E65720001
+"""The advisory lock of those who open a journal, until their first commit."""
+
+
 class PostgresDatabase:
     """A journal on a server; a lease in it tells who leads."""
 
@@ -82,6 +86,16 @@ class PostgresDatabase:
     def missing(self) -> str | None:
         """Nothing can be moved away from under a connection."""
         return None
+
+    def before_migration(self, version: int) -> None:
+        """Copies of a server's database are its keeper's; a migration that fails leaves nothing."""
+
+    def alone(self) -> None:
+        """One process at a time creates, migrates or takes the lead."""
+        self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
+
+    def check_whole(self) -> None:
+        """Foreign keys are never off."""
 
     def opened(self, wal_bytes: int) -> None:
         """Nothing remains to be done."""

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.exc import DBAPIError
 
 from runner.core.orders import OrderIntent
+from runner.errors import JournalError
 from runner.journal import schema, sqlite, tables
 from runner.journal.canonical import decode, plain
 from runner.journal.rows import intent_of
@@ -40,7 +41,13 @@ class JournalReader:
         path = sqlite.path_of(url_or_path)
         connection = sqlite.open_reader(path)
         try:
-            return cls(connection, path, schema.read_meta(connection, str(path)))
+            meta = schema.read_meta(connection, str(path))
+            if meta.schema_version < tables.SCHEMA_VERSION:
+                raise JournalError(
+                    f"{path} was written by an older runner (schema {meta.schema_version}): "
+                    "start this one once with runner run, it brings the journal up to date"
+                )
+            return cls(connection, path, meta)
         except DBAPIError as error:
             connection.close()
             raise schema.foreign(str(path)) from error

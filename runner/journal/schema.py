@@ -38,6 +38,28 @@ class Lease:
     last_alive: int | None
 
 
+def outdated(connection: Connection, name: str) -> int | None:
+    """The schema of an older runner that the journal has; None when it is new or empty.
+
+    Raises JournalError for a newer one, or another program's database.
+    """
+    if not inspect(connection).get_table_names():
+        return None
+    version = read_meta(connection, name).schema_version
+    return version if version < tables.SCHEMA_VERSION else None
+
+
+def migrate(connection: Connection, found: int) -> None:
+    """Bring the journal to this runner's schema; inside a transaction."""
+    # alembic takes a while to import, and is seldom needed
+    from runner.journal.migrations import upgrade
+
+    upgrade(connection, found, tables.SCHEMA_VERSION)
+    table = tables.meta
+    change = update(table).where(table.c.key == "schema_version")
+    connection.execute(change.values(value=str(tables.SCHEMA_VERSION)))
+
+
 def prepare(connection: Connection, name: str, namespace: str, now: int) -> Meta:
     """Create what is missing and return the journal's facts; inside a transaction.
 
@@ -59,6 +81,8 @@ def prepare(connection: Connection, name: str, namespace: str, now: int) -> Meta
 
 def read_meta(connection: Connection, name: str) -> Meta:
     """The journal's facts. Raises JournalError when it is of a newer runner or no journal."""
+    if not inspect(connection).has_table("meta"):
+        raise foreign(name)
     values = {row.key: row.value for row in connection.execute(select(tables.meta))}
     try:
         meta = Meta(

@@ -60,6 +60,7 @@ class SqliteDatabase:
             raise
         self.inbox = FolderInbox(path, self.connection)
         self._file = _identity(path)
+        self._migrating = False
 
     def explain(self, error: Exception) -> JournalError:
         """What an error of SQLite means for the user, and what to do."""
@@ -78,8 +79,29 @@ class SqliteDatabase:
             "back, or restore a backup, then start again"
         )
 
+    def before_migration(self, version: int) -> None:
+        """Copy it to `<journal>.v<version>`, and let tables be rebuilt.
+
+        With foreign keys on, dropping the old one of a rebuilt table would take along the rows
+        that refer to it; they are checked before the commit instead.
+        """
+        copy = self.path.with_name(f"{self.path.name}.v{version}")
+        copy.unlink(missing_ok=True)
+        back_up(self.connection, copy)
+        self.connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        self._migrating = True
+
+    def alone(self) -> None:
+        """The lock on the file does."""
+
+    def check_whole(self) -> None:
+        """Raise JournalError when rows lost what they belong to."""
+        if self._migrating and self.connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise damaged(self.path, "rows refer to rows that are missing")
+
     def opened(self, wal_bytes: int) -> None:
         """Make the file's name durable, and commits cheap."""
+        self.connection.exec_driver_sql("PRAGMA foreign_keys=ON")
         _sync_folder(self.path.parent)
         grow_wal(self.connection, self.path, wal_bytes)
 
@@ -162,6 +184,21 @@ def open_reader(path: Path) -> Connection:
     except DBAPIError as error:
         raise explain(error, path) from error
     return connection
+
+
+def back_up(connection: Connection, to: Path) -> None:
+    """Write a whole, compact copy of the database as of this moment, durably.
+
+    Raises DBAPIError when the file exists or there is no room.
+    """
+    connection.exec_driver_sql("VACUUM INTO ?", (str(to),))
+    to.chmod(0o600)
+    descriptor = os.open(to, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    _sync_folder(to.parent)
 
 
 def grow_wal(connection: Connection, path: Path, size: int) -> None:
