@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from runner.app import wall_ms
-from runner.core.decision import Decision, Reason, RuleAnswer, Run, RunStatus
+from runner.core.actions.order import fills_at_once
+from runner.core.decision import Decision, Leg, Reason, RuleAnswer, Run, RunStatus
 from runner.core.engine import Engine
 from runner.core.events import (
     AccountUpdate,
@@ -27,7 +28,7 @@ from runner.core.events import (
 from runner.core.firing import offer
 from runner.core.formula import EvaluationError
 from runner.core.legs import Moment
-from runner.core.orders import Outcome, ReadCall, Sending, intents_of
+from runner.core.orders import OrderIntent, Outcome, ReadCall, Sending, intents_of
 from runner.core.prices import PriceBoard
 from runner.core.rules import PRICE_NAMES, Hit, Rule, RuleSet, Trigger
 from runner.core.running import World
@@ -192,7 +193,7 @@ class Planner:
                 break
         if answer.outcome == "quiet":
             answer = replace(answer, outcome="not fired", detail=_not_past(trigger, occasion))
-        rounds = tuple(self._rounds(engine, decisions))
+        rounds = tuple(self._rounds(rule, engine, decisions))
         run = _run(decisions)
         if run is not None and run.reason and not rounds:
             answer = replace(answer, outcome="not fired", reason="stopped", detail=run.reason)
@@ -210,7 +211,7 @@ class Planner:
         )
 
     def _rounds(
-        self, engine: Engine, decisions: list[Decision]
+        self, rule: Rule, engine: Engine, decisions: list[Decision]
     ) -> Iterator[tuple[SignedRequest, ...]]:
         """Requests that leave together, and, as if each was accepted, those that follow."""
         for _ in range(MOST_ROUNDS):
@@ -223,7 +224,9 @@ class Planner:
             engine.sending(signed, moment)
             for call in calls:
                 for intent in intents_of(call):
-                    report = _accepted(intent.client_order_id, moment)
+                    leg = engine.state.find(intent.client_order_id)
+                    assert leg is not None
+                    report = _accepted(rule, leg, moment)
                     decisions.append(engine.process(report, moment))
 
     def _moment(self) -> Moment:
@@ -348,11 +351,18 @@ def _look(
     return match.detail, tuple(found)
 
 
-def _accepted(client_order_id: str, moment: Moment) -> ExecutionReport:
-    """As if the exchange had taken it, and nothing was filled yet."""
-    return ExecutionReport(
-        client_order_id, "answer", Outcome.ACCEPTED, moment.server_now, 1, order_status="NEW"
+def _accepted(rule: Rule, leg: Leg, moment: Moment) -> ExecutionReport:
+    """As if the exchange had taken it: what fills at once is filled, the rest is on the book.
+
+    How much of a bracket's entry fills is what its exits wait for: that is left open.
+    """
+    report = ExecutionReport(
+        leg.client_order_id, "answer", Outcome.ACCEPTED, moment.server_now, 1, order_status="NEW"
     )
+    of_bracket = rule.actions[int(leg.name.partition(".")[0])].kind == "bracket"
+    if of_bracket or not isinstance(leg.intent, OrderIntent) or not fills_at_once(leg):
+        return report
+    return replace(report, order_status="FILLED", cumulative_quantity=leg.intent.quantity)
 
 
 def _run(decisions: Sequence[Decision]) -> Run | None:

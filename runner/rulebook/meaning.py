@@ -13,7 +13,7 @@ from runner.core.rules import Rule
 from runner.rulebook.symbols import looks_like
 
 Instruments = Mapping[str, Instrument]
-PRICES = ("price", "trigger_price", "activation_price")
+PRICES = ("price", "trigger_price", "activation_price", "from", "to")
 SIZES = ("quantity", "notional")
 
 
@@ -43,10 +43,19 @@ def written_symbols(
     places: list[tuple[Path, Any]] = [(("dead_man", "symbols"), dead_man.get("symbols"))]
     for path, rule in rules:
         places += [((*path, key), rule.get(key)) for key in ("symbol", "symbols")]
+        places += _switched(path, rule.get("do"))
     for path, value in places:
         for place, symbol in _each(path, value):
             if symbol not in lists:
                 yield place, symbol
+
+
+def _switched(path: Path, actions: Any) -> Iterator[tuple[Path, Any]]:
+    """The symbols of `arm` and `disarm`."""
+    for index, action in enumerate(actions if isinstance(actions, list) else []):
+        for kind in ("arm", "disarm"):
+            below = _mapping(_mapping(action).get(kind))
+            yield (*path, "do", index, kind, "symbols"), below.get("symbols")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

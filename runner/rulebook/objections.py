@@ -202,6 +202,15 @@ def _entry_cure(path: Path, value: Any) -> str | None:
     return _example((*path, kind))
 
 
+IN_PERCENT = frozenset({"percent_of_available", "percent", "callback_rate"})
+"""Keys whose number is in percent, so that no sign stands behind it."""
+
+
+def _percent_cure(name: str, text: str) -> str | None:
+    number = re.fullmatch(r"\s*([\d.]+)\s*%\s*", text)
+    return f"write {number[1]}, it is in percent" if number and name in IN_PERCENT else None
+
+
 def _number_cure(text: str) -> str | None:
     """How to write what a text in a number's place was meant to be."""
     number = as_number(text)
@@ -259,7 +268,7 @@ def _pattern(error: Any, path: Path, source: Source) -> Iterator[Problem]:
     words = PATTERNS.get(error.validator_value, "written in another way")
     if error.validator_value == "^=":
         message = f"{name} must be {words}, this is text"
-        yield Problem(path, "wrong-type", message, _number_cure(text))
+        yield Problem(path, "wrong-type", message, _percent_cure(name, text) or _number_cure(text))
         return
     if error.validator_value in CHOICES:
         guess = meant(text, CHOICES[error.validator_value])

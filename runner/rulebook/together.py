@@ -13,6 +13,9 @@ from runner.rulebook.diagnostics import Diagnostic, Related
 from runner.rulebook.source import Source
 from runner.rulebook.words import meant
 
+MOST_GUESSES = 100
+"""Names that are compared with every id; among thousands of wrong ones it would take long."""
+
 
 @dataclass(slots=True)
 class Part:
@@ -41,9 +44,10 @@ def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
 
 def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
     """Every mistake between rules. `complete` is False when a file could not be read at all."""
-    found = [*_duplicate_ids(parts), *_secrets(parts), *_dead_men(parts)]
+    found = [*_duplicate_ids(parts), *_secrets(parts), *_dead_men(parts), *_renames(parts)]
     if complete:
-        found += [*_references(parts), *_never_expires(parts), *_without_secret(parts)]
+        found += [*_references(parts), *_tags(parts), *_never_expires(parts)]
+        found += _without_secret(parts)
     return found
 
 
@@ -86,6 +90,26 @@ def _secrets(parts: Sequence[Part]) -> Iterator[Diagnostic]:
             other = _related(known[0], known[1], "the other is at")
             problem = Problem((*path, key), "webhook-secret", message, f"write {key}: {value}")
             yield part.source.locate(problem, (other,))
+
+
+def _renames(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """`renamed_from` is an id that no rule has any more, and that one rule takes over."""
+    trees = [(part, path, tree) for part in parts for path, tree in part.trees()]
+    ids = {tree.get("id") for _, _, tree in trees}
+    heirs: dict[str, tuple[Source, Path]] = {}
+    for part, path, tree in trees:
+        former, place = tree.get("renamed_from"), (*path, "renamed_from")
+        if not isinstance(former, str):
+            continue
+        if former in ids:
+            message = f"there still is a rule {former}"
+            problem = Problem(place, "renamed-from", message, "a rule has one name at a time")
+            yield part.source.locate(problem)
+        elif former in heirs:
+            message = f"two rules say that they were {former}"
+            problem = Problem(place, "renamed-from", message, "its state goes on in one of them")
+            yield part.source.locate(problem, (_related(*heirs[former], "the other is at"),))
+        heirs.setdefault(former, (part.source, place))
 
 
 def _hooks(part: Part) -> Iterator[tuple[Path, Any, Mapping[str, Any]]]:
@@ -145,11 +169,12 @@ def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     ids = [tree["id"] for tree in trees if isinstance(tree.get("id"), str)]
     if len(ids) < len(trees):
         return
-    known = set(ids)
+    known, guessed = set(ids), 0
     for part in parts:
         for path, name in _named(part):
             if isinstance(name, str) and name not in known:
-                guess = meant(name, ids)
+                guess = meant(name, ids) if guessed < MOST_GUESSES else None
+                guessed += 1
                 cure = f"did you mean {guess}?" if guess else f"the rules: {', '.join(ids[:8])}"
                 problem = Problem(path, "unknown-rule", f"there is no rule {name}", cure)
                 yield part.source.locate(problem)
@@ -169,10 +194,41 @@ def _named(part: Part) -> Iterator[tuple[Path, Any]]:
         yield (*path, "rule"), value.get("rule")
 
 
+def _tags(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """`cancel: {tag: …}` and the like name tags that an order carries."""
+    known = {tag for part in parts for _, rule in part.trees() for tag in _carried(rule.get("do"))}
+    for part in parts:
+        for section, kind in (("do", "cancel"), ("do", "modify"), ("when", "order")):
+            for path, value in _kinds(part, section, kind):
+                tag = value.get("tag")
+                if not isinstance(tag, str) or tag in known:
+                    continue
+                guess = meant(tag, sorted(known))
+                cure = f"did you mean {guess}?" if guess else f"give an order of a rule tag: {tag}"
+                message = f"no order has the tag {tag}"
+                problem = Problem((*path, "tag"), "unknown-tag", message, cure, severity="warning")
+                yield part.source.locate(problem)
+
+
+def _carried(actions: Any) -> Iterator[str]:
+    """The tags of the orders under `do`, at whatever depth they stand."""
+    if isinstance(actions, list):
+        for item in actions:
+            yield from _carried(item)
+    elif isinstance(actions, dict):
+        if isinstance(actions.get("tag"), str):
+            yield actions["tag"]
+        for kind, below in actions.items():
+            if kind not in ("cancel", "modify"):
+                yield from _carried(below)
+
+
 def _never_expires(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """A `dead_man` trigger without a countdown for its symbol can never fire."""
     if any(part.source.value(("dead_man",)) and not part.dead_men for part in parts):
         return
+    if any(entry for part in parts for entry in _entries(part, "do", "arm")):
+        return  # an action may set it
     covered = {dead_man.symbol for part in parts for dead_man in part.dead_men}
     for part in parts:
         for path, rule in part.rules:

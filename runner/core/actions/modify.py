@@ -135,4 +135,4 @@ def build(node: Node) -> Modify | None:
     return Modify(node.text("rule") or None, node.text("tag") or None, price, quantity)
 
 
-MODIFY = ActionKind("modify", SCHEMA, build, "- modify: {tag: grid, price: =mark * 0.99}")
+MODIFY = ActionKind("modify", SCHEMA, build, "- modify: {rule: btc-breakout, price: =mark * 0.99}")

@@ -321,7 +321,8 @@ def _check_keys(node: Node, order_type: OrderType, sized: bool, priced: bool) ->
                     "unknown-key", f"close_position closes all, it has no {key}", at_key=True
                 )
     elif sized:
-        check_one_size(node, f"a {name} order", instead=" (or close_position on a stop)")
+        closes = " (or close_position)" if order_type in CONDITIONAL else ""
+        check_one_size(node, f"a {name} order", instead=closes)
 
 
 def _not_here(node: Node, key: str, message: str, matched: bool) -> None:

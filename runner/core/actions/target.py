@@ -200,12 +200,12 @@ def _check_keys(node: Node) -> None:
         node.child(sizes[0]).problem(
             "unknown-key", f"a target with size has no {sizes[0]}", at_key=True
         )
-    elif node.has("side") and len(sizes) != (0 if node.text("side") == "flat" else 1):
-        node.problem(
-            "missing-key",
-            "a target with side needs exactly one size, flat needs none",
-            f"write one of {', '.join(SIZES)}",
-        )
+    elif node.text("side") == "flat":
+        for key in sizes:
+            node.child(key).problem("unknown-key", f"flat has no {key}", at_key=True)
+    elif node.has("side") and len(sizes) != 1:
+        cure = f"write one of {', '.join(SIZES[:-1])} and {SIZES[-1]}"
+        node.problem("missing-key", "a target with side needs exactly one size", cure)
 
 
 TARGET = ActionKind("target", SCHEMA, build, "- target: {side: long, quantity: 0.02}")

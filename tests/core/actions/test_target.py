@@ -282,7 +282,7 @@ def test_a_newer_target_ends_it() -> None:
         ({"size": 1, "quantity": 1}, ["unknown-key"]),
         ({"side": "long"}, ["missing-key"]),
         ({"side": "long", "quantity": 1, "notional": 5}, ["missing-key"]),
-        ({"side": "flat", "quantity": 1}, ["missing-key"]),
+        ({"side": "flat", "quantity": 1}, ["unknown-key"]),
         ({"size": "=nobody"}, ["formula"]),
     ],
 )
