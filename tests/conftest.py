@@ -6,7 +6,7 @@ import ipaddress
 import os
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.figures import pytest_terminal_summary  # noqa: F401 - a hook: it prints the figures
+from tests.postgres import Server, programs, server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -53,6 +54,16 @@ def recorded() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data in {folder}: set RUNNER_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, one for each worker; skipped where its programs are missing."""
+    binaries = programs()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")
+    with server(binaries) as running:
+        yield running
 
 
 def _stay_on_loopback() -> None:

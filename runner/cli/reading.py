@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from runner.cli.options import NEWEST
 from runner.cli.output import note
 from runner.errors import JournalError
-from runner.journal import JournalReader
+from runner.journal import JournalReader, place_of
 from runner.settings import Settings, load
 
 T = TypeVar("T")
@@ -18,8 +18,8 @@ T = TypeVar("T")
 def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
     """The journal of a folder, read-only. Raises JournalError when none is there."""
     chosen = settings or load(folder)
-    path = folder / chosen.journal
-    if not path.exists():
+    path = place_of(folder, chosen.journal)
+    if isinstance(path, Path) and not path.exists():
         raise JournalError(
             f"there is no journal {path}: nothing ran in this folder yet. "
             f"Start it with: runner run --dir {folder} --paper; or name another --dir"

@@ -26,6 +26,28 @@ class Inbox(Protocol):
         """These were taken, and that is committed."""
 
 
+class ReadOnly(Protocol):
+    """A database that is only read."""
+
+    @property
+    def name(self) -> str:
+        """Its path, or its URL without the password: for messages."""
+
+    @property
+    def connection(self) -> Connection:
+        """One that cannot write, in autocommit mode."""
+
+    @property
+    def begin(self) -> str:
+        """The statement that begins a look at one moment."""
+
+    def explain(self, error: Exception) -> JournalError:
+        """What an error of the database means for the user, and what to do."""
+
+    def in_transaction(self) -> bool:
+        """True while a transaction is open."""
+
+
 class Database(Protocol):
     """One open database with the one connection that writes."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.journal import sqlite
-from runner.journal.database import Database, is_server
+from runner.journal.database import Database, ReadOnly, is_server
 
 
 def open_database(address: str | Path, reserve: int) -> Database:
@@ -20,3 +20,12 @@ def open_database(address: str | Path, reserve: int) -> Database:
 
         return PostgresDatabase(str(address))
     return sqlite.SqliteDatabase(sqlite.path_of(address), reserve)
+
+
+def read_only(address: str | Path) -> ReadOnly:
+    """The database at an address, beside whoever writes it. Raises JournalError."""
+    if is_server(address):
+        from runner.journal.postgresql import PostgresLook
+
+        return PostgresLook(str(address))
+    return sqlite.SqliteLook(sqlite.path_of(address))

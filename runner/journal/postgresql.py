@@ -78,10 +78,7 @@ class PostgresDatabase:
 
     def in_transaction(self) -> bool:
         """True while a transaction is open; a lost connection has none."""
-        driver = self.connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        status = driver.info.transaction_status
-        return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+        return _in_transaction(self.connection)
 
     def missing(self) -> str | None:
         """Nothing can be moved away from under a connection."""
@@ -106,6 +103,26 @@ class PostgresDatabase:
         self.connection.engine.dispose()
 
 
+class PostgresLook:
+    """A journal on a server, only read."""
+
+    begin: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+
+    def __init__(self, address: str) -> None:
+        """Raises JournalError when the server cannot be reached."""
+        url = make_url(address)
+        self.name: Final = url.render_as_string(hide_password=True)
+        self.connection = connected(url, read_only=True)
+
+    def explain(self, error: Exception) -> JournalError:
+        """What an error of the server means for the user, and what to do."""
+        return explain(error, self.name)
+
+    def in_transaction(self) -> bool:
+        """True while a transaction is open; a lost connection has none."""
+        return _in_transaction(self.connection)
+
+
 def connected(url: URL, *, read_only: bool = False) -> Connection:
     """A connection in autocommit mode. Raises JournalError when the server cannot be used."""
     name = url.render_as_string(hide_password=True)
@@ -118,6 +135,13 @@ def connected(url: URL, *, read_only: bool = False) -> Connection:
     except ERRORS as error:
         raise explain(error, name) from error
     return connection
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    status = driver.info.transaction_status
+    return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 
 
 def _engine(url: URL) -> Engine:

@@ -16,8 +16,10 @@ from sqlalchemy.exc import DBAPIError
 
 from runner.core.orders import OrderIntent
 from runner.errors import JournalError
-from runner.journal import schema, sqlite, tables
+from runner.journal import schema, tables
 from runner.journal.canonical import decode, plain
+from runner.journal.database import ReadOnly
+from runner.journal.opening import read_only
 from runner.journal.rows import intent_of
 
 Plain = dict[str, Any]
@@ -29,28 +31,36 @@ _MANY: Final = 500
 class JournalReader:
     """Reads a journal on a connection of its own that cannot write; one per thread."""
 
-    def __init__(self, connection: Connection, path: Path, meta: schema.Meta) -> None:
+    def __init__(
+        self, connection: Connection, name: str, meta: schema.Meta, source: ReadOnly
+    ) -> None:
         """Use `JournalReader.open`."""
-        self.path: Final = path
+        self.name: Final = name
+        """Its path, or its URL without the password."""
         self._connection = connection
         self._meta = meta
+        self._source = source
 
     @classmethod
-    def open(cls, url_or_path: str | Path) -> JournalReader:
-        """Open a journal for reading. Raises JournalError when it is missing or no journal."""
-        path = sqlite.path_of(url_or_path)
-        connection = sqlite.open_reader(path)
+    def open(cls, address: str | Path) -> JournalReader:
+        """Open a journal, a file or a URL, for reading.
+
+        Raises JournalError when it is missing, no journal, or of another schema.
+        """
+        source = read_only(address)
+        connection = source.connection
         try:
-            meta = schema.read_meta(connection, str(path))
+            meta = schema.read_meta(connection, source.name)
             if meta.schema_version < tables.SCHEMA_VERSION:
                 raise JournalError(
-                    f"{path} was written by an older runner (schema {meta.schema_version}): "
-                    "start this one once with runner run, it brings the journal up to date"
+                    f"{source.name} was written by an older runner (schema "
+                    f"{meta.schema_version}): start this one once with runner run, it brings "
+                    "the journal up to date"
                 )
-            return cls(connection, path, meta)
+            return cls(connection, source.name, meta, source)
         except DBAPIError as error:
             connection.close()
-            raise schema.foreign(str(path)) from error
+            raise schema.foreign(source.name) from error
         except BaseException:
             connection.close()
             raise
@@ -237,16 +247,16 @@ class JournalReader:
         try:
             return [dict(row) for row in self._connection.execute(statement).mappings()]
         except DBAPIError as error:
-            raise sqlite.explain(error, self.path) from error
+            raise self._source.explain(error) from error
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         """Several selects see the journal at one moment."""
-        self._connection.exec_driver_sql("BEGIN")
+        self._connection.exec_driver_sql(self._source.begin)
         try:
             yield
         finally:
-            if sqlite.in_transaction(self._connection):
+            if self._source.in_transaction():
                 self._connection.exec_driver_sql("ROLLBACK")
 
 

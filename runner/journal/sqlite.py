@@ -112,6 +112,26 @@ class SqliteDatabase:
         self._lock.release()
 
 
+class SqliteLook:
+    """A journal in a file, only read."""
+
+    begin: Final = "BEGIN"
+
+    def __init__(self, path: Path) -> None:
+        """Raises JournalError when there is no journal or it cannot be read."""
+        self.name: Final = str(path)
+        self.connection = open_reader(path)
+        self._path = path
+
+    def explain(self, error: Exception) -> JournalError:
+        """What an error of SQLite means for the user, and what to do."""
+        return explain(error, self._path)
+
+    def in_transaction(self) -> bool:
+        """True while a transaction is open."""
+        return in_transaction(self.connection)
+
+
 def path_of(url_or_path: str | Path) -> Path:
     """The absolute path of a journal given as a path or as `sqlite:///…`.
 
