@@ -24,6 +24,7 @@ class Reason(StrEnum):
     IF = "if"
     IF_FAILED = "if failed"
     COOLDOWN = "cooldown"
+    NOT_ACTIVE = "not active"
     STILL_RUNNING = "still running"
     MAX_FIRES = "max fires"
     DISABLED = "disabled"

@@ -9,10 +9,11 @@ from runner.core.actions.target import MEMORY as TARGET
 from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
 from runner.core.events import Alert, Due, Event
 from runner.core.formula import EvaluationError
+from runner.core.modes import no_room, step_aside
 from runner.core.orders import Identity
 from runner.core.recovery import doubt
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
-from runner.core.running import World, advance
+from runner.core.running import World, advance, rule_of
 from runner.core.state import Work
 from runner.core.view import DAY, Names, fires_on
 
@@ -37,7 +38,7 @@ def offer(
     """Show one event to one trigger of one rule; says what came of it."""
     memory = work.memory(rule.id, symbol)
     own = trigger_memory(memory, trigger)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
     try:
         match = trigger.match(event, own, names)
     except EvaluationError as error:
@@ -96,12 +97,20 @@ def _identity(world: World, rule: Rule, symbol: str, trigger: str, key: str) -> 
 
 def _known(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, key: str) -> str:
     """The run that this event led to before; empty when it led to none."""
-    if not key:
-        return ""
-    run_id = _identity(world, rule, symbol, trigger.name, key).run_id()
-    if work.fired(run_id):
-        return run_id
-    return world.seen(rule.id, trigger.name, symbol, key) or ""
+    return _before(work, world, rule, symbol, trigger.name, key) if key else ""
+
+
+def _before(work: Work, world: World, rule: Rule, symbol: str, trigger: str, key: str) -> str:
+    """The run that began for this event, also under the rule's former id; empty for none."""
+    for rule_id in (rule.id, rule.renamed_from):
+        if rule_id:
+            who = Identity(world.namespace, world.account, rule_id, trigger, symbol, key)
+            run_id = who.run_id()
+            if work.fired(run_id):
+                return run_id
+            if found := world.seen(rule_id, trigger, symbol, key):
+                return found
+    return ""
 
 
 def _refuse(
@@ -129,8 +138,9 @@ def fire(
     """Every reason why not, in order; then the run, its memory and its first steps."""
     identity = _identity(world, rule, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
-    if work.fired(run_id) or world.seen(rule.id, trigger, symbol, hit.event_key):
-        return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", run_id)
+    earlier = _before(work, world, rule, symbol, trigger, hit.event_key)
+    if earlier:
+        return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", earlier)
     run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
     why_not = _why_not(work, world, rule, run, event_time)
     if why_not is not None:
@@ -144,9 +154,8 @@ def fire(
         fires_today=fires_on(memory, work.now) + 1,
         day=work.now // DAY,
     )
-    older: list[str] = []
+    older = work.all_running(rule.id, symbol)
     if rule.supersedes:
-        older = work.all_running(rule.id, symbol)
         newest = {"run_id": run_id, "event_time": event_time}
         fired = replace(fired, triggers={**fired.triggers, TARGET: newest})
     work.put_memory(rule.id, symbol, fired)
@@ -154,9 +163,18 @@ def fire(
     seen = {"seen": _seen(work, world, rule, run)}
     work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id, data=seen)
     for each in older:
-        advance(work, world, each)
+        _give_way(work, world, rule, each, run_id)
     advance(work, world, run_id)
     return RuleAnswer(rule.id, symbol, "fired", run_id, detail=hit.detail)
+
+
+def _give_way(work: Work, world: World, rule: Rule, older: str, newer: str) -> None:
+    """An earlier run that goes on hears that a newer one begins."""
+    run = work.run(older)
+    if run is not None and rule.mode == "restart" and not rule.supersedes:
+        step_aside(work, rule_of(work, world, run) or rule, run, newer)
+    elif rule.supersedes:
+        advance(work, world, older)
 
 
 def _seen(work: Work, world: World, rule: Rule, run: Run) -> dict[str, str]:
@@ -185,9 +203,11 @@ def _why_not(
         newest = work.memory(rule.id, symbol).triggers.get(TARGET, {})
         if newest.get("event_time", event_time) > event_time:
             return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
-    running = work.running(rule.id, symbol)
-    if running is not None and not rule.supersedes:
-        return Reason.STILL_RUNNING, f"run {running.run_id} still goes on"
+    if rule.active is not None and not rule.active.holds(work.now):
+        return Reason.NOT_ACTIVE, f"it is {rule.active.local(work.now):%a %H:%M %Z}"
+    no_room_for = "" if rule.supersedes else no_room(work, rule, symbol)
+    if no_room_for:
+        return Reason.STILL_RUNNING, no_room_for
     return (
         _cooling(work, rule, symbol)
         or _used_up(work, rule, symbol)

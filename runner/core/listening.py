@@ -125,7 +125,8 @@ class Listening:
                 self._due[owner] = at
         if not isinstance(trigger, WaitsForPrice):
             return
-        names = Names(self._world.view, owner[1], now, {}, memory, work.exposure(owner[1]))
+        exposure = work.exposure(owner[1])
+        names = Names(self._world.view, owner[1], now, {}, memory, exposure, rule.zone)
         try:
             waits = trigger.waits(trigger_memory(memory, trigger), names)
         except EvaluationError:

@@ -28,6 +28,8 @@ class Reload:
 def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> None:
     """Run these rules from now on. If it raises, the former ones go on as they were."""
     for rule in rules.rules.values():
+        if rule.renamed_from and rule.renamed_from not in rules.rules:
+            _inherit(work, rule)
         for trigger in rule.triggers:
             if isinstance(trigger, Begins):
                 for symbol in rule.symbols:
@@ -43,12 +45,20 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
     world.rules = rules
 
 
+def _inherit(work: Work, rule: Rule) -> None:
+    """Under its new id a rule goes on with what was kept under the old one."""
+    for symbol in (*rule.symbols, ""):
+        known = work.state.memories.get((rule.renamed_from, symbol))
+        if known is not None and (rule.id, symbol) not in work.state.memories:
+            work.put_memory(rule.id, symbol, known)
+
+
 def _begin(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger) -> None:
     """What a trigger remembers from its first moment on: loading a rule never fires it."""
     assert isinstance(trigger, Begins)
     memory = work.memory(rule.id, symbol)
     own = trigger_memory(memory, trigger)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
     begun = trigger.begin(own, names)
     if begun != own:
         begun = {**begun, "fingerprint": trigger.fingerprint}

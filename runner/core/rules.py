@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from runner.core.active import Active
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Value
@@ -16,6 +18,9 @@ from runner.core.orders import Intent
 from runner.core.view import Names, View
 
 Memory = Mapping[str, Any]
+Mode = Literal["single", "queued", "restart"]
+"""What a rule does when it fires while its last run goes on: not, later, or in its place."""
+
 Interest = tuple[str, str]
 """What a trigger listens to: ("webhook", path), ("price", source), ("schedule", name), …"""
 
@@ -323,6 +328,10 @@ class Rule:
     expires_after: int = 60_000
     stop_on_failure: bool = True
     hold_unknown: bool = False
+    mode: Mode = "single"
+    active: Active | None = None
+    zone: tzinfo = UTC
+    renamed_from: str = ""
     file: str = ""
     line: int = 0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC
 from decimal import Decimal
 from typing import Literal
 
-from runner.core import deadman, guards, recovery
+from runner.core import deadman, guards, modes, recovery
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.figures import figure
 from runner.core.formula import EvaluationError
@@ -25,6 +26,8 @@ from runner.core.view import Names, View
 
 DATA_PATIENCE = 10_000
 """Ms an action waits for data it names (a price after a restart) before it goes on without."""
+
+ASIDE = f"stopped {Reason.SUPERSEDED.value}: run"
 
 Seen = Callable[[str, str, str, str], str | None]
 """(rule id, trigger, symbol, event key) -> the run that fired for it, from the journal."""
@@ -45,7 +48,9 @@ class World:
         identity = run.identity
         memory = work.memory(identity.rule_id, identity.symbol)
         exposure = work.exposure(identity.symbol)
-        return Names(self.view, identity.symbol, work.now, run.fields, memory, exposure)
+        rule = rule_of(work, self, run)
+        zone = UTC if rule is None else rule.zone
+        return Names(self.view, identity.symbol, work.now, run.fields, memory, exposure, zone)
 
 
 def rule_of(work: Work, world: World, run: Run) -> Rule | None:
@@ -67,6 +72,8 @@ def advance(work: Work, world: World, run_id: str) -> None:
         _alarm(work, run, why)
         _end(work, run, RunStatus.STOPPED, why)
         return
+    if modes.must_wait(work, rule, run):
+        return
     while True:
         before, legs = run, len(work.legs_of(run_id))
         run = _ask_watched(work, world, rule, run)
@@ -82,6 +89,7 @@ def advance(work: Work, world: World, run_id: str) -> None:
 
 def _end(work: Work, run: Run, status: RunStatus, reason: str) -> None:
     work.put_run(replace(run, status=status, reason=reason))
+    modes.over(work, run)
     text = "done" if status is RunStatus.DONE else f"stopped: {reason}"
     work.record("run", text, reason=reason, **_who(run))
 
@@ -95,7 +103,10 @@ def _ask_watched(work: Work, world: World, rule: Rule, run: Run) -> Run:
     """Earlier actions that still have something to do, such as a bracket's exits."""
     for index in run.watching:
         step = _ask(work, world, rule, run, index)
-        if _plan(work, world, rule, run, step) is not None or step.progress is Progress.FAILED:
+        refused = _plan(work, world, rule, run, step) is not None
+        # what a newer run took off the book has failed as it should
+        failed = step.progress is Progress.FAILED and not run.reason.startswith(ASIDE)
+        if refused or failed:
             _alarm(work, run, step.detail or "a guard refused an exit")
         if step.progress in (Progress.DONE, Progress.FAILED):
             run = replace(run, watching=tuple(i for i in run.watching if i != index))

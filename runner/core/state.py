@@ -294,6 +294,10 @@ class Work:
             "refused", detail, rule_id=rule_id, symbol=symbol, reason=reason.value, run_id=run_id
         )
 
+    def touch(self, run_id: str) -> None:
+        """This run shall be asked anew."""
+        self._touched[run_id] = None
+
     def touched_runs(self) -> Iterable[str]:
         """Runs whose legs changed since the last call."""
         touched, self._touched = self._touched, {}

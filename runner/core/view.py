@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
 from runner.core.decision import RuleMemory
@@ -107,6 +107,7 @@ class Names(Mapping[str, Value]):
     fields: Mapping[str, Value]
     memory: RuleMemory
     exposure: Exposure
+    zone: tzinfo = UTC
 
     def __getitem__(self, name: str) -> Value:
         """The value of a dotted name. Raises KeyError when there is none now."""
@@ -160,7 +161,9 @@ def _last_fired_ago(names: Names) -> Decimal | None:
 
 
 def _clock(read: Callable[[datetime], int]) -> tuple[Type, Getter]:
-    return NUMBER, lambda names: Decimal(read(datetime.fromtimestamp(names.now // 1000, UTC)))
+    return NUMBER, lambda names: Decimal(
+        read(datetime.fromtimestamp(names.now // 1000, names.zone))
+    )
 
 
 NAMES: dict[str, tuple[Type, Getter]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 
 from runner.core.actions import ACTIONS
+from runner.core.active import read as read_active
 from runner.core.document import Node, Path, Problem, Scope
 from runner.core.formula import BOOLEAN, Formula, Kind, Type, one_of
 from runner.core.rules import Action, Limits, Rule, Trigger
@@ -16,7 +18,7 @@ from runner.errors import ConfigurationError
 from runner.rulebook import canonical
 from runner.rulebook.explain import validator
 from runner.rulebook.symbols import Lists, rule_symbols
-from runner.rulebook.times import check_schedule
+from runner.rulebook.times import check_schedule, read_zone
 
 EXPIRES_AFTER = 60_000
 COPIED = (
@@ -25,6 +27,10 @@ COPIED = (
     "when",
     "if",
     "do",
+    "timezone",
+    "active",
+    "mode",
+    "renamed_from",
     "cooldown",
     "max_fires",
     "enabled",
@@ -121,6 +127,9 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
     times = {
         key: node.duration(key) for key in ("cooldown", "expires_after") if sound((*node.path, key))
     }
+    zone = read_zone(node.child("timezone")) if sound((*node.path, "timezone")) else UTC
+    written = node.child("active")
+    active = read_active(written, zone) if sound(written.path) else None
     if not whole:
         _forget_unknown_fields(node, before)
     failed = any(problem.severity == "error" for problem in node.problems[before:])
@@ -147,6 +156,10 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         expires_after=EXPIRES_AFTER if expires_after is None else expires_after,
         hold_unknown=node.text("on_unknown") == "hold",
         stop_on_failure=node.text("on_failure", "stop") == "stop",
+        mode=node.value.get("mode", "single"),
+        active=active,
+        zone=zone,
+        renamed_from=node.text("renamed_from"),
         file=file,
         line=line,
     )

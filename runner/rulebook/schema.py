@@ -92,6 +92,42 @@ MAX_FIRES: Mapping[str, Any] = {
     "description": "How often it may fire at all, or {per_day: 3, total: 10}; for each symbol",
 }
 
+WINDOW: Mapping[str, Any] = {
+    "days": {
+        "type": ["string", "array"],
+        "minItems": 1,
+        "items": {"type": "string", "description": "A weekday, or days in a row: mon, mon-fri"},
+        "description": "The weekdays on which it begins: mon-fri, sat, or [mon, wed, fri]. Every "
+        "day when left out.",
+    },
+    "from": {
+        "type": "string",
+        "description": 'When it begins: "08:00". At midnight when left out.',
+    },
+    "to": {
+        "type": "string",
+        "description": 'When it is over: "17:30"; before from, on the next day. At midnight '
+        "when left out.",
+    },
+}
+
+ACTIVE: Mapping[str, Any] = {
+    "type": ["object", "array"],
+    "minItems": 1,
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": WINDOW,
+    "items": {
+        "type": "object",
+        "description": 'One window: {days: mon-fri, from: "08:00", to: "17:30"}',
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": WINDOW,
+    },
+    "description": "When it may fire, in its timezone; outside it is recorded as not active. One "
+    'window, or a list of them: {days: mon-fri, from: "08:00", to: "17:30"}',
+}
+
 IF: Mapping[str, Any] = {
     "type": "array",
     "minItems": 1,
@@ -150,6 +186,24 @@ def _rule() -> dict[str, Any]:
                 "minItems": 1,
                 "items": _items(ACTIONS, "One action. Example: - close: {type: market}"),
                 "description": "What it does, in this order. Example: [{close: {type: market}}]",
+            },
+            "timezone": {
+                "type": "string",
+                "description": "The time zone of active and of now.hour, now.minute and "
+                "now.weekday: Europe/Berlin. UTC when left out.",
+            },
+            "active": ACTIVE,
+            "mode": {
+                "enum": ["single", "queued", "restart"],
+                "description": "What to do when it fires while its last run on the symbol goes "
+                "on: single (default) does not fire, queued runs afterwards, restart takes its "
+                "place: open entries are cancelled, what has filled keeps its exits.",
+            },
+            "renamed_from": {
+                "type": "string",
+                "pattern": "^[a-z][a-z0-9-]{1,47}$",
+                "description": "The id it had before: cooldown, armed state and timers go on "
+                "under the new one. Example: old-breakout",
             },
             "cooldown": _duration("After a fire it does not fire again for this long: 4h"),
             "max_fires": MAX_FIRES,

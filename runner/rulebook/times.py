@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from datetime import UTC, datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from runner.core.cron import CronError, read_cron
@@ -17,6 +17,15 @@ def check_schedule(node: Node) -> None:
         child = node.child(key)
         if isinstance(child.value, str):
             check(child)
+
+
+def read_zone(node: Node) -> tzinfo:
+    """The time zone that is written there; UTC when none is, or none that exists."""
+    if not isinstance(node.value, str):
+        return UTC
+    before = len(node.problems)
+    _timezone(node)
+    return UTC if len(node.problems) > before else ZoneInfo(node.value)
 
 
 def _timezone(node: Node) -> None:

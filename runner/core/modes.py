@@ -1,0 +1,77 @@
+"""What an earlier run of the same rule means for a later one: `mode: single, queued, restart`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runner.core.decision import Leg, Reason, Run
+from runner.core.orders import CancelIntent, OrderIntent, OrderState
+from runner.core.rules import Rule
+from runner.core.state import Work
+
+ON_ITS_WAY = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE})
+
+MOST_QUEUED = 10
+"""Runs of one rule and symbol that may wait for their turn."""
+
+
+def no_room(work: Work, rule: Rule, symbol: str) -> str:
+    """Why an earlier run keeps a new one from beginning; empty when it does not."""
+    going_on = work.all_running(rule.id, symbol)
+    if not going_on or rule.mode == "restart":
+        return ""
+    if rule.mode == "single":
+        return f"run {going_on[0]} still goes on"
+    waiting = len(going_on) - 1
+    return f"{waiting} runs wait already" if waiting >= MOST_QUEUED else ""
+
+
+def must_wait(work: Work, rule: Rule, run: Run) -> bool:
+    """True while a run of a queued rule stands behind an earlier one."""
+    if rule.mode != "queued":
+        return False
+    return work.all_running(run.identity.rule_id, run.identity.symbol)[0] != run.run_id
+
+
+def over(work: Work, run: Run) -> None:
+    """A run has ended: the next of its rule may begin."""
+    for run_id in work.all_running(run.identity.rule_id, run.identity.symbol)[:1]:
+        work.touch(run_id)
+
+
+def step_aside(work: Work, rule: Rule, run: Run, newer: str) -> None:
+    """A newer run takes this one's place: its open entries go, what has filled keeps its exits.
+
+    Entries that were not sent never leave, the others are cancelled. An action that has begun is
+    watched to its end, since a bracket's exits follow what its entry filled until it was gone.
+    """
+    text = f"{Reason.SUPERSEDED.value}: run {newer} took its place"
+    legs = work.legs_of(run.run_id)
+    begun = any(
+        name.startswith(f"{run.step}.") and (leg.cumulative_quantity or leg.state in ON_ITS_WAY)
+        for name, leg in legs.items()
+    )
+    for leg in legs.values():
+        _take_off(work, run, leg, text)
+    if run.step < len(rule.actions):
+        reason = "; ".join(each for each in (f"stopped {text}", run.reason) if each)
+        watching = (*run.watching, run.step) if begun else run.watching
+        run = replace(run, step=len(rule.actions), watching=watching, reason=reason)
+    work.put_run(run)
+    work.touch(run.run_id)
+
+
+def _take_off(work: Work, run: Run, leg: Leg, why: str) -> None:
+    intent = leg.intent
+    if not isinstance(intent, OrderIntent) or intent.protective or not leg.open:
+        return
+    if leg.state is OrderState.PLANNED:
+        work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
+        return
+    name = f"aside.{leg.name}"
+    cancel = CancelIntent(
+        run.identity.client_order_id(name), intent.symbol, intent.family, leg.client_order_id
+    )
+    if work.leg(cancel.client_order_id) is None:
+        planned = Leg(cancel, run.run_id, name, OrderState.PLANNED, work.now, updated_at=work.now)
+        work.put_leg(planned)
