@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runner import app, failpoints
-from runner.app import App, Place, remembered
+from runner.app import App, Place
 from runner.audit import differences
 from runner.core.rules import RuleSet
 from runner.journal import Journal, JournalReader
+from runner.remembering import remembered
 from runner.settings import load
 from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
