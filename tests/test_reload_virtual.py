@@ -250,6 +250,21 @@ def test_a_cooldown_goes_on(stage: Make) -> None:
     assert scene.alert(4) == "fired"
 
 
+def test_a_renamed_rule_goes_on(stage: Make) -> None:
+    """Its armed level and what it has fired for are found under the new id."""
+    scene = stage(CROSS, ALERT)
+    scene.move(69_500)
+    assert scene.alert(1) == "fired"
+    record = scene.reload(
+        CROSS.replace("id: cross", "id: over\n    renamed_from: cross"),
+        ALERT.replace("id: tv", "id: signal\n    renamed_from: tv"),
+    )
+    assert [change["mark"] for change in record.data["changes"]] == [">", ">"]
+    assert scene.alert(1) == "duplicate"
+    scene.move(70_500)
+    assert scene.triggers == ["webhook", "price"]
+
+
 def test_orders_of_a_removed_rule_stay(stage: Make) -> None:
     """They stay on the book and are counted in the plan; the rule begins nothing new."""
     scene = stage(LADDER, CROSS)

@@ -13,6 +13,8 @@ from runner.rulebook.differences import differences
 
 CHANGED, ADDED, REMOVED, RENAMED = "~", "+", "-", ">"
 DAY = 86_400_000
+NAMES = ("id", "renamed_from")
+"""Keys that say nothing of what a rule does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +90,29 @@ def plan(old: RuleSet, new: RuleSet, facts: Facts) -> Plan:
 
 
 def _of_rules(old: RuleSet, new: RuleSet, facts: Facts) -> Iterator[Change]:
+    renamed: set[str] = set()
     for rule in new.rules.values():
         before = old.rules.get(rule.id)
-        if before is None:
+        former = None if rule.renamed_from in new.rules else old.rules.get(rule.renamed_from)
+        if before is not None:
+            if before.text != rule.text:
+                what, then = _what(before, rule) or "changed", _then(before, rule, facts)
+                yield Change(rule.file, CHANGED, rule.id, what, then)
+        elif former is not None:
+            renamed.add(former.id)
+            what = ", ".join(filter(None, (f"renamed from {former.id}", _what(former, rule))))
+            yield Change(rule.file, RENAMED, rule.id, what, _then(former, rule, facts))
+        else:
             yield Change(rule.file, ADDED, rule.id, _next(rule.triggers, facts) or "new")
-        elif before.text != rule.text:
-            yield Change(
-                rule.file, CHANGED, rule.id, _what(before, rule), _then(before, rule, facts)
-            )
     for rule in old.rules.values():
-        if rule.id not in new.rules:
+        if rule.id not in new.rules and rule.id not in renamed:
             yield Change(rule.file, REMOVED, rule.id, _left(facts.open_orders.get(rule.id, 0)))
 
 
 def _what(before: Rule, after: Rule) -> str:
-    return differences(canonical.parse(before.text), canonical.parse(after.text)) or "changed"
+    trees = [canonical.parse(rule.text) for rule in (before, after)]
+    one, other = ({k: v for k, v in tree.items() if k not in NAMES} for tree in trees)
+    return differences(one, other)
 
 
 def _then(before: Rule, after: Rule, facts: Facts) -> str:
@@ -114,11 +124,11 @@ def _then(before: Rule, after: Rule, facts: Facts) -> str:
     parts = started or (["state kept"] if len(come) < len(after.symbols) else [])
     if come:
         parts.append(f"new on {', '.join(come)}")
-    fired = facts.last_fired.get(after.id)
+    fired = facts.last_fired.get(before.id)
     if fired is not None and after.cooldown and fired + after.cooldown > facts.now:
         parts.append(f"cooldown until {_instant(fired + after.cooldown, facts.now)}")
     gone = [symbol for symbol in before.symbols if symbol not in after.symbols]
-    orders = facts.open_orders.get(after.id, 0)
+    orders = facts.open_orders.get(before.id, 0)
     if gone and orders:
         parts.append(_left(orders))
     return ", ".join(parts)

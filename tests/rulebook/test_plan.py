@@ -187,6 +187,21 @@ def test_dead_men(tmp_path: Path, before: str, after: str, line: str) -> None:
     assert lines(new, new) == ["  = 1 unchanged"]
 
 
+def test_a_renamed_rule_keeps_its_state(tmp_path: Path) -> None:
+    """Under `>`, with what else changed; the former id is not removed besides."""
+    old = rules(tmp_path, BREAKOUT)
+    text = BREAKOUT.replace("btc-breakout", "breakout\n    renamed_from: btc-breakout")
+    found = lines(old, rules(tmp_path, text), last_fired={"btc-breakout": NOW})
+    assert found == [
+        "  > breakout  renamed from btc-breakout  state kept, cooldown until 16:00:00 UTC"
+    ]
+    (line,) = lines(old, rules(tmp_path, text.replace("0.02", "0.03")))
+    assert line == "  > breakout  renamed from btc-breakout, quantity 0.02 -> 0.03  state kept"
+    renamed = rules(tmp_path, text)
+    (line,) = lines(renamed, rules(tmp_path, BREAKOUT.replace("btc-breakout", "breakout")))
+    assert line == "  ~ breakout  changed  state kept"
+
+
 def test_files_are_told_apart(tmp_path: Path) -> None:
     """A rule that moves to another file is unchanged there; each file has its own heading."""
     old = rules(tmp_path, BREAKOUT, ALERT)
