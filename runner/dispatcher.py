@@ -21,6 +21,7 @@ from runner.core.events import (
     Event,
     ExecutionReport,
     Fire,
+    JournalTrouble,
     OpenOrders,
     Positions,
     PositionUpdate,
@@ -262,6 +263,8 @@ class Dispatcher:
         text = f"CRITICAL nothing new was taken or sent for a while: {self.full}"
         told = Decision([Record(moment.now, "notify", text, reason="critical")])
         decisions = [told, *self.engine.restart(self._remember(), moment)]
+        trouble = JournalTrouble(str(moment.now), self.full, moment.now)
+        decisions.append(self.engine.process(trouble, moment))
         self._commit(decisions, moment)
         self._behind = False
         self.schedules.load(self.engine)

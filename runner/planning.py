@@ -333,7 +333,7 @@ def _look(
 ) -> tuple[str, tuple[Condition, ...]]:
     """What fires the rule, and every line of `if:` as it will see it; empty when it does not."""
     memory = work.memory(rule.id, symbol)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol))
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
     try:
         match = trigger.match(event, memory.triggers.get(trigger.name, {}), names)
     except EvaluationError:

@@ -122,7 +122,7 @@ class Engine:
         self.state = state
         self.questions = Questions()
         self._listening = Listening(self.world, state)
-        self._telling = Telling(self.world, self._listening)
+        self._telling.follow(self._listening)
         return [self.load(self.world.rules, moment), self.recover(moment)]
 
     def schedules(self) -> Iterable[tuple[Rule, str, ScheduleTrigger, int]]:

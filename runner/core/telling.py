@@ -29,6 +29,10 @@ class Telling:
         self._started_at: int | None = None
         self._told_start = False
 
+    def follow(self, listening: Listening) -> None:
+        """Go on with those who listen now; that the process began stays told."""
+        self._listening = listening
+
     def tell(self, work: Work, interest: Interest, symbol: str, event: Event) -> None:
         """Everybody who listens to this on the symbol."""
         for rule, trigger in self._listening.on(interest, symbol):
@@ -62,6 +66,8 @@ class Telling:
 
     def start(self, work: Work) -> None:
         """The process begins: waits go on without the time in which it was away."""
+        if self._started_at is not None:
+            return
         self._started_at = work.now
         self._told_start = not self._listening.to(("system", "started"))
         for symbol, rule, trigger in self._listening.timed():

@@ -45,9 +45,9 @@ ABOUT_NAMES: Mapping[str, str] = {
     "rule.last_fired_ago": "seconds since it last fired, 0 under `do`; no data before",
     "orders.open": "how many orders the runner has open on this symbol",
     "orders.open_notional": "what those that have a price are worth in USDT",
-    "now.hour": "the hour, 0 to 23, in UTC",
+    "now.hour": "the hour, 0 to 23, in the rule's `timezone`",
     "now.minute": "the minute, 0 to 59",
-    "now.weekday": "the weekday in UTC: 1 is Monday, 7 is Sunday",
+    "now.weekday": "the weekday in the rule's `timezone`: 1 is Monday, 7 is Sunday",
 }
 """What each name of `core.view.NAMES` means to a trader."""
 
