@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import formula, journal
+from bench import formula, journal, recovery
 
-BENCHMARKS = {"formula": formula.main, "journal": journal.main}
+BENCHMARKS = {"formula": formula.main, "journal": journal.main, "recovery": recovery.main}
 
 
 def main(names: list[str]) -> int:
