@@ -12,21 +12,7 @@ from typing import Protocol
 from runner import failpoints
 from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
-from runner.core.events import (
-    AccountUpdate,
-    Alert,
-    CallDone,
-    CallFailed,
-    DeadManReport,
-    Event,
-    ExecutionReport,
-    Fire,
-    JournalTrouble,
-    OpenOrders,
-    Positions,
-    PositionUpdate,
-    StreamState,
-)
+from runner.core.events import Alert, CallDone, Event, Fire, JournalTrouble
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
 from runner.core.loading import Reload
@@ -36,6 +22,7 @@ from runner.errors import JournalError, JournalFull
 from runner.journal import Journal
 from runner.planned import Schedules
 from runner.sources.schedule import AlarmClock
+from runner.taking import OUTCOMES, Inbox
 from runner.venues import SignedRequest, Venue
 
 log = logging.getLogger(__name__)
@@ -55,19 +42,6 @@ FINISH_WITHIN = 3_000
 
 WALK_EVERY = 1_000
 """Ms between two tries to go on from the journal after it refused a commit."""
-
-OUTCOMES = (
-    AccountUpdate,
-    CallDone,
-    CallFailed,
-    DeadManReport,
-    ExecutionReport,
-    OpenOrders,
-    Positions,
-    PositionUpdate,
-    StreamState,
-)
-"""What the exchange tells: recorded also while nothing may begin."""
 
 Reply = Future[AlertAnswer | None]
 Item = tuple[Event | Reload | None, Reply | None]
@@ -104,10 +78,12 @@ class Dispatcher:
         observers: Sequence[Observer] = (),
         *,
         remember: Callable[[], State],
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """`now` is our wall clock in ms; observers see decisions after their commit.
 
-        `remember` gives the engine's state as the journal has it.
+        `remember` gives the engine's state as the journal has it; `ready` tells whether alerts
+        that others left in the journal may be decided.
         """
         self.engine = engine
         self.schedules = Schedules()
@@ -122,6 +98,8 @@ class Dispatcher:
         self._stopping = False
         self._blocked = False
         self._remember = remember
+        self._left = Inbox(journal)
+        self._ready = ready
         self._behind = False
         self._walked_at = 0
         self.full = ""
@@ -287,10 +265,14 @@ class Dispatcher:
     def _decide_all(self, items: Sequence[Item]) -> None:
         decisions: list[Decision] = []
         replies: list[tuple[Reply, AlertAnswer | None]] = []
-        for event, reply in items:
-            if event is None:
-                continue
+        for item, event in self._left.items(self.engine, self._now(), self._ready()):
             decision = self._decide(event)
+            decision.taken.append(item)
+            decisions.append(decision)
+        for told, reply in items:
+            if told is None:
+                continue
+            decision = self._decide(told)
             decisions.append(decision)
             if reply is not None:
                 replies.append((reply, decision.answer))
@@ -298,6 +280,7 @@ class Dispatcher:
             self.schedules.load(self.engine)
             self._set_alarm()
         moment = self._moment()
+        decisions.append(self._left.chores(moment.now))
         due = [self._decide(event) for event in self.schedules.due(moment.now)]
         if due:
             decisions += due

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, deadman, legs, recovery, reporting
+from runner.core import asking, deadman, legs, recovery, reporting, resolving
 from runner.core.asking import Questions, Signed
 from runner.core.decision import (
     AlertAnswer,
@@ -33,6 +33,7 @@ from runner.core.events import (
     PositionIncident,
     Positions,
     PositionUpdate,
+    Resolve,
     StreamState,
     Tick,
 )
@@ -45,7 +46,6 @@ from runner.core.orders import (
     Call,
     DeadManCall,
     Family,
-    OrderState,
     ReadCall,
     Sending,
     TimeCall,
@@ -80,6 +80,7 @@ class Engine:
             Tick: self._tick,
             Due: self._due,
             Fire: self._fire,
+            Resolve: resolving.resolve,
             ExecutionReport: self._report,
             PositionUpdate: self._position,
             Positions: self._positions,
@@ -163,11 +164,7 @@ class Engine:
         """What the passing of time changes: lapsed entries, countdowns, timers."""
         work = Work(self.state, moment.now)
         recovery.ask(work, moment)
-        for known in list(self.state.restless.values()):
-            leg = work.leg(known.client_order_id) or known
-            late = leg.deadline is not None and moment.now >= leg.deadline
-            if late and leg.state is OrderState.PLANNED:
-                reporting.change(work, leg, legs.lapsed(leg, moment, "too late to send"))
+        reporting.lapse(work, moment)
         for run_id, _ in list(self.state.waiting):
             advance(work, self.world, run_id)
         self._telling.pass_time(work, moment)

@@ -104,6 +104,16 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person says what became of a parked order; `command` names the request."""
+
+    client_order_id: str
+    verdict: Literal["sent", "absent"]
+    reason: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One trade of an order. `realised_pnl` and `commission` are in their asset's units."""
 
@@ -299,6 +309,7 @@ Event = (
     | KlineClosed
     | Due
     | Fire
+    | Resolve
     | ExecutionReport
     | PositionUpdate
     | PositionIncident

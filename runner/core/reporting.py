@@ -101,6 +101,15 @@ def _covered(leg: Leg, event: OpenOrders) -> bool:
     )
 
 
+def lapse(work: Work, moment: Moment) -> None:
+    """What is planned and was not sent in time is never sent."""
+    for known in list(work.state.restless.values()):
+        leg = work.leg(known.client_order_id) or known
+        late = leg.deadline is not None and moment.now >= leg.deadline
+        if late and leg.state is OrderState.PLANNED:
+            change(work, leg, legs.lapsed(leg, moment, "too late to send"))
+
+
 def change(work: Work, before: Leg, after: Leg) -> None:
     """Change a leg, and say in the journal what changed."""
     work.put_leg(after)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, select
 
 from runner.core.decision import DeadManState, Decision, Leg, Received, RuleMemory, Run
 from runner.errors import CommitFailed, JournalError
-from runner.journal import rows, schema, tables
+from runner.journal import retention, rows, schema, tables
 from runner.journal.database import Database
 from runner.journal.opening import open_database
 from runner.journal.room import RESERVE
@@ -30,6 +30,7 @@ ORPHAN: Final = "orphan"
 
 ALIVE_EVERY: Final = 1_000
 WAL_BYTES: Final = 4_200_000  # a little more than the 1000 pages between two checkpoints
+PRUNED_AT_ONCE: Final = 2_000
 _MANY: Final = 500
 
 
@@ -291,6 +292,28 @@ class Journal:
         table = tables.legs
         found = self._rows_among(select(table), table.c.run_id, run_ids)
         return [rows.leg_of(row) for row in found]
+
+    def leg(self, client_order_id: str) -> Leg | None:
+        """One leg, whatever became of it."""
+        table = tables.legs
+        found = self._rows(select(table).where(table.c.client_order_id == client_order_id))
+        return rows.leg_of(found[0]) if found else None
+
+    def prune(self, before: int, at_most: int = PRUNED_AT_ONCE) -> int:
+        """Delete some records and alerts from before then (ms); how many were deleted.
+
+        Runs, orders and fills stay: they keep an event from firing twice. So does what tells
+        where the runner is found, and which orders only the exchange knew of.
+        """
+        self._check_may_commit()
+        statements = retention.statements(before, at_most)
+        deleted: list[int] = []
+
+        def write() -> None:
+            deleted.extend(self._connection.execute(each).rowcount for each in statements)
+
+        self._transact(write)
+        return sum(deleted)
 
     def open_legs(self) -> list[Leg]:
         """Every leg of which something may still come, oldest first; `runs` has their runs."""
