@@ -104,7 +104,8 @@ def read(node: Node, name: str, source: PriceSource) -> TrailTrigger | None:
     parts = re.fullmatch(r"(\S+?)(?:\s+from\s+(high|low))?", str(child.value).strip())
     trailed = share(parts[1]) if parts is not None else None
     if parts is None or trailed is None:
-        child.problem("trails", f"{child.value} is no share to trail by", CURE)
+        cure = CURE if isinstance(child.value, str) else f"write trails: {child.value}%"
+        child.problem("trails", f"{child.value} is no share to trail by", cure)
         return None
     from_high = parts[2] != "low"
     return TrailTrigger(
