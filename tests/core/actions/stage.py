@@ -131,7 +131,7 @@ class Stage:
         self.runner.dispatcher.post(StreamState("user", True, now, now - 1_000))
         self.advance(100)
 
-    def price(self, price: Decimal | str, symbol: str = SYMBOL) -> None:
+    def price(self, price: Decimal | str | int, symbol: str = SYMBOL) -> None:
         """The market moves, and the streams tell."""
         self.exchange.price(symbol, price=Decimal(price))
         self.advance(10)
