@@ -47,7 +47,7 @@ class Record:
     """One line of the journal's log, as `runner journal` shows it.
 
     `kind` is one of: started, stopped, event, armed, crossed, reset, fired, refused, planned,
-    sent, answered, state, fill, notify, run, dead_man, stream, position, error, reload.
+    sent, answered, state, fill, notify, run, dead_man, stream, position, error, reload, command.
     """
 
     at: int

@@ -2,6 +2,7 @@
 
 from runner.journal.database import place_of
 from runner.journal.journal import ORPHAN, Journal
+from runner.journal.opening import inbox_of
 from runner.journal.reading import JournalReader
 
-__all__ = ["ORPHAN", "Journal", "JournalReader", "place_of"]
+__all__ = ["ORPHAN", "Journal", "JournalReader", "inbox_of", "place_of"]

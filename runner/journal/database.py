@@ -47,6 +47,12 @@ class ReadOnly(Protocol):
     def in_transaction(self) -> bool:
         """True while a transaction is open."""
 
+    def problems(self) -> list[str]:
+        """What the database itself finds wrong with its file."""
+
+    def back_up(self, to: Path) -> None:
+        """Write a copy as of now. Raises JournalError where that is the server's business."""
+
 
 class Database(Protocol):
     """One open database with the one connection that writes."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
 from runner.journal import sqlite
-from runner.journal.database import Database, ReadOnly, is_server
+from runner.journal.database import Database, Inbox, ReadOnly, is_server
+from runner.journal.inbox import FolderInbox, TableInbox
 
 
 def open_database(address: str | Path, reserve: int) -> Database:
@@ -29,3 +35,21 @@ def read_only(address: str | Path) -> ReadOnly:
 
         return PostgresLook(str(address))
     return sqlite.SqliteLook(sqlite.path_of(address))
+
+
+@contextmanager
+def inbox_of(address: str | Path) -> Iterator[Inbox]:
+    """The inbox of a journal, for a process that does not lead. Raises JournalError."""
+    if is_server(address):
+        from runner.journal.postgresql import connected, explain
+
+        url = make_url(str(address))
+        connection = connected(url)
+        try:
+            yield TableInbox(connection)
+        except DBAPIError as error:
+            raise explain(error, url.render_as_string(hide_password=True)) from error
+        finally:
+            connection.close()
+        return
+    yield FolderInbox(sqlite.path_of(address))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -121,6 +122,17 @@ class PostgresLook:
     def in_transaction(self) -> bool:
         """True while a transaction is open; a lost connection has none."""
         return _in_transaction(self.connection)
+
+    def problems(self) -> list[str]:
+        """The server looks after its files: pg_amcheck tells."""
+        return []
+
+    def back_up(self, to: Path) -> None:
+        """Raises JournalError: the server has better means."""
+        del to
+        raise JournalError(
+            f"{self.name} is on a server: back it up with pg_dump, or with the server's own means"
+        )
 
 
 def connected(url: URL, *, read_only: bool = False) -> Connection:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from runner.core.orders import OrderIntent
 from runner.errors import JournalError
-from runner.journal import schema, tables
+from runner.journal import checking, schema, tables
 from runner.journal.canonical import decode, plain
 from runner.journal.database import ReadOnly
 from runner.journal.opening import read_only
@@ -75,6 +75,26 @@ class JournalReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def export(self) -> Iterator[tuple[str, Plain]]:
+        """Every row of every table with the table's name, the oldest first, as at one moment."""
+        with self._snapshot():
+            for table in tables.metadata.sorted_tables:
+                ordered = select(table).order_by(*table.primary_key.columns)
+                for row in self._connection.execute(ordered).mappings():
+                    yield table.name, dict(row)
+
+    def problems(self) -> list[str]:
+        """What a look at the whole journal finds wrong; empty when it is sound."""
+        with self._snapshot():
+            return [*self._source.problems(), *checking.problems(self._connection)]
+
+    def back_up(self, to: Path) -> None:
+        """Write a copy of the journal as of now. Raises JournalError."""
+        try:
+            self._source.back_up(to)
+        except DBAPIError as error:
+            raise self._source.explain(error) from error
 
     def meta(self) -> Plain:
         """schema_version, namespace, journal_id, created_at, and of the lease: holder, epoch,

@@ -131,6 +131,21 @@ class SqliteLook:
         """True while a transaction is open."""
         return in_transaction(self.connection)
 
+    def problems(self) -> list[str]:
+        """What a look at every page finds wrong."""
+        found = self.connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars()
+        broken = self.connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        texts = [str(text) for text in found if text != "ok"]
+        return texts + [f"a row of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+
+    def back_up(self, to: Path) -> None:
+        """Write a whole, compact copy as of now; the runner may go on meanwhile."""
+        if to.exists():
+            raise JournalError(f"{to} exists: name another file, or remove it")
+        if not to.absolute().parent.is_dir():
+            raise JournalError(f"the folder {to.absolute().parent} does not exist: create it")
+        back_up(self.connection, to.absolute())
+
 
 def path_of(url_or_path: str | Path) -> Path:
     """The absolute path of a journal given as a path or as `sqlite:///…`.

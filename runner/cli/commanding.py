@@ -1,0 +1,70 @@
+"""How a verb has the journal changed: through its leader's inbox, or alone when nobody leads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.app import wall_ms
+from runner.cli.reading import journal_of
+from runner.core.decision import Received
+from runner.journal import Journal, inbox_of, place_of
+from runner.settings import Settings
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+"""Seconds that a verb waits for the leader's answer."""
+
+LOOK_EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a command: `done` is False when it was refused, or still waits."""
+
+    done: bool
+    text: str
+    waits: bool = False
+
+
+def command(
+    folder: Path,
+    settings: Settings,
+    kind: str,
+    data: Mapping[str, Any],
+    now: int,
+    patience: float = PATIENCE,
+) -> Told:
+    """Leave a command for the leader and wait for its answer, which is a record of the journal."""
+    key = f"{kind}-{now}-{os.getpid()}"
+    with journal_of(folder, settings) as reader:
+        newest = reader.records(limit=1)
+        after = newest[-1]["seq"] if newest else 0
+        with inbox_of(place_of(folder, settings.journal)) as inbox:
+            inbox.put(Received(key, kind, data, now))
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            for record in reader.records(after=after, kinds=("command",)):
+                if record["data"].get("command") == key:
+                    return Told(bool(record["data"]["done"]), record["text"])
+            time.sleep(LOOK_EVERY)
+    return Told(False, "nobody leads now: the runner takes it up when it starts", waits=True)
+
+
+def alone(folder: Path, settings: Settings, change: Callable[[Journal], T]) -> T:
+    """Change the journal while no runner does. Raises JournalBusy when one leads."""
+    journal = Journal.open(
+        place_of(folder, settings.journal),
+        settings.namespace,
+        wall_ms,
+        witness=folder / settings.witness,
+    )
+    try:
+        return change(journal)
+    finally:
+        journal.close()
