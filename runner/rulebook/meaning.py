@@ -67,7 +67,8 @@ def _each(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
         yield path, value
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield (*path, index), str(item)
+            if isinstance(item, str):
+                yield (*path, index), item
 
 
 def check_orders(

@@ -125,9 +125,11 @@ def _hooks(part: Part) -> Iterator[tuple[Path, Any, Mapping[str, Any]]]:
 def _without_secret(parts: Sequence[Part]) -> Iterator[Diagnostic]:
     """A heartbeat leans on a webhook trigger of its path, unless it names the secret itself."""
     hooks = [(part, *hook) for part in parts for hook in _hooks(part)]
-    open_paths = {route for _, _, route, hook in hooks if "secret" in hook}
+    open_paths = {str(route) for _, _, route, hook in hooks if "secret" in hook}
     for part, path, route, hook in hooks:
-        if "heartbeat" in path and "secret" not in hook and route not in open_paths:
+        if "heartbeat" not in path or "secret" in hook or not isinstance(route, str):
+            continue
+        if route not in open_paths:
             message = f"nothing takes alerts on {route}: no rule says their secret"
             cure = "add secret: the name of the secret that the alerts carry"
             problem = Problem((*path, "webhook"), "missing-key", message, cure)

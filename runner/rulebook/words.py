@@ -100,6 +100,8 @@ def shown(value: Any) -> str:
     """A value as a message repeats it, shortened."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value is None or isinstance(value, (dict, list)):
+        return kind_of(value)
     text = f"{value:f}" if isinstance(value, Decimal) else " ".join(str(value).split())
     return text if len(text) <= LONGEST_WORD else f"{text[: LONGEST_WORD - 1]}…"
 

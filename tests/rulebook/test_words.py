@@ -82,6 +82,7 @@ def test_values_are_called_by_their_names() -> None:
     values: list[Any] = [None, True, 5, "x", [], {}]
     names = ["nothing", "true/false", "a number", "text", "a list", "a block of keys"]
     assert [kind_of(value) for value in values] == names
+    assert [shown(value) for value in (None, [1], {"a": 1})] == [names[0], *names[4:]]
     assert (shown(False), shown("x" * 100)) == ("false", "x" * 59 + "…")
     assert [either(""), either("a"), either("ab"), either("abc")] == [
         "",
