@@ -27,14 +27,18 @@ def differences(
 ) -> list[str]:
     """A sentence for every order that is doubled, lost or unexplained.
 
-    `journal` are the journal's orders (`client_order_id`, `state`); `exchange` the client order
-    ids of every order that the exchange ever accepted, an untriggered conditional order counting
-    once; ids of other programs are ignored.
+    `journal` are the journal's orders (`client_order_id`, `state`, `order_status`); `exchange`
+    the client order ids of every order that the exchange ever accepted, an untriggered
+    conditional order counting once; ids of other programs are ignored.
     """
     accepted = Counter(key for key in exchange if own(key, namespace))
     found = [f"{key} was accepted {n} times" for key, n in accepted.items() if n > 1]
-    known = {order["client_order_id"]: order["state"] for order in journal}
-    for key, state in known.items():
+    known = {order["client_order_id"]: order for order in journal}
+    for key, order in known.items():
+        state = order["state"]
+        # accepted first and refused when it was triggered: its status is the exchange's word
+        if state == "REJECTED" and order["order_status"] == "REJECTED":
+            continue
         if state in ON_THE_BOOK and not accepted[key]:
             found.append(f"{key} is {state} in the journal, the exchange never accepted it")
         if state in NOT_ON_THE_BOOK and accepted[key]:
