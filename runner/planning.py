@@ -102,8 +102,6 @@ class Planner:
         self._board = PriceBoard(settings.stale_after)
         self._view = View(self._board, venue.instruments())
 
-    # the world as it is
-
     def look(self, rule: Rule) -> list[str]:
         """Read account and prices; returns what could not be had. Raises VenueError."""
         for what in ("positions", "account"):

@@ -23,9 +23,7 @@ def vet(folder: Path, seconds: float = TESTS_WITHIN) -> None:
         return
     command = [sys.executable, "-m", "runner", "test", str(folder)]
     try:
-        told = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, check=False
-        )
+        told = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise ConfigurationError(
             f"the tests in {folder} took longer than {seconds:g} s: runner test {folder}"

@@ -23,7 +23,7 @@ def view(*positions: PositionUpdate) -> View:
     """A view in which every source of the symbol has a price and the positions are known."""
     one = View(PriceBoard(STALE_AFTER))
     for number, source in enumerate(SOURCES):
-        one.board.offer(SYMBOL, source, D(100 + number), START, START)  # type: ignore[arg-type]
+        one.board.offer(SYMBOL, source, D(100 + number), START, START)
     one.apply_positions(Positions(positions, START))
     return one
 

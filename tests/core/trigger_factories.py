@@ -188,7 +188,8 @@ class Bench:
         """
         ticks = self.board.seen(symbol, source, Decimal(value), at, at)
         decisions = [self.process(tick, at) for tick in ticks]
-        return next((each for each in decisions if each.new_runs), *decisions[-1:] or [None])
+        last = decisions[-1] if decisions else None
+        return next((each for each in decisions if each.new_runs), last)
 
 
 def fired(decision: Decision | None) -> list[str]:

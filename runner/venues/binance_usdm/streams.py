@@ -32,6 +32,7 @@ STREAM_OF: dict[str, tuple[str, str]] = {
 }
 """Price source -> category of address, name of stream: one connection is one category."""
 
+
 def stream_of(source: str) -> tuple[str, str]:
     """Category and stream of a source. Raises KeyError for one that no stream carries."""
     return ("market", source) if source.startswith(KLINE) else STREAM_OF[source]

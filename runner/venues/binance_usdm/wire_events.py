@@ -164,7 +164,7 @@ def _order_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
             average_price=decimal(order.get("ap")) or None,
             fill=_fill(order, event_time),
             symbol=label(order.get("s")) or "",
-        )
+        ),
     ]
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from runner.core.document import Node
 from runner.core.triggers.funding import build
+from tests.core.actions.stage import SYMBOL
 from tests.core.trigger_factories import START, Bench, fired, rule
 from tests.core.trigger_factories import build as build_trigger
-from tests.core.triggers.playing import SYMBOL, Play
+from tests.core.triggers.playing import Play
 
 
 def test_it_fires_on_the_step_over_the_level() -> None:

@@ -137,7 +137,7 @@ def test_a_short_position_is_bought_back() -> None:
     """The incident's size is signed like the position's; unpriced, the limit is its price."""
     incident, _ = user_events(order("autoclose-1", S="BUY", ap="0"))
     assert isinstance(incident, PositionIncident)
-    assert (incident.size, incident.price) == (Decimal("-0.5"), 59_000)
+    assert (incident.size, incident.price) == (Decimal("-0.5"), Decimal(59_000))
 
 
 @pytest.mark.parametrize("client_order_id", ["r1-main-autoclose", "settlement_autoclose-1", "web"])
