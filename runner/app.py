@@ -26,12 +26,12 @@ from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
 from runner.errors import ConfigurationError, JournalFull, RunnerError
 from runner.gateway import Gateway
-from runner.journal import Journal, place_of
+from runner.journal import Journal
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
 from runner.reloading import Candidate, Reloader, Reloading
-from runner.remembering import remembered, told, unknown_orders
+from runner.remembering import LeadWatch, lead, remembered, told, unknown_orders
 from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
@@ -187,10 +187,13 @@ class App:
         observers: Sequence[Observer] = (),
         *,
         accept_restored: bool = False,
+        journal: Journal | None = None,
+        hook_server: HookServer | None = None,
     ) -> None:
         """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
 
-        `accept_restored`: the journal may be older than what it led to.
+        `accept_restored`: the journal may be older than what it led to. `journal` and
+        `hook_server` are given where this runner stood by before it led.
         """
         self.place = place
         self.settings = settings
@@ -198,20 +201,19 @@ class App:
         self.started_at = wall_ms()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self.journal = Journal.open(
-            place_of(place.folder, settings.journal),
-            settings.namespace,
-            wall_ms,
-            witness=place.folder / settings.witness,
-            accept_restored=accept_restored,
-        )
+        self.journal = journal or lead(place.folder, settings, wall_ms, accept_restored)
         try:
-            self._build(observers, accept_restored)
+            self._build(observers, accept_restored, hook_server)
         except BaseException:
             self.journal.close()
             raise
 
-    def _build(self, observers: Sequence[Observer], accept_restored: bool) -> None:
+    def _build(
+        self,
+        observers: Sequence[Observer],
+        accept_restored: bool,
+        hook_server: HookServer | None,
+    ) -> None:
         self.venue = connect(self.place, self.settings, self.paper)
         self.secrets = Secrets(self.settings.secrets, self.place.folder)
         watch = Watch(self.place.rules, tests=self.settings.reload_tests)
@@ -237,6 +239,7 @@ class App:
             wall_ms,
             observers,
             remember=lambda: remembered(self.journal),
+            ready=lambda: self.readiness().ready,
         )
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
@@ -253,7 +256,7 @@ class App:
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
         host, port = self.settings.hook
         app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms)
-        self.hook_server = HookServer(app, host, port)
+        self.hook_server = hook_server or HookServer(app, host, port)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
     def _read(self) -> Candidate:
@@ -287,7 +290,9 @@ class App:
         self.alarm.start()
         for stream in self._streams:
             stream.start()
-        self.hook_server.start()
+        if not self.hook_server.alive:
+            self.hook_server.start()
+        self._lead = LeadWatch(self.journal, monotonic_ms)
         self.reloader.start()
 
     def _dispatch(self) -> None:
@@ -328,6 +333,9 @@ class App:
 
     def watch(self) -> None:
         """Raise RunnerError when a thread died: then the process must end, with an error."""
+        if self._lead.lost():
+            log.critical("the lead could not be renewed: another runner may lead by now")
+            os._exit(1)
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
@@ -354,6 +362,11 @@ class App:
         self.journal.close()
 
     # what other threads ask
+
+    @property
+    def hooks(self) -> HookTable:
+        """The hooks of the rules that run."""
+        return self._hooks
 
     def submit(self, event: Alert | Fire) -> AlertAnswer | None:
         """Have an alert decided and committed; None when that cannot be now."""
@@ -385,13 +398,3 @@ class App:
             if missing:
                 reasons.append(f"no price yet: {', '.join(missing)}")
         return reasons
-
-
-def logged(decisions: Sequence[Decision]) -> None:
-    """Observer: every record of a committed decision as a log line."""
-    for decision in decisions:
-        for record in decision.records:
-            level = logging.ERROR if record.kind == "error" else logging.INFO
-            names = ("rule_id", "symbol", "run_id", "reason")
-            fields = {name: getattr(record, name) for name in names if getattr(record, name)}
-            log.log(level, "%s: %s", record.kind, record.text, extra=fields)

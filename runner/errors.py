@@ -27,6 +27,10 @@ class JournalBusy(JournalError):
     """Another runner already leads on this journal."""
 
 
+class JournalAway(JournalError):
+    """The server that keeps the journal cannot be reached now."""
+
+
 class JournalFull(JournalError):
     """The disk is full; nothing was written, and the same may be committed when there is room."""
 

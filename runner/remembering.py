@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from runner.audit import LOOK_BACK, described, orphans
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
 from runner.core.state import State
-from runner.journal import ORPHAN, Journal
+from runner.journal import ORPHAN, Journal, place_of
 from runner.rulebook import build
+from runner.settings import Settings
 from runner.venues import PlacedOrder, Venue
 
 OVERLAP = 60_000
 """Ms before the journal's last sign of life that are looked at, too."""
+
+
+def lead(
+    folder: Path, settings: Settings, now: Callable[[], int], accept_restored: bool = False
+) -> Journal:
+    """The journal of a runner's folder, with this process as its leader. Raises JournalError."""
+    return Journal.open(
+        place_of(folder, settings.journal),
+        settings.namespace,
+        now,
+        witness=folder / settings.witness,
+        accept_restored=accept_restored,
+    )
+
+
+class LeadWatch:
+    """Whether a lead that must be renewed was; for the thread that watches the others."""
+
+    def __init__(self, journal: Journal, monotonic: Callable[[], int]) -> None:
+        """`monotonic` gives ms."""
+        self._journal = journal
+        self._monotonic = monotonic
+        self._seen = journal.renewals
+        self._at = monotonic()
+
+    def lost(self) -> bool:
+        """True when the lease has run out by our own clock: then nothing may be sent any more."""
+        ttl, now = self._journal.lease_ttl, self._monotonic()
+        if self._journal.renewals != self._seen:
+            self._seen, self._at = self._journal.renewals, now
+        return ttl is not None and now - self._at >= ttl
 
 
 def remembered(journal: Journal) -> State:

@@ -51,11 +51,18 @@ class Server:
 
     def pause(self) -> None:
         """Stop every process of the server as they are: it answers nobody."""
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let them go on."""
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # each backend is a session of its own: the process group holds only the first
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            os.kill(each, number)
 
 
 @contextmanager
@@ -96,7 +103,7 @@ def server(binaries: Path) -> Iterator[Server]:
             _wait(binaries, folder)
             yield Server(folder, process)
         finally:
-            os.killpg(process.pid, signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
             process.send_signal(signal.SIGQUIT)
             process.wait(10)
 

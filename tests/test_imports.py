@@ -73,6 +73,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.demo": (5, 1),
     "runner.planning": (5, 1),
     "runner.virtual_world": (5, 1),
+    "runner.standby": (5, 1),
+    "runner.shown": (4, 0),
     "runner.virtual": (5, 2),
     "runner.ruletests": (5, 3),
     "runner.cli": (6, 0),

@@ -13,6 +13,7 @@ from runner.app import wall_ms
 from runner.cli.reading import journal_of
 from runner.core.decision import Received
 from runner.journal import Journal, inbox_of, place_of
+from runner.remembering import lead
 from runner.settings import Settings
 
 T = TypeVar("T")
@@ -58,12 +59,7 @@ def command(
 
 def alone(folder: Path, settings: Settings, change: Callable[[Journal], T]) -> T:
     """Change the journal while no runner does. Raises JournalBusy when one leads."""
-    journal = Journal.open(
-        place_of(folder, settings.journal),
-        settings.namespace,
-        wall_ms,
-        witness=folder / settings.witness,
-    )
+    journal = lead(folder, settings, wall_ms)
     try:
         return change(journal)
     finally:

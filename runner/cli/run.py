@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ import click
 
 from runner.cli import options, output
 from runner.cli.stopping import StopRequests, stop_requests
-from runner.errors import ConfigurationError, JournalBusy, JournalError, RunnerError
+from runner.errors import ConfigurationError, JournalAway, JournalBusy, JournalError, RunnerError
 
 if TYPE_CHECKING:
-    from runner.app import App
+    from runner.app import App, Place
+    from runner.settings import Settings
+    from runner.standby import Front
 
 CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again cannot help, systemd does not try."""
@@ -61,7 +64,7 @@ def run(folder: Path, paper: bool, hook: tuple[str, int] | None, restored: bool)
 
 def _code(error: RunnerError) -> int:
     """A busy journal may be free at the next try; a folder that is read-only will not."""
-    if isinstance(error, JournalBusy):
+    if isinstance(error, JournalBusy | JournalAway):
         return FAILED
     return CONFIGURATION if isinstance(error, ConfigurationError | JournalError) else FAILED
 
@@ -70,10 +73,12 @@ def _run(
     folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests, restored: bool
 ) -> None:
     from runner import logs
-    from runner.app import App, Place, embedded_paper, logged, on_paper
+    from runner.app import App, Place, embedded_paper, on_paper
     from runner.cli.rules import rules_of
     from runner.ops.notify_systemd import notify
     from runner.settings import load
+    from runner.shown import logged
+    from runner.standby import stand_by
 
     settings = load(folder)
     if hook is not None:
@@ -85,11 +90,27 @@ def _run(
         server = embedded_paper(place, settings) if embedded else None
         if server is not None:
             stack.callback(server.stop)
-        app = App(place, settings, server, [logged], accept_restored=restored)
+        front = _front(place, settings, stack)
+        journal = None
+        if front is not None:
+            journal = stand_by(place, settings, restored, stop.wait, partial(_standing_by, front))
+            if journal is None:
+                return
+        app = App(
+            place,
+            settings,
+            server,
+            [logged],
+            accept_restored=restored,
+            journal=journal,
+            hook_server=front.server if front is not None else None,
+        )
         logs.configure(registered_secrets=app.secrets.values)
         stack.callback(app.stop)
         _take_hangups(app, folder, stack)
         app.start()
+        if front is not None:
+            front.app = app
         if _wait_ready(app, stop):
             notify("READY=1")
             click.echo(_ready(app))
@@ -97,6 +118,27 @@ def _run(
             while not stop.wait(LOOK_EVERY):
                 app.watch()
         notify("STOPPING=1")
+
+
+def _front(place: Place, settings: Settings, stack: ExitStack) -> Front | None:
+    """Where the journal is on a server others may lead: alerts are taken all the same."""
+    from runner.journal.database import is_server
+    from runner.standby import Front
+
+    if not is_server(settings.journal):
+        return None
+    front = Front(place, settings)
+    front.server.start()
+    stack.callback(front.server.stop)
+    return front
+
+
+def _standing_by(front: Front, why: str) -> None:
+    from runner.ops.notify_systemd import notify
+
+    notify("READY=1")
+    click.echo(f"STANDBY alerts at {front.server.url}/hook/…: {why}")
+    sys.stdout.flush()
 
 
 def _take_hangups(app: App, folder: Path, stack: ExitStack) -> None:

@@ -298,7 +298,9 @@ class RuleAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AlertAnswer:
-    """What an alert's sender is told: `outcome` is fired, not fired, duplicate or unfit."""
+    """What an alert's sender is told: `outcome` is fired, not fired, duplicate or unfit;
+    stored when another runner will decide.
+    """
 
     outcome: str
     rules: tuple[RuleAnswer, ...]

@@ -63,6 +63,8 @@ class Journal:
         self._writer = Writer(database.connection)
         self._open_for_writing = True
         self._alive_at = now()
+        self.renewals = 0
+        """How often the lead was renewed: other threads watch it grow."""
         self._owner: int | None = None
         self._failure: CommitFailed | None = None
 
@@ -237,7 +239,9 @@ class Journal:
                 f"a commit to {self.name} did not end well ({error}), so it is not known "
                 "whether it is durable; free space or mend the disk, then start again"
             ) from error
-        self._alive_at = now if renew else self._alive_at
+        if renew:
+            self._alive_at = now
+            self.renewals += 1
         self._failpoint("after_commit")
         if renew and self._witness.due(now):
             self._witness.follow(self.sighting())

@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from runner.errors import JournalBusy, JournalError, JournalFull
+from runner.errors import JournalAway, JournalBusy, JournalError, JournalFull
 from runner.journal.inbox import TableInbox
 from runner.journal.room import Room, Unlimited
 from runner.journal.tables import LEASE_TTL
@@ -178,7 +178,7 @@ def explain(error: Exception, name: str) -> JournalError:
         case causes.InsufficientPrivilege() | causes.ReadOnlySqlTransaction():
             return JournalError(f"{name} may not be written ({text}): give its user the right to")
         case psycopg.OperationalError():
-            return JournalError(
+            return JournalAway(
                 f"{name} cannot be reached ({text}): see that the server runs and that journal: "
                 "in runner.yaml names it"
             )

@@ -25,7 +25,13 @@ from runner.sources.malformed import BodyError
 RETRY_AFTER = 5
 """Seconds; what TradingView waits before it sends an alert again."""
 
-STATUS: Mapping[str, int] = {"fired": 200, "not fired": 200, "duplicate": 200, "unfit": 422}
+STATUS: Mapping[str, int] = {
+    "fired": 200,
+    "not fired": 200,
+    "duplicate": 200,
+    "stored": 200,
+    "unfit": 422,
+}
 TOO_LARGE = f"the body is larger than {MAX_BYTES} bytes: send fewer or shorter fields"
 UNKNOWN = "there is no such hook, or its secret is missing or wrong"
 NOT_COMMITTED = "the alert could not be stored, nothing was done: send it again"

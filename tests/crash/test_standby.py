@@ -1,0 +1,174 @@
+"""Two runners on one PostgreSQL journal: one leads, the other takes alerts, and takes over."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from runner.audit import differences
+from runner.journal import JournalReader
+from tests.crash.stage import TOKEN, Stage
+from tests.postgres import Server
+from tests.support import eventually, free_port
+
+RULES = """\
+version: 1
+rules:
+  - id: numbered
+    symbol: ETHUSDT
+    when:
+      - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
+    do:
+      - place:
+          - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
+          - {side: buy, type: market, quantity: 0.1}
+"""
+TAKEN_OVER_WITHIN = 15.0
+
+
+class Pair:
+    """Two runners that share a folder, a journal and an account."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        """An exchange, and the settings of both; none is started."""
+        self.stage = Stage(folder, RULES)
+        settings = folder / "runner.yaml"
+        settings.write_text(f"{settings.read_text()}journal: {url}\n")
+        self.url = url
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def start(self) -> tuple[subprocess.Popen[str], str]:
+        """One more runner; returns once it leads or stands by, with its hook address."""
+        port = free_port()
+        words = ["run", "--dir", str(self.stage.folder), "--hook", f"127.0.0.1:{port}"]
+        with (self.stage.folder.parent / f"runner-{port}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "runner", *words],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.processes.append(process)
+        return process, f"http://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        """End all of it."""
+        for process in self.processes:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
+        self.stage.stop()
+
+    def post(self, address: str, number: int) -> str | None:
+        """Post an alert; the outcome of a 200, else None."""
+        body: dict[str, int | str] = {"n": number, "secret": TOKEN}
+        try:
+            answer = requests.post(f"{address}/hook/signal", json=body, timeout=5)
+        except requests.RequestException:
+            return None
+        return str(answer.json()["outcome"]) if answer.status_code == 200 else None
+
+    def states(self) -> Counter[str]:
+        """How many orders stand where."""
+        with JournalReader.open(self.url) as reader:
+            return Counter(order["state"] for order in reader.orders())
+
+    def settled(self, count: int) -> bool:
+        """True when so many orders are known to the exchange and none is open between both."""
+        states = self.states()
+        return sum(states.values()) == count and not {"PLANNED", "SENDING", "UNKNOWN"} & set(states)
+
+    def wrong(self) -> list[str]:
+        """What journal and exchange disagree about."""
+        with JournalReader.open(self.url) as reader:
+            return differences(reader.orders(), self.stage.accepted(), "main")
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next line that a runner prints."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def ready(address: str) -> bool:
+    """Whether the runner there leads and takes alerts."""
+    try:
+        return requests.get(f"{address}/readyz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+@pytest.fixture
+def pair(tmp_path: Path, postgres: Server) -> Iterator[Pair]:
+    """A stage for two, on an empty database."""
+    pair = Pair(tmp_path / "runner", postgres.database())
+    yield pair
+    pair.stop()
+
+
+def test_a_standby_takes_over_within_15_s_of_a_kill(pair: Pair) -> None:
+    """Alerts to the standby are decided by the leader; killed, the other leads; none is lost."""
+    first, one = pair.start()
+    assert line(first).startswith("READY")
+    second, two = pair.start()
+    assert line(second).startswith("STANDBY")
+    assert not ready(two)
+    assert pair.post(one, 1) == "fired"
+    assert pair.post(two, 2) == "stored"
+    assert pair.post(two, 2) == "stored"
+    eventually(lambda: pair.settled(4), 15)
+    first.kill()
+    killed_at = time.monotonic()
+    assert pair.post(two, 3) == "stored"
+    eventually(lambda: ready(two), TAKEN_OVER_WITHIN + 5)
+    assert time.monotonic() - killed_at < TAKEN_OVER_WITHIN
+    assert pair.post(two, 4) == "fired"
+    assert pair.post(two, 1) == "duplicate"
+    eventually(lambda: pair.settled(8), 15)
+    assert pair.wrong() == []
+    assert len(pair.stage.accepted()) == 8
+
+
+def test_a_paused_leader_ends_when_it_wakes_up(pair: Pair) -> None:
+    """It finds that another leads: nothing of it is committed or accepted."""
+    first, one = pair.start()
+    assert line(first).startswith("READY")
+    second, two = pair.start()
+    assert line(second).startswith("STANDBY")
+    assert pair.post(one, 1) == "fired"
+    first.send_signal(signal.SIGSTOP)
+    eventually(lambda: ready(two), TAKEN_OVER_WITHIN + 5)
+    assert pair.post(two, 2) == "fired"
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(15) != 0
+    eventually(lambda: pair.settled(4), 15)
+    assert pair.wrong() == []
+
+
+def test_a_leader_that_cannot_renew_ends(pair: Pair, postgres: Server) -> None:
+    """A server that answers nobody takes the lead away before the lease can be another's."""
+    first, one = pair.start()
+    assert line(first).startswith("READY")
+    postgres.pause()
+    try:
+        assert first.wait(TAKEN_OVER_WITHIN) != 0
+        assert pair.post(one, 1) is None
+    finally:
+        postgres.go_on()
+    second, two = pair.start()
+    eventually(lambda: ready(two), 30)
+    assert pair.post(two, 1) == "fired"
+    eventually(lambda: pair.settled(2), 15)
+    assert pair.wrong() == []
+    second.terminate()
+    assert second.wait(15) == 0
