@@ -54,7 +54,8 @@ def test_documented_options_exist() -> None:
     for verb, text in zip(sections[1::2], sections[2::2], strict=True):
         command = main.get_command(context, verb)
         assert command is not None
-        known = {name for each in command.params for name in each.opts} | {"--json"}
+        verbs = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+        known = {name for one in verbs for each in one.params for name in each.opts} | {"--json"}
         assert set(re.findall(r"`(--[a-z-]+)", text)) <= known, verb
 
 

@@ -62,5 +62,7 @@ def test_a_command_exists(page: str, verb: str, rest: str) -> None:
     assert verb in VERBS, f"{page} shows runner {verb}"
     command = getattr(import_module(f"runner.cli.{verb}"), verb)
     assert isinstance(command, click.Command)
-    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    each = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    options = [option for one in each for option in one.params]
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     assert set(_OPTION.findall(rest)) - known - {"--help"} == set(), f"{page}: runner {verb}{rest}"
