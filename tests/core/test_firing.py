@@ -262,10 +262,15 @@ def test_some_duplicates_among_others_are_not_a_duplicate() -> None:
 
 
 def test_nothing_is_half_done_when_something_raises() -> None:
-    """One rule's failure leaves runs, memories and records as before the event."""
-    good, bad = hooked("a"), hooked("b", actions=(Standing(broken=True),))
-    bench = Bench(good, bad)
+    """A failure in the middle leaves runs, memories and records as before the event."""
+    bench = Bench(hooked("a"), hooked("b"))
     memories = dict(bench.state.memories)
+    seen = bench.engine.world.seen
+
+    def broken(rule_id: str, *identity: str) -> str | None:
+        return seen(rule_id, *identity) if rule_id == "a" else str(1 // 0)
+
+    bench.engine.world.seen = broken
     with pytest.raises(ZeroDivisionError):
         bench.engine.process(alert(n=0), moment(START))
     assert bench.state.memories == memories
@@ -273,8 +278,17 @@ def test_nothing_is_half_done_when_something_raises() -> None:
     told = bench.engine.poisoned(alert(n=0), "trace", moment(START))
     assert told.answer is not None
     assert told.answer.outcome == "not fired"
-    bench.load(good)
+    bench.engine.world.seen = seen
     assert send(bench, 0).outcome == "fired"
+
+
+def test_an_action_that_raises_fails_its_own_run_alone() -> None:
+    """The other rule fires as if nothing had happened, and the broken run says what it met."""
+    bench = Bench(hooked("a"), hooked("b", actions=(Standing(broken=True),)))
+    decision = bench.engine.process(alert(n=0), moment(START))
+    assert fired(decision) == ["a", "b"]
+    stopped = [record for record in decision.records if record.kind == "run"]
+    assert any("ZeroDivisionError" in record.text for record in stopped)
 
 
 def test_conditions_see_what_the_event_carried() -> None:
