@@ -50,7 +50,10 @@ class World:
         exposure = work.exposure(identity.symbol)
         rule = rule_of(work, self, run)
         zone = UTC if rule is None else rule.zone
-        return Names(self.view, identity.symbol, work.now, run.fields, memory, exposure, zone)
+        sizes = _fills(work, self.view, run)
+        unseen = sum((sizes(side) for side in ("BOTH", "LONG", "SHORT")), Decimal(0))
+        symbol = identity.symbol
+        return Names(self.view, symbol, work.now, run.fields, memory, exposure, zone, unseen)
 
 
 def rule_of(work: Work, world: World, run: Run) -> Rule | None:

@@ -99,6 +99,8 @@ class Names(Mapping[str, Value]):
     """The names of one rule at one moment, looked up only when a formula asks.
 
     Raises KeyError for what is unknown or stale: the formula turns it into "no data for …".
+    `unseen` is the signed size that own orders filled and that no statement of the position
+    shows yet: a silent user stream must not make a rule believe that it is flat.
     """
 
     view: View
@@ -108,6 +110,7 @@ class Names(Mapping[str, Value]):
     memory: RuleMemory
     exposure: Exposure
     zone: tzinfo = UTC
+    unseen: Decimal = ZERO
 
     def __getitem__(self, name: str) -> Value:
         """The value of a dotted name. Raises KeyError when there is none now."""
@@ -149,10 +152,18 @@ def _account(read: Callable[[AccountUpdate], Decimal | None]) -> tuple[Type, Get
     return NUMBER, lambda names: None if names.view.account is None else read(names.view.account)
 
 
-def _side(position: PositionUpdate) -> str:
-    if not position.size:
-        return "flat"  # hedge mode: both sides, equally large
-    return "long" if position.size > 0 else "short"
+def _size(names: Names) -> Decimal | None:
+    if not names.view.positions_known:
+        return None
+    position = names.view.position(names.symbol)
+    return names.unseen if position is None else position.size + names.unseen
+
+
+def _side(names: Names) -> str | None:
+    size = _size(names)
+    if size is None or not size:
+        return None if size is None else "flat"  # hedge mode: both sides may be equally large
+    return "long" if size > 0 else "short"
 
 
 def _last_fired_ago(names: Names) -> Decimal | None:
@@ -174,8 +185,8 @@ NAMES: dict[str, tuple[Type, Getter]] = {
     "index": _price("index"),
     "funding_rate": _price("funding"),
     "symbol": (TEXT, lambda names: names.symbol),
-    "position.size": (NUMBER, _position(lambda p: p.size, ZERO)),
-    "position.side": (one_of("long", "short", "flat"), _position(_side, "flat")),
+    "position.size": (NUMBER, _size),
+    "position.side": (one_of("long", "short", "flat"), _side),
     "position.entry_price": (NUMBER, _position(lambda p: p.entry_price, None)),
     "position.unrealised_pnl": (NUMBER, _position(lambda p: p.unrealised_pnl, ZERO)),
     "position.liquidation_price": (NUMBER, _position(lambda p: p.liquidation_price, None)),

@@ -178,3 +178,11 @@ def test_every_name_has_a_value_of_its_type() -> None:
         value = values[name]
         assert isinstance(value, D if kind is NUMBER else str), name
         assert kind.kind is Kind.NUMBER or kind.values is None or value in kind.values
+
+
+def test_what_filled_and_is_not_stated_yet_counts_as_position() -> None:
+    """A silent user stream must not make a rule believe that it is flat."""
+    flat = replace(names(view()), unseen=D("0.5"))
+    assert (flat["position.size"], flat["position.side"]) == (D("0.5"), "long")
+    long = replace(names(view(position("0.5"))), unseen=D("-0.5"))
+    assert (long["position.size"], long["position.side"]) == (D(0), "flat")

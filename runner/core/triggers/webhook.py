@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -20,6 +21,7 @@ DEDUPE_WINDOW = 30_000
 """Ms; TradingView sends a failed alert again 5 s apart, three times."""
 
 MAX_DIGITS = 30
+_PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ def _fit(value: Value | None, kind: Type) -> tuple[Value | None, str]:
 def _number(value: Value) -> Decimal | None:
     if isinstance(value, bool) or len(str(value)) > MAX_DIGITS:
         return None
+    if isinstance(value, str) and not _PLAIN.fullmatch(value.strip()):
+        return None  # Decimal would also take 1_0 for ten, and digits of other scripts
     try:
         number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation:

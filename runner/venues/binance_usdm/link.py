@@ -35,7 +35,7 @@ class LinkTiming:
     stale_after: float = 10.0
     life: float = 23 * 3_600.0
     back_off: float = 0.5
-    back_off_cap: float = 30.0
+    back_off_cap: float = 5.0
 
 
 class Listener(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from runner.core.orders import Family
 from runner.venues import PlacedOrder
@@ -79,12 +80,12 @@ def _history(
     for symbol in sorted(set(symbols)):
         for start in range(since, now + 1, WEEK):
             end = min(start + WEEK - 1, now)
-            window = f"symbol={symbol}&startTime={start}&endTime={end}&limit={PAGE}"
+            window = f"symbol={quote(symbol)}&startTime={start}&endTime={end}&limit={PAGE}"
             rows = _rows(ask(names.all, window))
             yield from rows
             while len(rows) >= PAGE:
                 after = max(integer(row.get(names.number)) or 0 for row in rows) + 1
-                page = f"symbol={symbol}&{names.number}={after}&limit={PAGE}"
+                page = f"symbol={quote(symbol)}&{names.number}={after}&limit={PAGE}"
                 rows = _rows(ask(names.all, page))
                 yield from rows
 

@@ -12,7 +12,7 @@ from runner.core.decision import Reason
 from runner.core.document import Node
 from runner.core.events import Alert, Value
 from runner.core.rules import Hit, Match, Memory, Miss
-from runner.core.triggers.webhook import DEDUPE_WINDOW, build
+from runner.core.triggers.webhook import DEDUPE_WINDOW, _number, build
 from tests.core.trigger_factories import START, alert, names
 from tests.core.trigger_factories import build as built
 
@@ -181,3 +181,10 @@ def test_left_out_keys_have_their_defaults() -> None:
     trigger = webhook()
     assert (trigger.secret_field, dict(trigger.body)) == ("secret", {})
     assert (trigger.max_age, trigger.dedupe) == (None, ())
+
+
+@pytest.mark.parametrize("text", ["1_0", "٠.٠١", "0x10", "1,5", "NaN", "ten", ""])
+def test_a_loose_number_is_no_number(text: str) -> None:
+    """Decimal would read 1_0 as ten: a quantity that nobody wrote must not be bought."""
+    assert _number(text) is None
+    assert _number(" 0.010 ") == Decimal("0.010")
