@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
@@ -274,3 +275,13 @@ RECORDS = _whole(
     reason=WORDS,
     data=st.dictionaries(KEYS, NESTED, max_size=3),
 )
+
+
+def count(folder: Path, table: str) -> int:
+    """How many rows the file holds, by another connection."""
+    connection = sqlite3.connect(folder / "journal.db")
+    try:
+        found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own word
+        return found
+    finally:
+        connection.close()

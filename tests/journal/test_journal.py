@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -25,30 +23,13 @@ from tests.journal.building import (
     NOW,
     attempt_of,
     changing,
+    count,
     firing,
     leg_of,
     open_journal,
     run_of,
     sending,
 )
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """An open journal in a folder of its own."""
-    journal = open_journal(tmp_path)
-    yield journal
-    journal.close()
-
-
-def count(folder: Path, table: str) -> int:
-    """How many rows the file holds, by another connection."""
-    connection = sqlite3.connect(folder / "journal.db")
-    try:
-        found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own word
-        return found
-    finally:
-        connection.close()
 
 
 def test_a_firing_is_there_after_reopening(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,28 +25,11 @@ from runner.journal import Journal, JournalReader
 from tests.journal.building import (
     NOW,
     changing,
+    count,
     firing,
     open_journal,
     run_of,
 )
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """An open journal in a folder of its own."""
-    journal = open_journal(tmp_path)
-    yield journal
-    journal.close()
-
-
-def count(folder: Path, table: str) -> int:
-    """How many rows the file holds, by another connection."""
-    connection = sqlite3.connect(folder / "journal.db")
-    try:
-        found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own word
-        return found
-    finally:
-        connection.close()
 
 
 def test_the_same_event_cannot_fire_twice(journal: Journal) -> None:
