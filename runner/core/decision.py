@@ -26,6 +26,7 @@ class Reason(StrEnum):
     COOLDOWN = "cooldown"
     NOT_ACTIVE = "not active"
     STILL_RUNNING = "still running"
+    QUEUE_FULL = "queue full"
     MAX_FIRES = "max fires"
     DISABLED = "disabled"
     DRY_RUN = "dry run"

@@ -9,7 +9,7 @@ from runner.core.actions.target import MEMORY as TARGET
 from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
 from runner.core.events import Alert, Due, Event
 from runner.core.formula import EvaluationError
-from runner.core.modes import no_room, step_aside
+from runner.core.modes import behind, no_room, step_aside
 from runner.core.orders import Identity
 from runner.core.recovery import doubt
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
@@ -164,8 +164,13 @@ def fire(
     work.record("fired", hit.detail, rule_id=rule.id, symbol=symbol, run_id=run_id, data=seen)
     for each in older:
         _give_way(work, world, rule, each, run_id)
+    detail = hit.detail
+    if first := behind(work, rule, run):
+        text = f"waits until run {first} is over (mode: queued)"
+        work.record("run", text, rule_id=rule.id, symbol=symbol, run_id=run_id)
+        detail = f"{detail}; {text}"
     advance(work, world, run_id)
-    return RuleAnswer(rule.id, symbol, "fired", run_id, detail=hit.detail)
+    return RuleAnswer(rule.id, symbol, "fired", run_id, detail=detail)
 
 
 def _give_way(work: Work, world: World, rule: Rule, older: str, newer: str) -> None:
@@ -205,11 +210,9 @@ def _why_not(
             return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
     if rule.active is not None and not rule.active.holds(work.now):
         return Reason.NOT_ACTIVE, f"it is {rule.active.local(work.now):%a %H:%M %Z}"
-    no_room_for = "" if rule.supersedes else no_room(work, rule, symbol)
-    if no_room_for:
-        return Reason.STILL_RUNNING, no_room_for
     return (
-        _cooling(work, rule, symbol)
+        no_room(work, rule, symbol)
+        or _cooling(work, rule, symbol)
         or _used_up(work, rule, symbol)
         or _condition(work, world, rule, run)
         or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)

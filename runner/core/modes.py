@@ -14,21 +14,32 @@ ON_ITS_WAY = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE}
 MOST_QUEUED = 10
 """Runs of one rule and symbol that may wait for their turn."""
 
+ELSE = "mode: queued runs it afterwards, mode: restart in its place"
 
-def no_room(work: Work, rule: Rule, symbol: str) -> str:
-    """Why an earlier run keeps a new one from beginning; empty when it does not."""
+
+def no_room(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+    """Why an earlier run keeps a new one from beginning; None when it does not."""
     going_on = work.all_running(rule.id, symbol)
-    if not going_on or rule.mode == "restart":
-        return ""
+    if rule.supersedes or not going_on or rule.mode == "restart":
+        return None
     if rule.mode == "single":
-        return f"run {going_on[0]} still goes on"
+        text = f"run {going_on[0]} goes on, and mode is single: {ELSE}"
+        return Reason.STILL_RUNNING, text
     waiting = len(going_on) - 1
-    return f"{waiting} runs wait already" if waiting >= MOST_QUEUED else ""
+    if waiting < MOST_QUEUED:
+        return None
+    text = f"{waiting} runs wait behind run {going_on[0]}, and no more than {MOST_QUEUED} may"
+    return Reason.QUEUE_FULL, text
+
+
+def behind(work: Work, rule: Rule, run: Run) -> str:
+    """The run that a queued one waits for; empty when it is its turn."""
+    return work.all_running(rule.id, run.identity.symbol)[0] if must_wait(work, rule, run) else ""
 
 
 def must_wait(work: Work, rule: Rule, run: Run) -> bool:
     """True while a run of a queued rule stands behind an earlier one."""
-    if rule.mode != "queued":
+    if rule.mode != "queued" or rule.supersedes:
         return False
     return work.all_running(run.identity.rule_id, run.identity.symbol)[0] != run.run_id
 

@@ -24,6 +24,9 @@ ENTRY_NAMES = frozenset({"order_id", "strategy_order_id", "strategy.order.id"})
 TIME_NAMES = frozenset({"time", "timenow", "timestamp", "event_time"})
 """Fields that people fill with {{timenow}} or {{time}}: to the second, or to the candle."""
 
+OPPOSITES = (frozenset({"buy", "sell"}), frozenset({"long", "short"}))
+"""What alerts of both directions say."""
+
 WEIGHT_PER_MINUTE = 2_400
 """Request weight that the exchange grants an address (exchangeInfo, rateLimits)."""
 
@@ -61,6 +64,7 @@ def advise(parts: Sequence[Part], remarks: bool = False) -> Iterator[Diagnostic]
         for path, rule in part.rules:
             tree = part.source.value(path)
             problems = [*_identities(tree, path), *_over_the_guards(rule, tree, path)]
+            problems += _dropped(rule, tree, path)
             yield from (part.source.locate(problem) for problem in problems)
     if remarks:
         yield from _taken_along(parts)
@@ -120,6 +124,30 @@ def _identities(tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
         else:
             continue
         yield Problem(place, "dedupe", message, cure, severity="warning")
+
+
+def _dropped(rule: Rule, tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """Alerts of both directions where one of them is not heard while the other's run goes on."""
+    if rule.mode != "single" or rule.supersedes or not _both_ways(tree):
+        return
+    written = "mode" in tree
+    message = "mode: single drops the opposite alert that comes while the last run goes on"
+    if not written:
+        message = "an opposite alert is dropped while the bracket's exits rest: mode is single"
+    cure = "write mode: restart (the new alert takes its place) or mode: queued (it waits)"
+    place = (*path, "mode") if written else (*path, "do")
+    yield Problem(place, "mode", message, cure, at_key=True, severity="warning")
+
+
+def _both_ways(tree: Mapping[str, Any]) -> bool:
+    """True when its alerts may say buy as well as sell."""
+    for entry in tree["when"]:
+        for kind in entry.get("webhook", {}).get("body", {}).values():
+            values = kind.get("one_of", ()) if isinstance(kind, Mapping) else ()
+            told = {str(value).lower() for value in values}
+            if any(pair <= told for pair in OPPOSITES):
+                return True
+    return False
 
 
 def _over_the_guards(rule: Rule, tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from runner.core.actions import ACTIONS
 from runner.core.active import read as read_active
 from runner.core.document import Node, Path, Problem, Scope
 from runner.core.formula import BOOLEAN, Formula, Kind, Type, one_of
-from runner.core.rules import Action, Limits, Rule, Trigger
+from runner.core.rules import Action, Limits, Mode, Rule, Trigger
 from runner.core.triggers import TRIGGERS
 from runner.core.view import scope as names_in_scope
 from runner.errors import ConfigurationError
@@ -156,13 +156,23 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         expires_after=EXPIRES_AFTER if expires_after is None else expires_after,
         hold_unknown=node.text("on_unknown") == "hold",
         stop_on_failure=node.text("on_failure", "stop") == "stop",
-        mode=node.value.get("mode", "single"),
+        mode=node.value.get("mode") or _usual_mode(node),
         active=active,
         zone=zone,
         renamed_from=node.text("renamed_from"),
         file=file,
         line=line,
     )
+
+
+def _usual_mode(node: Node) -> Mode:
+    """An alert is an instruction: where a run is soon over, the next waits and none is dropped.
+
+    A bracket's run goes on as long as its exits: what would wait for it would come too late.
+    """
+    alerted = any("webhook" in entry for entry in node.value["when"] if isinstance(entry, dict))
+    lasting = any("bracket" in entry for entry in node.value["do"] if isinstance(entry, dict))
+    return "queued" if alerted and not lasting else "single"
 
 
 def _entries(node: Node, sound: Sound) -> list[Node | None]:

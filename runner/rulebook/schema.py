@@ -196,8 +196,10 @@ def _rule() -> dict[str, Any]:
             "mode": {
                 "enum": ["single", "queued", "restart"],
                 "description": "What to do when it fires while its last run on the symbol goes "
-                "on: single (default) does not fire, queued runs afterwards, restart takes its "
-                "place: open entries are cancelled, what has filled keeps its exits.",
+                "on: single does not fire, queued runs afterwards (at most 10 wait), restart takes "
+                "its place: open entries are cancelled, what has filled keeps its exits. Default: "
+                "queued for a rule with a webhook and without a bracket, else single. A rule "
+                "with target needs none: its newest target holds.",
             },
             "renamed_from": {
                 "type": "string",

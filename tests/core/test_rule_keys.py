@@ -59,7 +59,9 @@ def test_single_does_not_fire_twice(tmp_path: Path) -> None:
     """The run goes on while its bracket's entry rests."""
     play = Play(tmp_path, f"rr | {HOOK} | {BRACKET}")
     play.alert("go", n=1)
-    assert play.alert("go", n=2).rules[0].reason == "still running"
+    refused = play.alert("go", n=2).rules[0]
+    assert refused.reason == "still running"
+    assert "mode is single: mode: queued runs it afterwards" in refused.detail
 
 
 def test_queued_runs_come_one_after_another(tmp_path: Path) -> None:
@@ -84,7 +86,36 @@ def test_a_queue_has_an_end(tmp_path: Path) -> None:
     play = Play(tmp_path, f"rr | {HOOK} | mode: queued | {BRACKET}")
     answers = [play.alert("go", n=number, wait=10) for number in range(12)]
     assert [answer.outcome for answer in answers] == ["fired"] * 11 + ["not fired"]
-    assert answers[-1].rules[0].detail == "10 runs wait already"
+    refused = answers[-1].rules[0]
+    first = play.fired("rr")[0]["run_id"]
+    assert refused.reason == "queue full"
+    assert refused.detail == f"10 runs wait behind run {first}, and no more than 10 may"
+
+
+def test_a_reversal_within_a_second_is_not_dropped(tmp_path: Path) -> None:
+    """Buy, then sell while the buy is on its way: both are sent, in this order."""
+    order = "do: [{place: {side: =trigger.action, type: market, quantity: 0.01}}]"
+    hook = HOOK.replace("number}", "number, action: {one_of: [buy, sell]}}")
+    play = Play(tmp_path, f"rr | {hook} | {order}")
+    first = play.alert("go", n=1, action="buy", wait=0)
+    second = play.alert("go", n=2, action="sell", wait=0)
+    assert (first.outcome, second.outcome) == ("fired", "fired")
+    waits = f"waits until run {first.rules[0].run_id} is over (mode: queued)"
+    assert waits in second.rules[0].detail
+    play.advance(5_000)
+    assert [(each["side"], each["state"]) for each in play.orders()] == [
+        ("BUY", "FILLED"),
+        ("SELL", "FILLED"),
+    ]
+    assert ("", waits) in play.records("run")
+
+
+def test_target_needs_no_mode(tmp_path: Path) -> None:
+    """The newest target holds at once, whatever mode says; nothing waits for its turn."""
+    play = Play(tmp_path, f"rr | {HOOK} | mode: queued | do: [{{target: {{size: 0.01}}}}]")
+    answers = [play.alert("go", n=number, wait=0) for number in range(3)]
+    assert [answer.outcome for answer in answers] == ["fired"] * 3
+    assert "waits until" not in answers[-1].rules[0].detail
 
 
 def test_what_waited_for_too_long_is_not_sent(tmp_path: Path) -> None:
