@@ -24,6 +24,7 @@ from runner.core.orders import (
 )
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.codes import KNOWN_CODES
+from runner.venues.binance_usdm.cures import cure
 from runner.venues.binance_usdm.wire_values import decimal, integer, label, mapping, parse
 
 GONE = frozenset({-2011, -2013})
@@ -294,6 +295,9 @@ def _verdict(
     attempt: int | None,
 ) -> ExecutionReport:
     client_order_id, symbol = about
+    message = answer.message
+    if outcome is Outcome.REJECTED and answer.code not in (None, NO_SUCH_ORDER):
+        message = f"{message} ({cure(answer.code or 0)})"
     return ExecutionReport(
         client_order_id,
         origin,
@@ -301,6 +305,6 @@ def _verdict(
         asked_time,
         attempt,
         code=answer.code,
-        message=answer.message,
+        message=message,
         symbol=symbol,
     )

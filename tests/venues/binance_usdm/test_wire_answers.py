@@ -26,6 +26,7 @@ from runner.core.orders import (
 )
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.codes import CLASS_OF, ErrorClass
+from runner.venues.binance_usdm.cures import cure
 from runner.venues.binance_usdm.wire_answers import canceled, placed, probed, read
 
 ASKED = 1_700_000_000_000
@@ -203,7 +204,7 @@ def test_a_batch_with_a_bad_leg() -> None:
         Outcome.UNKNOWN,
         Outcome.ACCEPTED,
     ]
-    assert (reports[1].code, reports[1].message) == (-2022, "no")
+    assert (reports[1].code, reports[1].message) == (-2022, f"no ({cure(-2022)})")
 
 
 @pytest.mark.parametrize(
