@@ -39,6 +39,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.triggers": (1, 3),
     "runner.core.asking": (1, 4),
     "runner.core.deadman": (1, 4),
+    "runner.core.daily": (1, 4),
     "runner.core.reporting": (1, 4),
     "runner.core.recovery": (1, 5),
     "runner.core.resolving": (1, 4),

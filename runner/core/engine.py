@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, deadman, legs, recovery, reporting, resolving
+from runner.core import asking, daily, deadman, legs, recovery, reporting, resolving
 from runner.core.asking import Questions, Signed
 from runner.core.decision import (
     AlertAnswer,
@@ -105,6 +105,7 @@ class Engine:
         work.record("reload", text, data={"revision": rules.revision, "rules": len(rules.rules)})
         take_up(work, self.world, self._listening, rules)
         self.state.armed = deadman.armed(self.state.memories)
+        self.world.view.opening = daily.opening(self.state.memories)
         return self._applied(work, moment)
 
     def recover(self, moment: Moment) -> Decision:
@@ -350,8 +351,7 @@ class Engine:
         self._telling.positions(work, event)
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
-        del work
-        self.world.view.apply_account(event)
+        daily.stated(work, self.world.view, event)
         self._listening.moved()
         if event.available is None:
             self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)

@@ -206,13 +206,17 @@ class OrderChanged:
 
 @dataclass(frozen=True, slots=True)
 class AccountUpdate:
-    """Balances of the margin asset; absent numbers keep what was known."""
+    """Balances of the margin asset; absent numbers keep what was known.
+
+    `transferred` is what was deposited, or withdrawn when below 0, with this very change.
+    """
 
     wallet_balance: Decimal | None
     available: Decimal | None
     event_time: int
     equity: Decimal | None = None
     margin_ratio: Decimal | None = None
+    transferred: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

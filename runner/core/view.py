@@ -24,6 +24,14 @@ class Exposure:
     notional: Decimal = ZERO
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The equity that a UTC day (its number) began with; deposits since then count as there."""
+
+    day: int
+    equity: Decimal
+
+
 @dataclass(slots=True)
 class View:
     """The world as last reported; the dispatcher alone changes it."""
@@ -33,6 +41,7 @@ class View:
     positions: dict[tuple[str, str], PositionUpdate] = field(default_factory=dict)
     positions_known: bool = False
     account: AccountUpdate | None = None
+    opening: Opening | None = None
 
     def price(self, symbol: str, source: PriceSource, now: int) -> Decimal | None:
         """The last price, or None when there is none or it is older than the staleness limit."""
@@ -152,6 +161,14 @@ def _account(read: Callable[[AccountUpdate], Decimal | None]) -> tuple[Type, Get
     return NUMBER, lambda names: None if names.view.account is None else read(names.view.account)
 
 
+def _daily_pnl(names: Names) -> Decimal | None:
+    account, begun = names.view.account, names.view.opening
+    if account is None or account.equity is None or begun is None:
+        return None
+    # a new day whose first statement is still to come begins with what is known
+    return account.equity - begun.equity if begun.day == names.now // DAY else ZERO
+
+
 def _size(names: Names) -> Decimal | None:
     if not names.view.positions_known:
         return None
@@ -195,6 +212,7 @@ NAMES: dict[str, tuple[Type, Getter]] = {
     "account.wallet_balance": _account(lambda a: a.wallet_balance),
     "account.equity": _account(lambda a: a.equity),
     "account.margin_ratio": _account(lambda a: a.margin_ratio),
+    "account.daily_pnl": (NUMBER, _daily_pnl),
     "rule.fires": (NUMBER, lambda names: Decimal(names.memory.fires)),
     "rule.fires_today": (NUMBER, lambda names: Decimal(fires_on(names.memory, names.now))),
     "rule.last_fired_ago": (NUMBER, _last_fired_ago),

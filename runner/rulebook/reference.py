@@ -40,6 +40,7 @@ ABOUT_NAMES: Mapping[str, str] = {
     "account.wallet_balance": "the wallet's USDT, without open profit",
     "account.equity": "the wallet's USDT with open profit and loss",
     "account.margin_ratio": "maintenance margin divided by equity; 1 means liquidation",
+    "account.daily_pnl": "its equity now, less what the UTC day began with; deposits do not count",
     "rule.fires": "how often this rule fired on this symbol; under `do` this fire is counted",
     "rule.fires_today": "the same on this UTC day",
     "rule.last_fired_ago": "seconds since it last fired, 0 under `do`; no data before",

@@ -12,7 +12,7 @@ from runner.core.decision import RuleMemory
 from runner.core.events import AccountUpdate, Positions, PositionUpdate
 from runner.core.formula import BOOLEAN, NUMBER, EvaluationError, Kind, compile_formula
 from runner.core.prices import PriceBoard
-from runner.core.view import DAY, Exposure, Names, View, fires_on, scope
+from runner.core.view import DAY, Exposure, Names, Opening, View, fires_on, scope
 from tests.core.trigger_factories import STALE_AFTER, START, SYMBOL, position
 
 D = Decimal
@@ -172,6 +172,7 @@ def test_every_name_has_a_value_of_its_type() -> None:
     known = replace(position(1), leverage=D(5), liquidation_price=D(1))
     one = view(known)
     one.apply_account(AccountUpdate(D(1), D(1), START, D(1), D(1)))
+    one.opening = Opening(START // DAY, D(1))
     memory = RuleMemory(last_fired_at=START)
     values = dict_of(names(one, memory=memory))
     for name, kind in scope().items():

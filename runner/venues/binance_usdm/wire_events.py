@@ -242,6 +242,22 @@ def _algo_update(order: Mapping[str, Any], event_time: int) -> list[Event]:
     ]
 
 
+_TRANSFERS = frozenset(
+    {
+        "DEPOSIT",
+        "WITHDRAW",
+        "WITHDRAW_REJECT",
+        "ADMIN_DEPOSIT",
+        "ADMIN_WITHDRAW",
+        "ASSET_TRANSFER",
+        "COIN_SWAP_DEPOSIT",
+        "COIN_SWAP_WITHDRAW",
+        "AUTO_EXCHANGE",
+    }
+)
+"""Reasons (`m`) whose balance change (`bc`) is no result of trading."""
+
+
 def _account_update(account: Mapping[str, Any], event_time: int) -> list[Event]:
     """ACCOUNT_UPDATE: each position that changed, and the collateral's balance."""
     found: list[Event] = []
@@ -252,7 +268,8 @@ def _account_update(account: Mapping[str, Any], event_time: int) -> list[Event]:
     for row in _objects(account.get("B")):
         wallet = decimal(row.get("wb"))
         if row.get("a") == COLLATERAL and wallet is not None:
-            found.append(AccountUpdate(wallet, None, event_time))
+            moved = decimal(row.get("bc")) if account.get("m") in _TRANSFERS else None
+            found.append(AccountUpdate(wallet, None, event_time, transferred=moved or ZERO))
     return found
 
 

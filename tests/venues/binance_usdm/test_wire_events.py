@@ -96,6 +96,18 @@ def test_an_account_update() -> None:
 
 
 @pytest.mark.parametrize(
+    ("why", "moved"),
+    [("DEPOSIT", "250"), ("WITHDRAW", "-250"), ("ASSET_TRANSFER", "250"), ("FUNDING_FEE", None)],
+)
+def test_what_comes_from_outside_is_told_apart_from_a_result(why: str, moved: str | None) -> None:
+    """`bc` is a transfer for some reasons only: a funding fee is part of the day's result."""
+    row = {"a": "USDT", "wb": "12.5", "bc": moved or "-0.1"}
+    (update,) = user_events({"e": "ACCOUNT_UPDATE", "E": 9, "a": {"m": why, "B": [row]}})
+    assert isinstance(update, AccountUpdate)
+    assert update.transferred == Decimal(moved or 0)
+
+
+@pytest.mark.parametrize(
     ("fields", "status", "executed"),
     [
         ({"X": "NEW", "q": "2"}, "NEW", None),
