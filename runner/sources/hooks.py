@@ -1,4 +1,4 @@
-"""The table of webhooks: which path takes which secret, compared in constant time."""
+"""The table of webhooks: which path takes which secret or signature, compared in constant time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from runner.core.events import Value
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """`POST /hook/<path>`; the secret is in the body's `secret_field`, or follows the path."""
+    """`POST /hook/<path>`; the secret is in the body's `secret_field`, follows the path, or
+    signs the body.
+    """
 
     path: str
     secret: bytes = field(repr=False)
@@ -29,6 +31,15 @@ class Hook:
             hashlib.sha256(text.encode()).digest(), hashlib.sha256(self.secret).digest()
         )
         return same and bool(text)
+
+    def signed(self, body: bytes, header: str) -> bool:
+        """Return whether the header is `sha256=` and HMAC-SHA256(secret, body) in hexadecimal.
+
+        Upper or lower case, with or without the prefix, as other senders write it.
+        """
+        right = hmac.new(self.secret, body, hashlib.sha256).hexdigest()
+        given = header.strip().lower().removeprefix("sha256=")
+        return hmac.compare_digest(given.encode(), right.encode())
 
 
 HookTable = Mapping[str, Hook]

@@ -1,31 +1,33 @@
-"""The hook server: waitress on its own threads, small bodies only, and a graceful stop."""
+"""The hook server: waitress on its own threads, room for every alert, and a graceful stop."""
 
 from __future__ import annotations
 
-import json
 import logging
+import resource
 import socket
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
-from waitress.task import ErrorTask
-from waitress.utilities import RequestEntityTooLarge
 
 from runner.errors import ConfigurationError
 from runner.sources.bodies import MAX_BYTES
-from runner.sources.webhook import TOO_LARGE
+from runner.sources.connections import IDLE_SECONDS, Connection, close_late
 
 THREADS = 16
 """Alerts that may wait for their commit at the same time; others wait in line."""
 
-MAX_DISCARDED = 4 * 1024 * 1024
-"""How many bytes of a refused body are thrown away so that its sender hears the answer."""
+MOST_CONNECTIONS = 2_000
+"""Connections held at the same time, as far as the process may open so many files."""
+
+FILES_ELSEWHERE = 256
+"""Open files that are left to the rest of the process: journal, exchange, logs."""
+
+FEWEST_CONNECTIONS = 64
 
 _POLL_SECONDS = 0.01
 
@@ -38,6 +40,7 @@ class HookServer:
     def __init__(self, app: Flask, host: str, port: int, threads: int = THREADS) -> None:
         """Bind; port 0 takes a free one. Raises ConfigurationError when that cannot be."""
         listener = _listen(host, port)
+        most = most_connections()
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._server = create_server(
             app,
@@ -46,12 +49,16 @@ class HookServer:
             ident=None,
             max_request_body_size=MAX_BYTES + 1,  # waitress refuses what reaches this size
             max_request_header_size=MAX_BYTES,
-            connection_limit=500,
-            channel_timeout=150,  # longer than a proxy keeps an idle connection for re-use
+            clear_untrusted_proxy_headers=False,  # the app knows which proxies it trusts
+            connection_limit=most + FEWEST_CONNECTIONS,  # never reached: waitress stops listening
+            channel_timeout=IDLE_SECONDS,
+            cleanup_interval=1,
             asyncore_use_poll=True,
             log_socket_errors=False,
         )
-        self._server.channel_class = _Channel
+        self._server.channel_class = partial(Connection, most)
+        self._close_idle = self._server.maintenance
+        self._server.maintenance = self._maintain
         self._thread = threading.Thread(target=self._server.run, name="hook-server", daemon=True)
 
     @property
@@ -90,6 +97,11 @@ class HookServer:
         """Run an action in the server's own thread, which owns the sockets."""
         self._server.trigger.pull_trigger(action)
 
+    def _maintain(self, now: float) -> None:
+        """Called about once a second, in the server's own thread."""
+        self._close_idle(now)
+        close_late(self._server)
+
     def _busy(self) -> bool:
         channels = list(self._server.active_channels.values())
         return any(each.requests or each.request or each.total_outbufs_len for each in channels)
@@ -99,6 +111,14 @@ class HookServer:
         self._server.pull_trigger = lambda: None
         wasyncore.close_all(self._server._map, ignore_all=True)
         self._server.task_dispatcher.set_thread_count(0)
+
+
+def most_connections() -> int:
+    """How many connections may be open, by the process' limit of open files (RLIMIT_NOFILE)."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, files - FILES_ELSEWHERE))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -125,69 +145,3 @@ def _not_to_be_had(host: str, port: int, error: OSError) -> ConfigurationError:
         f"cannot take alerts on {host}:{port}: {error.strerror or error}. Stop the program that "
         "uses it, or choose another address: --hook HOST:PORT, or hook: in runner.yaml"
     )
-
-
-class _Discarded:
-    """A buffer that forgets: what a refused body is read into."""
-
-    def append(self, _: bytes) -> None:
-        """Forget it."""
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
-    """Refuses large bodies without holding them.
-
-    An answer that is sent while the body is still coming is lost when the connection closes
-    over unread bytes (TCP resets it), so a body of up to MAX_DISCARDED is let pass by first.
-    """
-
-    discarded = 0
-    expect_continue: bool
-
-    def received(self, data: bytes) -> int:
-        """Take the next bytes; return how many belonged to this request."""
-        if self.discarded:
-            return self._discard(data)
-        consumed: int = super().received(data)
-        refused = isinstance(self.error, RequestEntityTooLarge)
-        if refused and not self.expect_continue and self.content_length <= MAX_DISCARDED:
-            self.body_rcv.getbuf().close()
-            self.body_rcv.buf = _Discarded()
-            self.discarded = 1
-            self.completed = self.body_rcv.completed
-        elif refused:
-            self.expect_continue = False  # the refusal is the answer to the question
-        return consumed
-
-    def _discard(self, data: bytes) -> int:
-        consumed: int = self.body_rcv.received(data)
-        self.discarded += consumed
-        over = self.discarded > MAX_DISCARDED
-        self.completed = bool(self.body_rcv.completed or self.body_rcv.error or over)
-        return consumed
-
-
-class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress ships no types
-    """Says in JSON why waitress would not even hand a request to the app."""
-
-    def execute(self) -> None:
-        """Write the answer and close the connection."""
-        error = self.request.error
-        large = isinstance(error, RequestEntityTooLarge)
-        message = TOO_LARGE if large else f"{error.reason}: the request is not understood"
-        body = json.dumps({"error": message}).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
-    """One connection."""
-
-    parser_class = _Request
-    error_task_class = _Refusal

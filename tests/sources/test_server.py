@@ -17,8 +17,9 @@ import requests
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.errors import ConfigurationError
+from runner.sources.connections import MAX_DISCARDED
 from runner.sources.hooks import Hook
-from runner.sources.server import MAX_DISCARDED, HookServer
+from runner.sources.server import HookServer
 from runner.sources.webhook import Readiness, create_app
 from tests.support import eventually
 
