@@ -186,8 +186,8 @@ class Journal:
 
         The same commit proves that it still leads. Raises as `commit`.
         """
-        self._check_may_commit()
-        if self._renewal_due(self._now()):
+        if self._failure is not None or self._renewal_due(self._now()):
+            self._check_may_commit()
             self._database.room.check(begins=False)
             self._transact(lambda: None)
 

@@ -63,6 +63,9 @@ rules:
     do: [{cancel: all}, {close: {type: market}}]
 """
 
+STEPS = (2, 3, 5, 8, 12, 20)
+"""How long a history's storm is: many short ones find more than a few long ones."""
+
 CALM_STEP = 30_000
 CALM_AT_MOST = 600_000
 """Within this the fence, the proof of absence and what follows from it must be over (G3)."""
@@ -122,7 +125,7 @@ class History:
         self.story = story
         self.rules = rules
         self.rates = Rates.drawn(self.dice)
-        self.steps = self.dice.randint(5, 25)
+        self.steps = self.dice.choice(STEPS)
         self._narrow()
         self.clock = VirtualClock(START)
         self.outcome = Outcome(story)
