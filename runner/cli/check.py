@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from runner.cli.watching import on_save
 from runner.core.instruments import Instrument
 from runner.rulebook.diagnostics import render
 from runner.rulebook.formats import as_github, as_sarif
@@ -25,6 +26,7 @@ TEXT = "text"
 
 @click.command(
     epilog="""Example: runner check --dir my --online\n
+    Example: runner check --dir my --watch\n
     Example: runner check rules --format github"""
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
@@ -55,6 +57,7 @@ TEXT = "text"
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The same with a saved GET /fapi/v1/exchangeInfo (.json or .gz).",
 )
+@click.option("--watch", is_flag=True, help="Check again after each save, until Ctrl-C.")
 def check(
     paths: Sequence[Path],
     folder: Path,
@@ -63,23 +66,35 @@ def check(
     online: bool,
     paper: bool,
     exchange_info: Path | None,
+    watch: bool,
 ) -> None:
     """Check rule files (PATHS are files or folders) without running anything.
 
     Exit 0: no errors (there may be warnings and notes), 1: errors, 2: could not run.
+    With --watch: 0 after Ctrl-C.
     """
     where = list(paths) or [_rules_folder(folder)]
     if online and exchange_info is not None:
         raise click.UsageError("--online asks the exchange, --exchange-info a file: name one")
     if paper and not online:
         raise click.UsageError("--paper says which exchange is asked: it goes with --online")
+    form = "json" if as_json else form
+    if watch and form != TEXT:
+        raise click.UsageError(f"--watch is for people: it does not go with --format {form}")
     instruments = _asked(folder, paper) if online else _saved(exchange_info)
-    loaded = load(where, instruments, remarks=instruments is not None)
-    _show(loaded, "json" if as_json else form)
+    if watch:
+        on_save(where, lambda: _show(_loaded(where, instruments), form))
+        return
+    loaded = _loaded(where, instruments)
+    _show(loaded, form)
     if any(found.code == "unreadable" for found in loaded.diagnostics):
         sys.exit(COULD_NOT_RUN)
     if loaded.rules is None:
         sys.exit(FINDINGS)
+
+
+def _loaded(where: Sequence[Path], instruments: Mapping[str, Instrument] | None) -> Loaded:
+    return load(where, instruments, remarks=instruments is not None)
 
 
 def _rules_folder(folder: Path) -> Path:
