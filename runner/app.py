@@ -254,9 +254,9 @@ class App:
             over=lambda: self.markets.release(self.rules.wanted()),
         )
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
-        host, port = self.settings.hook
-        app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms)
-        self.hook_server = hook_server or HookServer(app, host, port)
+        known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
+        app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms, **known)
+        self.hook_server = hook_server or HookServer(app, *self.settings.hook)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
     def _read(self) -> Candidate:

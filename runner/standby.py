@@ -44,7 +44,14 @@ class Front:
         self._numbers = itertools.count()
         self.app: App | None = None
         host, port = settings.hook
-        app = create_app(self.hooks, self.submit, self.readiness, wall_ms)
+        app = create_app(
+            self.hooks,
+            self.submit,
+            self.readiness,
+            wall_ms,
+            allow=settings.allow,
+            proxies=settings.trusted_proxies,
+        )
         self.server = HookServer(app, host, port)
 
     def hooks(self) -> HookTable:

@@ -44,6 +44,7 @@ accounts:
     default: true
 journal: data/journal.db
 hook: 0.0.0.0:9000
+hooks: {allow: [tradingview, 10.0.0.0/8], trusted_proxies: [127.0.0.1]}
 secrets:
   demo_key: {env: BINANCE_KEY}
   demo_secret: {file: /run/demo}
@@ -90,6 +91,8 @@ def test_every_setting_is_read() -> None:
         },
         journal="data/journal.db",
         hook=("0.0.0.0", 9000),
+        allow=("tradingview", "10.0.0.0/8"),
+        trusted_proxies=("127.0.0.1",),
         secrets={
             "demo_key": SecretSource(env="BINANCE_KEY"),
             "demo_secret": SecretSource(file="/run/demo"),
@@ -188,6 +191,9 @@ DEFAULT = f"{ACCOUNT}, default: true"
             "address needs ws_api",
         ),
         ("version: 1\nhook: localhost", "hook is not an address"),
+        ("version: 1\nhooks: {allow: [binance]}", "2:17: error: binance is no address"),
+        ("version: 1\nhooks: {trusted_proxies: [tradingview]}", "tradingview is no address"),
+        ("version: 1\nhooks: {allow: [10.0.0.1/8]}", "write an address or a network"),
         ("version: 1\nsecrets: {a: {}}", "a needs exactly one source"),
         ("version: 1\nsecrets: {a: {env: X, file: y}}", "a needs exactly one source"),
         ("version: 1\nsecrets: {A: {env: X}}", "this is not a name that can be used in secrets"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class Paper:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings with their defaults; `journal` is a path seen from the folder, or a URL,
-    `witness` the file in another place that tells how far the journal had come.
+    `witness` the file in another place that tells how far the journal had come; `allow`: whose
+    alerts are taken, all when empty.
 
     `stale_after` (ms): older prices are not acted on. `reload_poll` (ms): how often the rule files
     are looked at; 0: only when somebody asks. `reload_tests`: their tests must pass.
@@ -65,6 +67,8 @@ class Settings:
     journal: str = "journal.db"
     witness: str = "witness/journal.witness"
     hook: tuple[str, int] = ("127.0.0.1", 8080)
+    allow: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     stale_after: int = 30_000
@@ -138,6 +142,7 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     if parse_hook(tree.get("hook", "127.0.0.1:8080")) is None:
         text = "hook is not an address"
         mistakes.append(Mistake(("hook",), "wrong-value", text, "write HOST:PORT: 127.0.0.1:8080"))
+    mistakes += _addresses(tree.get("hooks", {}))
     accounts = tree.get("accounts", {})
     defaults = [name for name, account in accounts.items() if account.get("default")]
     if len(accounts) > 1 and not defaults:
@@ -156,6 +161,19 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     return mistakes
 
 
+def _addresses(hooks: Mapping[str, list[str]]) -> Iterator[Mistake]:
+    for name, written in hooks.items():
+        for number, text in enumerate(written):
+            if name == "allow" and text == "tradingview":
+                continue
+            try:
+                ip_network(text)
+            except ValueError:
+                cure = "write an address or a network: 10.0.0.7 or 10.0.0.0/8"
+                path = ("hooks", name, number)
+                yield Mistake(path, "wrong-value", f"{text} is no address", cure)
+
+
 def _build(tree: Mapping[str, Any]) -> Settings:
     taken = {
         key: tree[key] for key in ("namespace", "journal", "witness", "on_stop") if key in tree
@@ -168,6 +186,7 @@ def _build(tree: Mapping[str, Any]) -> Settings:
     taken["reload_tests"] = "require_tests" in tree.get("reload", {})
     if "hook" in tree:
         taken["hook"] = parse_hook(tree["hook"])
+    taken |= {name: tuple(written) for name, written in tree.get("hooks", {}).items()}
     paper = dict(tree.get("paper", {}))
     if "balance" in paper:
         paper["balance"] = Decimal(paper["balance"])

@@ -156,6 +156,28 @@ PAPER: Mapping[str, Any] = _block(
     },
 )
 
+def _addresses(description: str) -> dict[str, Any]:
+    item = {
+        "type": "string",
+        "minLength": 1,
+        "description": "An address or a network: 10.0.0.7 or 10.0.0.0/8",
+    }
+    return {"type": "array", "minItems": 1, "items": item, "description": description}
+
+
+HOOKS: Mapping[str, Any] = _block(
+    "Whose alerts are taken",
+    {
+        "allow": _addresses(
+            "The only addresses whose alerts are taken; tradingview stands for TradingView's "
+            "own: [tradingview, 10.0.0.7]"
+        ),
+        "trusted_proxies": _addresses(
+            "The proxies whose X-Forwarded-For tells the sender's address: [127.0.0.1]"
+        ),
+    },
+)
+
 RELOAD: Mapping[str, Any] = _block(
     "How changed rule files are taken up",
     {
@@ -203,6 +225,7 @@ SCHEMA: Mapping[str, Any] = {
                 "type": "string",
                 "description": "Where alerts come in, HOST:PORT: 127.0.0.1:8080",
             },
+            "hooks": HOOKS,
             "secrets": _named(
                 "Where secrets come from, by name, a name of a-z, 0-9 and _: "
                 "{demo_key: {env: BINANCE_KEY}}",

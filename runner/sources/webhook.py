@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from runner.core.events import Alert
 from runner.sources.bodies import MAX_BYTES, body_hash, event_time, parse
 from runner.sources.hooks import Hook, HookTable
 from runner.sources.malformed import BodyError
-from runner.sources.senders import MOST_ALERTS, Refusals, Senders, Tally
+from runner.sources.senders import MOST_ALERTS, Refusals, Senders, Tally, networks
 
 SIGNATURE = "X-Signature"
 """The header of senders that sign: sha256= and HMAC-SHA256 of the body, in hexadecimal."""
@@ -53,8 +53,6 @@ NOTHING_HERE = (
 )
 NOT_COMMITTED = "the alert could not be stored, nothing was done: send it again"
 
-EVERYBODY = Senders()
-
 log = logging.getLogger(__name__)
 
 
@@ -71,18 +69,21 @@ def create_app(
     submit: Callable[[Alert], AlertAnswer | None],
     readiness: Callable[[], Readiness],
     now: Callable[[], int],
-    senders: Senders = EVERYBODY,
+    *,
+    allow: Iterable[str] = (),
+    proxies: Iterable[str] = (),
 ) -> Flask:
     """Return the app.
 
     `submit` blocks until the alert's outcome is committed and returns it, or returns None when
     it could not be committed in time. `hooks` is asked at each request, so a reload takes effect
-    at once. `now` is UTC ms.
+    at once. `now` is UTC ms. `allow`: whose alerts are taken, everybody's when empty; `proxies`:
+    whose X-Forwarded-For counts; both as runner.sources.senders.networks reads them.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     app.url_map.merge_slashes = False  # a redirect would make the sender drop the body
-    door = _Door(hooks, submit, now, senders)
+    door = _Door(hooks, submit, now, Senders(networks(allow), networks(proxies)))
     for rule in ("/hook/<path>", "/hook/<path>/<token>"):
         app.add_url_rule(rule, "hook", door.take, methods=["POST"], provide_automatic_options=False)
     app.add_url_rule("/livez", "livez", lambda: jsonify(live=True))
