@@ -85,6 +85,7 @@ class Account:
     amendments: list[JsonObject] = field(default_factory=list)
     countdowns: dict[str, int] = field(default_factory=dict)
     wallet_time: int = 0
+    warned: dict[str, int] = field(default_factory=dict)
 
     def setting(self, symbol: str) -> SymbolSetting:
         """Return a symbol's settings; whoever changes them stores them in `settings`."""

@@ -8,7 +8,7 @@ from .account import Account
 from .brackets import max_notional
 from .call import Call
 from .errors import refuse
-from .matching import account_update
+from .ledger import account_update
 from .numbers import Json, JsonObject
 
 _SUCCESS: JsonObject = {"code": 200, "msg": "success"}

@@ -12,6 +12,9 @@ from .brackets import read_brackets
 from .call import Call
 from .conditional import end_algo, watch
 from .errors import ApiError, refuse
+from .funding import holds_positions, next_funding, pay_funding
+from .ledger import note_income
+from .listing import change_status
 from .matching import close, touch
 from .moves import Move
 from .numbers import Json, JsonObject
@@ -19,9 +22,13 @@ from .operations import OPERATIONS
 from .orders import Order
 from .params import Params
 from .persistence import pack, unpack
+from .risk import watch_risk
 from .state import Event, MarketEvent, State
 from .symbols import Symbol, built_in, start_price
 from .trading import cancel_symbol
+
+# What the insurance fund of each asset holds at first: as good as without end.
+INSURANCE_FUND = Decimal(1_000_000_000)
 
 
 class Exchange:
@@ -39,8 +46,10 @@ class Exchange:
         brackets: Iterable[Mapping[str, Any]] = (),
         price_of: Callable[[str], Decimal] = start_price,
         level_quantity: Decimal | None = None,
+        insurance: Decimal = INSURANCE_FUND,
         now: int = 0,
     ) -> None:
+        """Open with `balance` on each account and `insurance` in the fund of each asset."""
         self.state = State(
             symbols=dict(symbols or built_in()),
             brackets=read_brackets(list(brackets)),
@@ -48,6 +57,8 @@ class Exchange:
             level_quantity=level_quantity,
             now=now,
         )
+        margins = {symbol.margin for symbol in self.state.symbols.values()}
+        self.state.insurance = dict.fromkeys(sorted(margins), insurance)
         self._balance = dict(balance or {"USDT": Decimal(10_000)})
         for name in accounts:
             self.open_account(name, now)
@@ -59,21 +70,9 @@ class Exchange:
             known = Account(name, dict(self._balance), opened_at=now, wallet_time=now)
             self.state.accounts[name] = known
             for asset, amount in self._balance.items():
-                known.income.append(self._first_transfer(asset, amount, now))
+                note_income(self.state, known, "TRANSFER", amount, asset, now)
             self.state.version += 1
         return known
-
-    def _first_transfer(self, asset: str, amount: Decimal, now: int) -> JsonObject:
-        return {
-            "symbol": "",
-            "incomeType": "TRANSFER",
-            "income": format(amount, ".8f"),
-            "asset": asset,
-            "info": "TRANSFER",
-            "time": now,
-            "tranId": self.state.serials.transfer(),
-            "tradeId": "",
-        }
 
     def request(
         self,
@@ -95,7 +94,11 @@ class Exchange:
             raise refuse(-5000, path, method)
         self.advance(now)
         fence = fence if operation.fenced else None
-        return operation.run(Call(self.state, Params(params), now, account, fence))
+        answer = operation.run(Call(self.state, Params(params), now, account, fence))
+        if method != "GET":
+            self._follow_up(now)
+            watch_risk(self.state, now)
+        return answer
 
     def set_price(
         self,
@@ -152,10 +155,25 @@ class Exchange:
         self.state.events.append(MarketEvent(move.symbol, now, trade, marked=marked, quoted=quoted))
         touch(self.state, move.symbol, now)
         watch(self.state, move.symbol, now)
+        self._follow_up(now)
+        watch_risk(self.state, now, move.symbol)
+
+    def _follow_up(self, now: int) -> None:
+        """Show trades between accounts on the tape, and trigger what waits for their prices."""
+        while self.state.crossed:
+            one = self.state.crossed.pop(0)
+            market = self.state.market(one.symbol)
+            market.last = one.price
+            trade = market.tape(now, one.price, one.quantity, one.buyer_is_maker)
+            self.state.events.append(MarketEvent(one.symbol, now, trade))
+            watch(self.state, one.symbol, now)
 
     def advance(self, now: int) -> None:
-        """Let time pass: fire countdowns and expire GTD orders that are due, in due order."""
+        """Let time pass: countdowns, ends of GTD orders and funding, in due order."""
         while (due := self.next_due()) is not None and due <= now:
+            if due == next_funding(self.state.now):
+                pay_funding(self.state, due)
+                watch_risk(self.state, due)
             self.state.now = max(self.state.now, due)
             for account in self.state.accounts.values():
                 self._fire(account, due)
@@ -172,9 +190,21 @@ class Exchange:
         for algo in [one for one in account.waiting.values() if 0 < one.good_till <= due]:
             end_algo(self.state, algo, "EXPIRED", due)
 
+    def set_status(
+        self, symbol: str, status: str, now: int, settlement: Decimal | None = None
+    ) -> None:
+        """Give a symbol another status, as exchangeInfo and `!contractInfo` then tell.
+
+        One that closes for good expires its orders, and SETTLING settles its positions at the
+        settlement price, by default the mark. Raises -1121.
+        """
+        self.state.symbol(symbol)
+        self.advance(now)
+        change_status(self.state, symbol, status, now, settlement)
+
     def next_due(self) -> int | None:
         """Return when `advance` has something to do next (ms), None for never."""
-        times: list[int] = []
+        times = [next_funding(self.state.now)] if holds_positions(self.state) else []
         for account in self.state.accounts.values():
             times += account.countdowns.values()
             times += [one.good_till for one in account.open.values() if one.good_till]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from .account import MAKER_FEE, TAKER_FEE, Account, Position
 from .brackets import bracket_document, max_notional
 from .call import Call
+from .errors import refuse
+from .forced import forced_orders
 from .margin import Totals, busy_keys, liquidation_price, stake, totals
 from .numbers import ZERO, Json, JsonObject, fixed, money
+from .orders import stored
 from .state import State
 from .symbols import RATE_LIMITS
 
@@ -128,7 +131,7 @@ def account_v2(call: Call) -> JsonObject:
             )
     head: JsonObject = {
         "feeTier": 0,
-        "feeBurn": True,
+        "feeBurn": False,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
@@ -260,9 +263,24 @@ def fee_burn(_: Call) -> JsonObject:
     return {"feeBurn": False}
 
 
-def force_orders(_: Call) -> list[Json]:
-    """GET /fapi/v1/forceOrders: the paper exchange has liquidated nobody."""
-    return []
+def force_orders(call: Call) -> list[Json]:
+    """GET /fapi/v1/forceOrders: how the exchange closed positions, newest first."""
+    wanted = _wanted(call)
+    kind = call.params.values.get("autoCloseType", "").upper()
+    if kind not in ("", "LIQUIDATION", "ADL"):
+        raise refuse(-1130, "autoCloseType")
+    starts = {"LIQUIDATION": "autoclose-", "ADL": "adl_autoclose"}.get(kind, "")
+    start = call.params.integer("startTime", 0) or 0
+    end = call.params.integer("endTime", call.now) or call.now
+    limit = min(call.params.integer("limit", 50) or 50, 100)
+    found: list[Json] = [
+        stored(order, call.state.symbols[order.symbol])
+        for order in forced_orders(call.account)
+        if wanted in ("", order.symbol)
+        and order.client_order_id.startswith(starts)
+        and start <= order.time <= end
+    ]
+    return found[:limit]
 
 
 def api_restrictions(call: Call) -> JsonObject:

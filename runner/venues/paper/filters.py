@@ -9,12 +9,12 @@ from .numbers import ZERO, decimals, fixed
 from .symbols import Symbol
 
 # States in which a symbol will not open again; any other that is not TRADING may.
-_CLOSED = ("CLOSE", "CLOSED", "SETTLING", "DELIVERING", "DELIVERED", "PRE_SETTLE", "PRE_DELIVERING")
+CLOSED = ("CLOSE", "CLOSED", "SETTLING", "DELIVERING", "DELIVERED", "PRE_SETTLE", "PRE_DELIVERING")
 
 
 def check_status(symbol: Symbol) -> None:
     """Raise -4141 for a closed symbol, -4140 for one that does not trade now."""
-    if symbol.status in _CLOSED:
+    if symbol.status in CLOSED:
         raise refuse(-4141)
     if symbol.status != "TRADING":
         raise refuse(-4140)

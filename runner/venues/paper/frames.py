@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .book import LEVELS, Market
+from .funding import next_funding
 from .history import INTERVALS
 from .numbers import Json, JsonObject, fixed
-from .quotes import levels, next_funding
+from .quotes import levels
 
 # Stream category by the part after `@` (change notice of 2026-03-05); everything else is market.
 _PUBLIC = re.compile(r"(.+@|!)(bookTicker|depth.*|rpiDepth.*)\Z")

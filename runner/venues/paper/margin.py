@@ -42,6 +42,7 @@ class Totals:
     order_margin: Decimal
     cross_margin: Decimal
     maintenance: Decimal
+    cross_maintenance: Decimal
 
     @property
     def cross_wallet(self) -> Decimal:
@@ -49,9 +50,14 @@ class Totals:
         return self.wallet - self.isolated
 
     @property
+    def cross_balance(self) -> Decimal:
+        """Return the margin balance that cross positions share."""
+        return self.cross_wallet + self.cross_unrealized
+
+    @property
     def available(self) -> Decimal:
         """Return what new orders may use."""
-        return max(ZERO, self.cross_wallet + self.cross_unrealized - self.cross_margin)
+        return max(ZERO, self.cross_balance - self.cross_margin)
 
     @property
     def withdrawable(self) -> Decimal:
@@ -111,7 +117,7 @@ def busy_keys(account: Account) -> list[tuple[str, str]]:
 def totals(state: State, account: Account, asset: str) -> Totals:
     """Return the figures of one margin asset."""
     isolated = unrealized = cross_unrealized = ZERO
-    position_margin = order_margin = cross_margin = maintenance = ZERO
+    position_margin = order_margin = cross_margin = maintenance = cross_maintenance = ZERO
     for symbol, side in busy_keys(account):
         if state.symbols[symbol].margin != asset:
             continue
@@ -126,6 +132,7 @@ def totals(state: State, account: Account, asset: str) -> Totals:
         else:
             cross_unrealized += one.unrealized
             cross_margin += one.initial_margin
+            cross_maintenance += one.maintenance
     return Totals(
         account.wallet.get(asset, ZERO),
         isolated,
@@ -135,6 +142,7 @@ def totals(state: State, account: Account, asset: str) -> Totals:
         order_margin,
         cross_margin,
         maintenance,
+        cross_maintenance,
     )
 
 
@@ -167,22 +175,63 @@ def check_margin(
 
 
 def liquidation_price(state: State, account: Account, position: Position) -> Decimal:
-    """Return the mark price at which the margin is used up, 0 when there is none."""
+    """Return the mark price at which the margin is used up, 0 when there is none.
+
+    Source: "How to Calculate Liquidation Price of USDⓈ-M Futures Contracts" (Binance FAQ
+    b3c689c1f50a44cabb3a84e663b81d93), with rate and amount of the bracket in which the position
+    stands at that price. In cross margin both sides of a symbol share one price.
+    """
     if not position.amount:
         return ZERO
-    own = stake(state, account, position.symbol, position.side)
+    together = _sharing(account, position)
+    entries = sum((held.amount * held.entry for held in together), ZERO)
+    cushion = _cushion(state, account, position, together)
+    ladder = state.brackets_of(position.symbol)
+    price = state.market(position.symbol).mark
+    # Each round stands on the bracket that the round before led to; the steps join, so it ends.
+    for _ in range(len(ladder) + 1):
+        above, below = cushion - entries, ZERO
+        for held in together:
+            step = bracket_for(ladder, abs(held.amount) * price)
+            above += step.cum
+            below += abs(held.amount) * step.maintenance - held.amount
+        found = max(ZERO, above / below) if below else ZERO
+        if found == price:
+            break
+        price = found
+    return price
+
+
+def bankruptcy_price(state: State, account: Account, position: Position) -> Decimal:
+    """Return the price at which closing a position leaves nothing of its margin."""
+    cushion = _cushion(state, account, position, [position], maintained=False)
+    return max(ZERO, position.entry - cushion / position.amount)
+
+
+def _sharing(account: Account, position: Position) -> list[Position]:
+    """Return the positions that are liquidated at one price: both sides in cross margin."""
     if account.setting(position.symbol).isolated:
-        cushion = position.isolated_wallet
-        others = ZERO
-    else:
-        all_of = totals(state, account, state.symbols[position.symbol].margin)
-        cushion = all_of.cross_wallet + all_of.cross_unrealized - own.unrealized
-        others = all_of.maintenance - own.maintenance
-    mark = state.market(position.symbol).mark
-    step = bracket_for(state.brackets_of(position.symbol), abs(position.amount) * mark)
-    sign = 1 if position.amount > 0 else -1
-    size = abs(position.amount)
-    below = cushion - others + step.cum - sign * size * position.entry
-    divisor = size * step.maintenance - sign * size
-    price = below / divisor if divisor else ZERO
-    return max(ZERO, price)
+        return [position]
+    return [
+        held
+        for held in account.positions.values()
+        if held.symbol == position.symbol and held.amount
+    ]
+
+
+def _cushion(
+    state: State,
+    account: Account,
+    position: Position,
+    together: list[Position],
+    maintained: bool = True,
+) -> Decimal:
+    """Return what stands behind positions: WB - TMM + UPNL of the formula."""
+    if account.setting(position.symbol).isolated:
+        return position.isolated_wallet
+    sums = totals(state, account, state.symbols[position.symbol].margin)
+    cushion = sums.cross_balance - (sums.cross_maintenance if maintained else ZERO)
+    for held in together:
+        own = stake(state, account, held.symbol, held.side)
+        cushion += (own.maintenance if maintained else ZERO) - own.unrealized
+    return cushion

@@ -7,14 +7,21 @@ from decimal import Decimal
 from .account import MAKER_FEE, TAKER_FEE, Account, Position
 from .algo import algo_update
 from .book import Market
-from .numbers import ZERO, JsonObject, brief, fixed, money
+from .ledger import account_update, note_fill
+from .numbers import ZERO
+from .offers import offers, prevents
 from .orders import Fill, Order, order_trade_update, trade_lite
-from .state import State
+from .state import Cross, State
 
 # Expiry reasons of ORDER_TRADE_UPDATE (`er`).
+SELF_TRADE = "1"
 IOC_UNFILLED = "2"
+IOC_SELF_TRADE = "3"
 REDUCE_ONLY_KNOCKED_OUT = "4"
+LIQUIDATED = "5"
+DELISTED = "7"
 MARKET_UNFILLED = "9"
+IN_MATCH = "EXPIRED_IN_MATCH"
 
 
 def tell_order(
@@ -61,57 +68,53 @@ def accept(state: State, order: Order, now: int) -> None:
         return
     if order.type == "MARKET":
         close(state, order, "EXPIRED", now, MARKET_UNFILLED)
-    elif order.time_in_force in ("IOC", "FOK"):
+    elif order.time_in_force in ("IOC", "FOK") and order.order_id not in state.liquidating:
         close(state, order, "EXPIRED", now, IOC_UNFILLED)
 
 
 def take(state: State, order: Order, now: int) -> None:
     """Fill an order as a taker with what the book offers within its limit."""
     market = state.market(order.symbol)
-    for price, offered in list(_within(market, order)):
-        quantity = order.left if offered is None else min(order.left, offered)
-        got = fill(state, order, price, quantity, maker=False, now=now)
-        market.take(order.side, got)
-        if not order.is_open:
+    while order.is_open and (offer := next(offers(state, order), None)) is not None:
+        if offer.maker is None:
+            quantity = order.left if offer.quantity is None else min(order.left, offer.quantity)
+            got = fill(state, order, offer.price, quantity, maker=False, now=now)
+            market.take(order.side, got)
+        elif prevents(order, offer.maker):
+            _prevent(state, order, offer.maker, now)
+        else:
+            _cross(state, order, offer.maker, now)
+
+
+def _prevent(state: State, order: Order, maker: Order, now: int) -> None:
+    """Expire the taker, the maker or both, as the taker's mode says."""
+    if order.stp_mode in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+        close(state, maker, IN_MATCH, now, SELF_TRADE)
+    if order.stp_mode in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+        immediate = order.time_in_force == "IOC"
+        close(state, order, IN_MATCH, now, IOC_SELF_TRADE if immediate else SELF_TRADE)
+
+
+def _cross(state: State, order: Order, maker: Order, now: int) -> None:
+    """Trade two orders with each other at the maker's price; both sides share the trade's id."""
+    for one in (maker, order):
+        if not room(state, one):
+            close(state, one, "EXPIRED", now, REDUCE_ONLY_KNOCKED_OUT)
             return
+    quantity = min(room(state, order), room(state, maker))
+    serial = state.serials.trade()
+    state.crossed.append(Cross(order.symbol, maker.price, quantity, order.side == "SELL"))
+    fill(state, order, maker.price, quantity, maker=False, now=now, trade_id=serial)
+    fill(state, maker, maker.price, quantity, maker=True, now=now, trade_id=serial)
 
 
-def fillable(market: Market, order: Order) -> Decimal:
-    """Return how much of an order the book would fill at once."""
-    total = ZERO
-    for _, offered in _within(market, order):
-        if offered is None:
-            return order.left
-        total += offered
-        if total >= order.left:
-            return order.left
-    return total
-
-
-def _within(market: Market, order: Order) -> list[tuple[Decimal, Decimal | None]]:
-    found: list[tuple[Decimal, Decimal | None]] = []
-    wanted = order.left
-    for price, offered in market.offers(order.side):
-        if order.type == "LIMIT" and _beyond(order, price):
-            break
-        if order.type == "MARKET" and _out_of_band(market, order.side, price):
-            break
-        found.append((price, offered))
-        if offered is None or offered >= wanted:
-            break
-        wanted -= offered
-    return found
-
-
-def _beyond(order: Order, price: Decimal) -> bool:
-    return price > order.price if order.side == "BUY" else price < order.price
-
-
-def _out_of_band(market: Market, side: str, price: Decimal) -> bool:
-    symbol = market.symbol
-    if side == "BUY":
-        return price > market.mark * symbol.multiplier_up
-    return price < market.mark * symbol.multiplier_down
+def room(state: State, order: Order) -> Decimal:
+    """Return how much of an order can still trade: a closing one no more than is held."""
+    if not order.closing:
+        return order.left
+    account = state.accounts[order.account]
+    held = account.position(order.symbol, order.position_side)
+    return min(order.left, _reducible(order, held))
 
 
 def touch(state: State, symbol: str, now: int) -> None:
@@ -120,7 +123,8 @@ def touch(state: State, symbol: str, now: int) -> None:
     resting = list(state.resting.get(symbol, {}).values())
     for side, sign in (("BUY", -1), ("SELL", 1)):
         mine = [order for order in resting if order.side == side]
-        for order in sorted(mine, key=lambda one: (sign * one.price, one.order_id)):
+        # The order of the book is the order of the queue: a changed order stands at its end.
+        for order in sorted(mine, key=lambda one: sign * one.price):
             held = order.client_order_id in state.held
             if order.is_open and not held and _touched(market, order):
                 _make(state, market, order, now)
@@ -144,9 +148,22 @@ def _make(state: State, market: Market, order: Order, now: int) -> None:
 
 
 def fill(
-    state: State, order: Order, price: Decimal, quantity: Decimal, *, maker: bool, now: int
+    state: State,
+    order: Order,
+    price: Decimal,
+    quantity: Decimal,
+    *,
+    maker: bool,
+    now: int,
+    trade_id: int = 0,
+    fee_rate: Decimal | None = None,
+    execution: str = "TRADE",
 ) -> Decimal:
-    """Execute a part of an order, tell it, and return the quantity really executed."""
+    """Execute a part of an order, tell it, and return the quantity really executed.
+
+    Both sides of a trade between accounts come with its `trade_id`. The fee is the account's
+    unless `fee_rate` says otherwise.
+    """
     account = state.accounts[order.account]
     symbol = state.symbols[order.symbol]
     position = account.position(order.symbol, order.position_side)
@@ -155,7 +172,8 @@ def fill(
         if not quantity:
             close(state, order, "EXPIRED", now, REDUCE_ONLY_KNOCKED_OUT)
             return ZERO
-    fee = price * quantity * (MAKER_FEE if maker else TAKER_FEE)
+    rate = (MAKER_FEE if maker else TAKER_FEE) if fee_rate is None else fee_rate
+    fee = price * quantity * rate
     signed = quantity if order.side == "BUY" else -quantity
     margin_before = position.amount
     realized = position.trade(signed, price, fee, now)
@@ -167,7 +185,7 @@ def fill(
     order.status = "FILLED" if not order.left else "PARTIALLY_FILLED"
     order.update_time = now
     one = Fill(
-        state.serials.trade(),
+        trade_id or state.serials.trade(),
         order.order_id,
         order.client_order_id,
         order.symbol,
@@ -182,12 +200,12 @@ def fill(
         now,
     )
     account.fills.append(one)
-    record_income(state, account, one)
+    note_fill(state, account, one)
     if not order.is_open:
         state.unrest(order)
     state.tell(order.account, trade_lite(order, symbol, one))
     state.tell(order.account, account_update(state, account, "ORDER", [position], now))
-    tell_order(state, order, "TRADE", now, one)
+    tell_order(state, order, execution, now, one)
     knock_out(state, account, order.symbol, order.position_side, now)
     return quantity
 
@@ -219,26 +237,6 @@ def _move_isolated(account: Account, position: Position, before: Decimal, price:
         position.isolated_wallet *= position.amount / before
 
 
-def record_income(state: State, account: Account, one: Fill) -> None:
-    """Note the commission and the realized profit of a fill in the income history."""
-    rows = [("COMMISSION", -one.fee)]
-    if one.realized:
-        rows.append(("REALIZED_PNL", one.realized))
-    for kind, amount in rows:
-        account.income.append(
-            {
-                "symbol": one.symbol,
-                "incomeType": kind,
-                "income": fixed(amount, 8),
-                "asset": one.fee_asset,
-                "info": str(one.trade_id) if kind == "COMMISSION" else kind,
-                "time": one.time,
-                "tranId": state.serials.transfer(),
-                "tradeId": str(one.trade_id),
-            }
-        )
-
-
 def knock_out(state: State, account: Account, symbol: str, side: str, now: int) -> None:
     """Expire closing orders that have nothing left to close."""
     position = account.position(symbol, side)
@@ -248,57 +246,9 @@ def knock_out(state: State, account: Account, symbol: str, side: str, now: int) 
 
 
 def close(state: State, order: Order, status: str, now: int, reason: str = "0") -> None:
-    """End an open order as CANCELED or EXPIRED and tell it."""
+    """End an open order as CANCELED, EXPIRED or EXPIRED_IN_MATCH and tell it."""
     order.status = status
     order.update_time = now
     order.expiry_reason = reason
     state.unrest(order)
-    tell_order(state, order, status, now)
-
-
-def account_update(
-    state: State, account: Account, reason: str, positions: list[Position], now: int
-) -> JsonObject:
-    """Return the ACCOUNT_UPDATE event: the wallet and the positions that changed."""
-    balances: list[JsonObject] = [
-        {
-            "a": asset,
-            "wb": money(amount),
-            "cw": money(amount - isolated_in(state, account, asset)),
-            "bc": "0",
-        }
-        for asset, amount in account.wallet.items()
-        if amount
-    ]
-    changed: list[JsonObject] = [_position_row(state, account, held) for held in positions]
-    details: JsonObject = {"B": [*balances], "P": [*changed], "m": reason}
-    return {"e": "ACCOUNT_UPDATE", "T": now, "E": now, "a": details}
-
-
-def isolated_in(state: State, account: Account, asset: str) -> Decimal:
-    """Return what isolated positions hold of an asset."""
-    return sum(
-        (
-            held.isolated_wallet
-            for held in account.positions.values()
-            if held.isolated_wallet and state.symbols[held.symbol].margin == asset
-        ),
-        ZERO,
-    )
-
-
-def _position_row(state: State, account: Account, held: Position) -> JsonObject:
-    symbol = state.symbols[held.symbol]
-    digits = max(5, symbol.price_digits)
-    return {
-        "s": held.symbol,
-        "pa": brief(held.amount, symbol.quantity_digits),
-        "ep": fixed(held.entry, digits),
-        "bep": fixed(held.break_even, digits),
-        "cr": fixed(held.realized, 8),
-        "up": brief(held.unrealized(state.market(held.symbol).mark), 8),
-        "mt": "isolated" if account.setting(held.symbol).isolated else "cross",
-        "iw": brief(held.isolated_wallet, 8),
-        "ps": held.side,
-        "ma": symbol.margin,
-    }
+    tell_order(state, order, status.removesuffix("_IN_MATCH"), now)

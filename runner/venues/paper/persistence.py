@@ -76,6 +76,8 @@ def _document(state: State, accounts: dict[str, Json], kind: str) -> JsonObject:
         "now": state.now,
         "serials": encode(state.serials),
         "accounts": accounts,
+        "insurance": encode(state.insurance),
+        "statuses": encode(state.statuses),
         "prices": prices,
     }
 
@@ -101,6 +103,11 @@ def unpack(state: State, documents: Iterable[Mapping[str, Any]]) -> None:
             )
         state.now = document["now"]
         state.serials = decode(Serials, document["serials"])
+        state.insurance |= decode(dict[str, Decimal], document.get("insurance", {}))
+        for name, status in document.get("statuses", {}).items():
+            if name in state.symbols:
+                state.symbols[name] = state.symbols[name].with_status(status)
+                state.statuses[name] = status
         for name, part in document["accounts"].items():
             before = state.accounts.get(name) if document["kind"] == "changes" else None
             state.accounts[name] = _merged(before, part)

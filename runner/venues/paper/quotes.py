@@ -7,11 +7,11 @@ from collections.abc import Callable
 from .book import LEVELS, Market
 from .call import Call
 from .errors import refuse
+from .funding import FUNDING_INTERVAL, next_funding
 from .history import INTERVALS, Candle
 from .numbers import ZERO, Json, JsonObject, fixed
 from .symbols import RATE_LIMITS, Symbol
 
-FUNDING_INTERVAL = 8 * 3_600_000
 FUNDING_RATE = "0.00010000"
 DEPTH_LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 
@@ -172,11 +172,6 @@ def _premium(call: Call, market: Market) -> JsonObject:
         "nextFundingTime": next_funding(call.now),
         "time": call.now,
     }
-
-
-def next_funding(now: int) -> int:
-    """Return the next funding time (ms)."""
-    return now - now % FUNDING_INTERVAL + FUNDING_INTERVAL
 
 
 def funding_rates(call: Call) -> list[Json]:

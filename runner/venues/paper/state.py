@@ -38,7 +38,25 @@ class MarketEvent:
     quoted: bool = False
 
 
-Event = UserEvent | MarketEvent
+@dataclass(frozen=True, slots=True)
+class PublicEvent:
+    """A message for everybody who listens to one of the named market streams."""
+
+    names: tuple[str, ...]
+    payload: JsonObject
+
+
+Event = UserEvent | MarketEvent | PublicEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """A trade between two accounts that the public tape has not shown yet."""
+
+    symbol: str
+    price: Decimal
+    quantity: Decimal
+    buyer_is_maker: bool
 
 
 @dataclass(slots=True)
@@ -76,7 +94,8 @@ class State:
     """All that the engine's functions work on; nothing here knows the real time.
 
     Tests decide over single orders by client id: `refused` are refused with that code, `held`
-    are accepted and fill only by hand. Neither survives a snapshot.
+    are accepted and fill only by hand. Neither survives a snapshot. `insurance` is what the
+    insurance fund holds of each asset, `statuses` the status of symbols that got another.
     """
 
     symbols: dict[str, Symbol]
@@ -95,6 +114,10 @@ class State:
     changed_algos: set[int] = field(default_factory=set)
     refused: dict[str, int] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
+    crossed: list[Cross] = field(default_factory=list)
+    liquidating: set[int] = field(default_factory=set)
+    insurance: dict[str, Decimal] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
 
     def symbol(self, name: str) -> Symbol:
         """Return a symbol; raises -1121."""

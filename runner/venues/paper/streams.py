@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from .book import Market
 from .frames import Stream, category, message, open_stream
 from .numbers import Json, JsonObject
-from .state import Event, MarketEvent, State, UserEvent
+from .state import Event, MarketEvent, PublicEvent, State, UserEvent
 
 MAX_STREAMS = 1024
 
@@ -157,6 +157,9 @@ class Streams:
         for event in events:
             if isinstance(event, UserEvent):
                 self._tell_user(event)
+            elif isinstance(event, PublicEvent):
+                for name in event.names:
+                    self._spread(name, event.payload)
             else:
                 self._tell_market(event, state.market(event.symbol), now, at_once)
 

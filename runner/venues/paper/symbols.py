@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -70,6 +70,10 @@ class Symbol:
     trigger_protect: Decimal
     time_in_force: tuple[str, ...]
     document: Mapping[str, Any] = field(repr=False)
+
+    def with_status(self, status: str) -> Symbol:
+        """Return the same contract in another status."""
+        return replace(self, status=status, document={**self.document, "status": status})
 
 
 def read_symbol(document: Mapping[str, Any]) -> Symbol:

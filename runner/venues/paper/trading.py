@@ -18,8 +18,9 @@ from .filters import (
 )
 from .intake import PRICE_MATCHES, Ask, read_order, read_price_match
 from .margin import check_margin
-from .matching import accept, close, fillable, take, tell_order
+from .matching import accept, close, take, tell_order
 from .numbers import Json, JsonObject
+from .offers import fillable
 from .orders import Order, acknowledged, placed, stored
 from .state import State, generated_id
 
@@ -123,7 +124,7 @@ def check_terms(state: State, order: Order) -> None:
     """Raise -5021 or -5022 for a FOK or GTX order that cannot do what it must."""
     if order.time_in_force not in ("FOK", "GTX"):
         return
-    at_once = fillable(state.market(order.symbol), order)
+    at_once = fillable(state, order)
     if order.time_in_force == "FOK" and at_once < order.quantity:
         raise refuse(-5021)
     if order.time_in_force == "GTX" and at_once:
@@ -234,7 +235,7 @@ def _amend(call: Call, order: Order, quantity: Decimal, price: Decimal) -> None:
         close(state, order, "CANCELED", call.now)
         return
     order.quantity, order.price = quantity, price
-    if order.time_in_force == "GTX" and fillable(state.market(order.symbol), order):
+    if order.time_in_force == "GTX" and fillable(state, order):
         order.price, order.quantity = before
         close(state, order, "CANCELED", call.now)
         return

@@ -241,13 +241,14 @@ def test_the_break_even_price_covers_the_fees(desk: Desk) -> None:
 
 
 def test_the_liquidation_price_lies_where_the_margin_is_used_up(desk: Desk) -> None:
-    """At that mark, wallet and loss together equal the maintenance margin."""
+    """A cent above it, wallet and loss together are the maintenance margin and a few cents."""
     desk.market(quantity="2")
     row = desk.call("GET", "/fapi/v3/positionRisk")[0]
-    desk.exchange.set_price("BTCUSDT", mark=Decimal(row["liquidationPrice"]), now=desk.now)
+    above = Decimal(row["liquidationPrice"]) + Decimal("0.01")
+    desk.exchange.set_price("BTCUSDT", mark=above, now=desk.now)
     figures = desk.call("GET", "/fapi/v3/account")
     left = Decimal(figures["totalMarginBalance"]) - Decimal(figures["totalMaintMargin"])
-    assert abs(left) < 1
+    assert 0 < left < Decimal("0.05")
 
 
 def test_accounts_do_not_see_each_other() -> None:
