@@ -87,7 +87,7 @@ class Screen:
     def _print(self, record: Record) -> None:
         if record.kind in HIDDEN:
             return
-        kind = "ack" if "SENDING -> " in record.text else record.kind
+        kind = "ack" if record.data.get("before") == "SENDING" else record.kind
         style = STYLES.get(kind, "dim")
         who = " ".join(part for part in (record.rule_id, record.symbol) if part)
         text = record.text

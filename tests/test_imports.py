@@ -23,6 +23,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.orders": (0, 1),
     "runner.core.events": (0, 2),
     "runner.core.instruments": (0, 2),
+    "runner.core.wording": (0, 2),
     "runner.core.document": (0, 3),
     "runner.core.windows": (0, 3),
     "runner.core.prices": (0, 4),

@@ -69,8 +69,15 @@ def row(order: dict[str, object]) -> Row:
 
 def described(order: dict[str, object]) -> str:
     """An order in a trader's words: buy market 0.02, sell stop_market 0.02 @ 68000."""
+    from runner.core.wording import cancel_words
+
+    if "setting" in order:
+        return f"set {order['setting']} {order['value']}"
+    if order["kind"] == "cancel" and "quantity" in order:
+        return f"change {order['target']} to {order['quantity']} @ {order['price']}"
     if order["kind"] == "cancel":
-        return f"cancel {order['target'] or 'all'}"
+        target = None if order["target"] is None else str(order["target"])
+        return cancel_words(target, str(order["leg"]), str(order["family"]))
     words = [str(order["side"]).lower(), str(order["type"]).lower()]
     if order["quantity"] is not None:
         words.append(str(order["quantity"]))

@@ -160,8 +160,7 @@ def _request(plan: Plan, signed: SignedRequest) -> dict[str, Any]:
 def _orders(plan: Plan, signed: SignedRequest) -> list[dict[str, Any]]:
     """What the request asks for, in words, one entry an order or cancel."""
     from runner.core.orders import Sending, intents_of
-    from runner.core.rules import Planned
-    from runner.core.running import described
+    from runner.core.wording import intent_words
 
     call = signed.call
     assert isinstance(call, Sending)
@@ -171,7 +170,7 @@ def _orders(plan: Plan, signed: SignedRequest) -> list[dict[str, Any]]:
     return [
         {
             "leg": plan.legs.get(intent.client_order_id, ""),
-            "text": described(Planned("", intent)),
+            "text": intent_words(intent, plan.legs.get(intent.client_order_id, "")),
             "client_order_id": intent.client_order_id,
             **({"parameters": own} if own is not None else {}),
         }

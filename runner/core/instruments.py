@@ -117,7 +117,10 @@ class Instrument:
         if intent.close_position:
             return None
         if intent.quantity is None or intent.quantity <= 0:
-            return "the quantity is zero after rounding to the step size"
+            if intent.quantity:
+                return f"the quantity is {intent.quantity.normalize():f}, less than zero"
+            smallest = f"{self._step(intent.type).normalize():f}"
+            return f"the quantity is zero after rounding to the step size {smallest}"
         limited = intent.type in LIMITED
         low = self.min_quantity if limited else self.market_min_quantity
         high = self.max_quantity if limited else self.market_max_quantity

@@ -20,6 +20,7 @@ from runner.core.orders import (
     Side,
 )
 from runner.core.state import Unseen, Work
+from runner.core.wording import change_words, leg_words, state_words
 
 
 def report(work: Work, namespace: str, event: ExecutionReport, moment: Moment) -> None:
@@ -121,19 +122,30 @@ def change(work: Work, before: Leg, after: Leg) -> None:
     }
     if after.cumulative_quantity != before.cumulative_quantity:
         price = f" @ {figure(after.average_price)}" if after.average_price else ""
-        work.record(
-            "fill", f"{after.name}: {figure(after.cumulative_quantity)} filled{price}", **who
-        )
+        text = f"{leg_words(after.name)}: {figure(after.cumulative_quantity)} filled{price}"
+        work.record("fill", text, **who)
     if after.state is before.state:
         return
     reason = str(after.code) if after.code is not None else ""
     known = f"order {after.order_id}" if after.order_id and not before.order_id else ""
     detail = f" ({after.message or known})" if after.message or known else ""
-    text = f"{after.name}: {before.state.value} -> {after.state.value}{detail}"
-    work.record("state", text, reason=reason, **who)
+    work.record(
+        "state",
+        f"{leg_words(after.name)}: {change_words(before.state, after.state)}{detail}",
+        reason=reason,
+        data={"before": before.state.value, "after": after.state.value},
+        **who,
+    )
     if before.state in FINAL:
-        text = f"CRITICAL {after.name} shows up after all: it is {after.state.value}"
+        text = (
+            f"CRITICAL {leg_words(after.name)} of {who['symbol']} was taken for lost and shows up "
+            f"at the exchange after all: {state_words(after.state)}; look at your position"
+        )
         work.record("notify", text, **{**who, "reason": "critical"})
     if after.state is OrderState.PARKED:
-        text = f"CRITICAL {after.name} is parked: {after.message}"
+        text = (
+            f"CRITICAL {leg_words(after.name)} of {who['symbol']} is parked, it may be at the "
+            f"exchange or not: {after.message}; look there for {after.client_order_id}, then say "
+            "what you found with runner resolve"
+        )
         work.record("notify", text, **{**who, "reason": Reason.PARKED.value})

@@ -9,6 +9,12 @@ from runner.core.events import Resolve
 from runner.core.legs import Moment
 from runner.core.orders import OrderState
 from runner.core.state import Work
+from runner.core.wording import leg_words, state_words
+
+_NOW = {
+    "sent": "no longer parked, the exchange is asked what became of it",
+    "absent": "no longer parked, nothing is sent for it any more",
+}
 
 
 def resolve(work: Work, event: Resolve, moment: Moment) -> None:
@@ -21,11 +27,11 @@ def resolve(work: Work, event: Resolve, moment: Moment) -> None:
     if leg is None:
         text = f"{event.client_order_id} is no order of this journal"
     elif leg.state is not OrderState.PARKED:
-        text = f"{leg.name} is not parked: it is {leg.state.value}"
+        text = f"{leg_words(leg.name)} is not parked: {state_words(leg.state)}"
     else:
         after = _resolved(leg, event, moment)
         work.put_leg(after)
-        text = f"{leg.name}: PARKED -> {after.state.value} ({after.message})"
+        text = f"{leg_words(leg.name)}: {_NOW[event.verdict]} ({after.message})"
     work.record(
         "command",
         text,

@@ -10,7 +10,6 @@ from typing import Literal
 
 from runner.core import deadman, guards, modes, recovery
 from runner.core.decision import Leg, Reason, Run, RunStatus
-from runner.core.figures import figure
 from runner.core.formula import EvaluationError
 from runner.core.orders import (
     AmendIntent,
@@ -18,12 +17,12 @@ from runner.core.orders import (
     Intent,
     OrderIntent,
     OrderState,
-    SettingIntent,
 )
 from runner.core.rules import ActionContext, DeadMan, Planned, Progress, Rule, RuleSet, Step
 from runner.core.state import Work
 from runner.core.view import Names, View
 
+from runner.core.wording import change_words, intent_words, leg_words
 DATA_PATIENCE = 10_000
 """Ms an action waits for data it names (a price after a restart) before it goes on without."""
 
@@ -93,8 +92,16 @@ def advance(work: Work, world: World, run_id: str) -> None:
 def _end(work: Work, run: Run, status: RunStatus, reason: str) -> None:
     work.put_run(replace(run, status=status, reason=reason))
     modes.over(work, run)
-    text = "done" if status is RunStatus.DONE else f"stopped: {reason}"
-    work.record("run", text, reason=reason, **_who(run))
+    text = f"stopped: {reason}"
+    if status is RunStatus.DONE:
+        text = f"done, but: {reason}" if reason else "done"
+    work.record("run", text, reason=_code(reason), **_who(run))
+
+
+def _code(text: str) -> str:
+    """The word of the closed list that a run's reason begins with; empty for an alarm's text."""
+    word = text.partition(":")[0]
+    return word if word in frozenset(Reason) else ""
 
 
 def _who(run: Run) -> dict[str, str]:
@@ -275,7 +282,7 @@ def _add(work: Work, run: Run, planned: Planned) -> None:
     work.put_leg(_leg(work, run, planned))
     work.record(
         "planned",
-        described(planned),
+        intent_words(planned.intent, planned.name),
         client_order_id=planned.intent.client_order_id,
         **_who(run),
     )
@@ -293,37 +300,17 @@ def _take_back(work: Work, run: Run, leg: Leg, why: str) -> None:
     if leg.state is not OrderState.PLANNED:
         return
     work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
-    text = f"{leg.name}: PLANNED -> LAPSED ({why})"
+    text = f"{leg_words(leg.name)}: {change_words(leg.state, OrderState.LAPSED)} ({why})"
     who = {**_who(run), "rule_id": work.rule_id(leg.run_id), "run_id": leg.run_id}
     work.record("state", text, client_order_id=leg.client_order_id, **who)
-
-
-def described(planned: Planned) -> str:
-    """An intent in a trader's words: `buy market 0.02`, `sell stop_market 0.02 @ 68000`."""
-    intent = planned.intent
-    if isinstance(intent, AmendIntent):
-        return f"change {intent.target} to {figure(intent.quantity)} @ {figure(intent.price)}"
-    if isinstance(intent, SettingIntent):
-        return f"set {intent.setting.value} {intent.value}"
-    if not isinstance(intent, OrderIntent):
-        return f"cancel {intent.target or f'all {intent.family.value} orders'}"
-    words = [intent.side.value.lower(), intent.type.value.lower()]
-    if intent.quantity is not None:
-        words.append(figure(intent.quantity))
-    prices = (intent.trigger_price, intent.price)
-    words += [f"@ {figure(price)}" for price in prices if price is not None]
-    if intent.close_position:
-        words.append("close position")
-    if intent.reduce_only:
-        words.append("reduce only")
-    return " ".join(words)
 
 
 def _failed(work: Work, rule: Rule, run: Run, step: Step) -> Run:
     assert step.reason is not None
     reason = f"{step.reason.value}: {step.detail}"
     if not rule.stop_on_failure:
-        work.record("run", f"do[{run.step}] failed, the next begins", reason=reason, **_who(run))
+        text = f"action {run.step + 1} failed: {reason}; the next begins"
+        work.record("run", text, reason=step.reason.value, **_who(run))
         return replace(run, step=run.step + 1, reason=_joined(run.reason, reason))
     # what is being watched goes on: a failed notify must not leave a position without its exits
     stopped = _joined(f"stopped {reason}", run.reason)

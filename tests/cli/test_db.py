@@ -134,7 +134,7 @@ def test_a_running_daemon_resolves_prunes_and_is_audited(folder: Path) -> None:
         words = ("--reason", "seen in the app", "--dir", folder)
         done = call("resolve", key, "--as", "sent", *words)
         assert done.exit_code == 0, done.output
-        assert "PARKED -> LIVE" in done.stdout
+        assert "no longer parked, the exchange is asked" in done.stdout
         again = call("resolve", key, "--as", "sent", *words)
         assert again.exit_code == 1
         assert "is not parked" in again.stdout

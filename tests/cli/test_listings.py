@@ -185,7 +185,7 @@ def test_explain_shows_the_run(folder: Path) -> None:
     assert [record["text"] for record in told["records"]] == ["buy-dip fired"]
     text = call("explain", run_id[:7], "--dir", folder).stdout
     assert f"run {run_id} of buy-dip on BTCUSDT" in text
-    assert "buy limit 0.010 @ 70000.0 -> FILLED" in text
+    assert "buy limit 0.010 @ 70000.0 -> filled" in text
     assert "0.010 @ 70000" in text
 
 

@@ -63,7 +63,7 @@ def test_an_answer_is_kept_with_its_attempt() -> None:
         (1, Outcome.REJECTED, -2010)
     ]
     text = work.decision.records[0].text
-    assert text == "0.0: SENDING -> REJECTED (margin)"
+    assert text == "order 1: refused by the exchange (margin)"
 
 
 def test_a_report_that_brings_nothing_new_leaves_no_line() -> None:
@@ -87,7 +87,7 @@ def test_a_parked_order_raises_an_alarm() -> None:
     told = report(parked, Outcome.ABSENT, origin="probe", asked_time=TIMING.fence(START) + last)
     reporting.report(work, NAMESPACE, told, moment())
     assert kinds(work) == ["state", "notify"]
-    assert work.decision.records[1].text.startswith("CRITICAL 0.0 is parked")
+    assert work.decision.records[1].text.startswith("CRITICAL order 1 of BTCUSDT is parked")
 
 
 @pytest.mark.parametrize("state", [OrderState.LAPSED, OrderState.PARKED, OrderState.REJECTED])
@@ -97,7 +97,7 @@ def test_an_order_that_shows_up_after_all_raises_an_alarm(state: OrderState) -> 
     told = report(leg(), origin="stream", order_status="FILLED", cumulative_quantity="1")
     reporting.report(work, NAMESPACE, told, moment())
     assert kinds(work) == ["fill", "state", "notify"]
-    assert "shows up after all" in work.decision.records[-1].text
+    assert "shows up at the exchange after all" in work.decision.records[-1].text
 
 
 @pytest.mark.parametrize("target_state", [OrderState.PLANNED, SENDING, UNKNOWN, LIVE])

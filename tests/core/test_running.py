@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from runner.core.decision import Reason, RunStatus
 from runner.core.orders import OrderState, Outcome, PlaceCall, Side
 from runner.core.rules import ActionContext, Planned, Progress, Step
-from runner.core.running import described
 from tests.core.factories import (
     SYMBOL,
     Bench,
     built,
-    cancel,
     dec,
     order,
     report,
@@ -186,16 +184,6 @@ def test_the_same_event_fires_once_also_after_a_restart() -> None:
         bench.fire("one", "same")
     assert len(bench.journal.runs) == 1
     assert len(bench.journal.legs) == 1
-
-
-def test_an_orders_line_reads_like_a_traders() -> None:
-    """Side, type, size, prices, and what it only closes."""
-    one = order(side=Side.SELL, quantity="0.020", price="68000.0", reduce_only=True)
-    assert described(Planned("0.0", one)) == "sell limit 0.02 @ 68000 reduce only"
-    two = order(quantity=None, price=None, trigger_price=dec(5), close_position=True)
-    assert described(Planned("0.0", two)) == "buy limit @ 5 close position"
-    assert described(Planned("0.0", cancel(target="x"))) == "cancel x"
-    assert described(Planned("0.0", cancel())) == "cancel all order orders"
 
 
 ANSWERS = st.sampled_from(

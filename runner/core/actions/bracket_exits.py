@@ -12,6 +12,7 @@ from runner.core.decision import FAILED, Leg
 from runner.core.formula import EvaluationError
 from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType
 from runner.core.rules import ActionContext, Planned, Progress, Step
+from runner.core.wording import leg_words, state_words, told_words
 
 ZERO = Decimal(0)
 
@@ -98,7 +99,7 @@ class Wanted:
 def not_filled(entry: Leg) -> Step:
     """The step while nothing filled: waiting, done without a trade, or failed."""
     if entry.state in FAILED:
-        detail = f"entry {entry.state.value}: {entry.message}".strip(": ")
+        detail = told_words(entry.name, entry.state, entry.message)
         return Step(Progress.FAILED, reason=FAILURES[entry.state], detail=detail)
     return Step(Progress.WAITING if entry.open else Progress.DONE, detail="nothing filled")
 
@@ -136,7 +137,7 @@ def placed(held: Held, order: OrderSpec, kind: str) -> Wanted:
 
 def dead(leg: Leg, kind: str) -> str:
     """What became of an exit, for the alarm."""
-    return f"the {kind} is {leg.state.value} {leg.message}".strip()
+    return f"the {kind} is {state_words(leg.state)}: {leg.message}".removesuffix(": ")
 
 
 def older(legs: tuple[Leg, ...], part: str) -> tuple[Leg, ...]:
@@ -208,4 +209,4 @@ def _stuck(held: Held) -> Iterator[str]:
     for leg in (held.entry, *held.exits):
         cancel = context.leg(f"cancel:{leg.name.partition('.')[2]}")
         if leg.open and cancel is not None and cancel.state in FAILED:
-            yield f"{leg.name} could not be cancelled: {cancel.message}"
+            yield f"{leg_words(leg.name)} could not be cancelled: {cancel.message}"

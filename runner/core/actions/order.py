@@ -14,6 +14,7 @@ from runner.core.document import Node, Term, duration
 from runner.core.formula import Formula, one_of
 from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import ActionContext, Progress, Step
+from runner.core.wording import told_words
 
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 TRIGGERED = CONDITIONAL - {OrderType.TRAILING_STOP_MARKET}
@@ -165,7 +166,7 @@ def verdict(context: ActionContext, parts: tuple[str, ...]) -> Step:
     legs = [leg for part in parts if (leg := context.leg(part)) is not None]
     for leg in legs:
         if leg.state in FAILED:
-            detail = f"{leg.name} {leg.state.value}: {leg.message}".strip()
+            detail = told_words(leg.name, leg.state, leg.message)
             return Step(Progress.FAILED, reason=FAILURES[leg.state], detail=detail)
     done = all(leg.settled and not (leg.open and fills_at_once(leg)) for leg in legs)
     return Step(Progress.DONE if done else Progress.WAITING)

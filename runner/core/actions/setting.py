@@ -13,6 +13,7 @@ from runner.core.document import Node, Term
 from runner.core.formula import Formula
 from runner.core.orders import Setting, SettingIntent
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.wording import told_words
 
 MOST_LEVERAGE = 125
 
@@ -41,7 +42,7 @@ class Set:
             if leg.open:
                 return Step(Progress.WAITING)
             if leg.state in FAILED:
-                detail = f"{setting.value} {leg.state.value}: {leg.message}".removesuffix(": ")
+                detail = told_words(leg.name, leg.state, leg.message)
                 return Step(Progress.FAILED, reason=FAILURES[leg.state], detail=detail)
         return Step(Progress.DONE)
 

@@ -16,6 +16,7 @@ from runner.core.figures import figure
 from runner.core.formula import Formula, one_of
 from runner.core.orders import Family, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.wording import told_words
 
 ZERO = Decimal(0)
 WAYS = one_of("long", "short", "flat")
@@ -149,9 +150,9 @@ def _on_its_way(context: ActionContext, position_side: str) -> bool:
 
 def _missed(leg: Leg) -> Step:
     """An order that came to an end without all of its quantity."""
-    detail = f"{leg.name} {leg.state.value}: {leg.message}".removesuffix(": ")
+    detail = told_words(leg.name, leg.state, leg.message)
     if leg.state not in FAILED:
-        detail = f"{leg.name} is {leg.state.value}, {figure(leg.cumulative_quantity)} filled"
+        detail = f"{detail}, {figure(leg.cumulative_quantity)} filled"
     reason = FAILURES.get(leg.state, Reason.NOT_POSSIBLE)
     return Step(Progress.FAILED, reason=reason, detail=detail)
 

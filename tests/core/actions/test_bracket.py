@@ -11,6 +11,7 @@ from runner.core.decision import Leg, Reason
 from runner.core.formula import EvaluationError
 from runner.core.orders import Intent, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import Action, Progress, Step
+from runner.core.wording import state_words
 from tests.core.factories import (
     START,
     SYMBOL,
@@ -94,7 +95,7 @@ def test_an_entry_that_came_to_nothing_leaves_no_exits(state: OrderState, reason
     """Failed, with what became of it."""
     found = step(stands("entry", state))
     assert (found.progress, found.reason, found.planned) == (Progress.FAILED, reason, ())
-    assert found.detail == f"entry {state.value}: why"
+    assert found.detail == f"entry {state_words(state)}: why"
 
 
 @pytest.mark.parametrize("state", [OrderState.PLANNED, OrderState.SENDING, UNKNOWN, LIVE])
@@ -191,7 +192,7 @@ def test_a_stop_that_does_not_stand_leads_to_a_close(state: OrderState) -> None:
     found = step(stands("entry", LIVE, "1", quantity="2"), stands("stop@1", state))
     assert quantities(found) == {"naked@1": "1", "cancel:entry": ""}
     assert found.critical
-    assert found.detail == f"the stop is {state.value} why"
+    assert found.detail == f"the stop is {state_words(state)}: why"
     alarm = step(
         stands("entry", FILLED, "1"), stands("stop@1", state), action=bracket(on_naked="alarm")
     )
@@ -234,7 +235,9 @@ def test_a_close_that_fails_is_told_and_not_repeated() -> None:
     assert (waiting.planned, waiting.progress) == ((), Progress.WAITING)
     failed = step(*legs, stands("naked@1", REJECTED))
     assert (failed.planned, failed.progress) == ((), Progress.DONE)
-    assert failed.detail == "the stop is REJECTED why; the close is REJECTED why"
+    assert failed.detail == (
+        "the stop is refused by the exchange: why; the close is refused by the exchange: why"
+    )
 
 
 def test_a_stop_under_way_stops_the_entry_and_places_no_target() -> None:
@@ -264,7 +267,7 @@ def test_an_order_that_cannot_be_cancelled_is_told() -> None:
     legs = (stands("entry", FILLED, "1"), stands("stop@1", FILLED, "1"), stands("target@1", LIVE))
     found = step(*legs, stands("cancel:target@1", REJECTED))
     assert (found.planned, found.progress, found.critical) == ((), Progress.PASSED, True)
-    assert found.detail == "0.target@1 could not be cancelled: why"
+    assert found.detail == "target for 1 could not be cancelled: why"
 
 
 def test_a_bracket_may_have_one_exit_only() -> None:

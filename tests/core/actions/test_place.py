@@ -10,6 +10,7 @@ from runner.core.decision import Leg, Reason
 from runner.core.formula import EvaluationError
 from runner.core.orders import OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import Action, Progress, Step
+from runner.core.wording import state_words
 from tests.core.factories import (
     START,
     SYMBOL,
@@ -158,7 +159,7 @@ def test_a_failed_order_fails_the_action_with_its_reason(state: OrderState, reas
     """The closed list of reasons tells rejected, lapsed and parked apart."""
     step = after(OrderState.LIVE, state)
     assert (step.progress, step.reason) == (Progress.FAILED, reason)
-    assert step.detail == f"0.1 {state.value}: why"
+    assert step.detail == f"order 2 {state_words(state)}: why"
 
 
 @pytest.mark.parametrize("state", [OrderState.PLANNED, OrderState.SENDING, OrderState.UNKNOWN])

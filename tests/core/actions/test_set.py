@@ -89,7 +89,7 @@ def test_a_refusal_ends_it() -> None:
     refused = done("position_mode", OrderState.REJECTED, message="open orders exist")
     failed = step({"position_mode": "hedge", "leverage": 5}, refused)
     assert (failed.progress, failed.reason) == (Progress.FAILED, Reason.REJECTED)
-    assert failed.detail == "position_mode REJECTED: open orders exist"
+    assert failed.detail == "position mode refused by the exchange: open orders exist"
 
 
 def test_margin_is_moved_on_one_side_of_hedge_mode() -> None:
@@ -164,7 +164,7 @@ def test_margin_is_never_moved_twice(tmp_path: Path, killed: bool) -> None:
     stage.advance(120_000)
     run = stage.runs()[-1]
     assert run["status"] == "stopped"
-    assert run["reason"].startswith("parked: isolated_margin PARKED")
+    assert run["reason"].startswith("parked: isolated margin (action 2) parked, a person must look")
     (account,) = stage.engine.state.accounts.values()
     first = account.position("BTCUSDT", "BOTH").isolated_wallet
     stage.advance(600_000)
@@ -176,4 +176,4 @@ def test_a_refusal_stops_the_run(tmp_path: Path) -> None:
     stage = Stage(RULES, tmp_path)
     stage.alert("margin", n=1)
     stage.alert("settings", n=1)
-    assert stage.runs()[-1]["reason"].startswith("rejected: margin_type REJECTED")
+    assert stage.runs()[-1]["reason"].startswith("rejected: margin type refused by the exchange")

@@ -240,9 +240,9 @@ def test_one_order_is_all_it_takes(part: str) -> None:
 @pytest.mark.parametrize(
     ("state", "reason", "text"),
     [
-        (OrderState.REJECTED, Reason.REJECTED, "0.open REJECTED: why"),
-        (OrderState.LAPSED, Reason.LAPSED, "0.open LAPSED: why"),
-        (OrderState.EXPIRED, Reason.NOT_POSSIBLE, "0.open is EXPIRED, 0 filled"),
+        (OrderState.REJECTED, Reason.REJECTED, "opening order refused by the exchange: why"),
+        (OrderState.LAPSED, Reason.LAPSED, "opening order not sent: why"),
+        (OrderState.EXPIRED, Reason.NOT_POSSIBLE, "opening order expired: why, 0 filled"),
     ],
 )
 def test_an_order_that_came_to_nothing_fails_it(
