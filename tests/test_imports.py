@@ -42,6 +42,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.deadman": (1, 4),
     "runner.core.daily": (1, 4),
     "runner.core.reporting": (1, 4),
+    "runner.core.links": (1, 5),
+    "runner.core.polling": (1, 5),
     "runner.core.recovery": (1, 5),
     "runner.core.resolving": (1, 4),
     "runner.core.modes": (1, 5),

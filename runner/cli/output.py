@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from runner.core.figures import span as span  # noqa: PLC0414 - one way to say a length
+
 Row = Sequence[object]
 NOTHING = "-"
 
@@ -50,14 +52,6 @@ def ago(at: int | None, now: int) -> str:
     if at is None:
         return "never"
     return f"{span(max(now - at, 0))} ago"
-
-
-def span(ms: int) -> str:
-    """A length of time in its largest fitting unit: 450 ms, 12 s, 3 min, 4.5 h, 2 d."""
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")):
-        if ms >= size:
-            return f"{ms / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{ms} ms"
 
 
 def count(number: int, noun: str) -> str:

@@ -77,6 +77,7 @@ class Questions:
     paused: dict[Call, int] = field(default_factory=dict)
     clock_at: int = 0
     account_at: int = 0
+    polled_at: int = 0
 
     def want(self, call: ReadCall, at: int = 0) -> None:
         """This part of the account shall be read, not before `at`."""
@@ -87,6 +88,11 @@ class Questions:
         """The whole account shall be read: after a start, a gap, a doubt."""
         for what in ("positions", "account", "open_orders", "open_algo_orders"):
             self.want(ReadCall(what))
+
+    def hurry(self) -> None:
+        """The exchange answers again: whatever was put off is asked now."""
+        self.paused.clear()
+        self.wanted = dict.fromkeys(self.wanted, 0)
 
     def done(self, call: Call) -> None:
         """The answer to this call is in."""

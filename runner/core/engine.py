@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, daily, deadman, legs, recovery, reporting, resolving
+from runner.core import asking, daily, deadman, legs, links, polling, recovery, reporting, resolving
 from runner.core.asking import Questions, Signed
 from runner.core.decision import (
     AlertAnswer,
@@ -40,6 +40,7 @@ from runner.core.events import (
 from runner.core.figures import figure
 from runner.core.firing import answered, fire, offer
 from runner.core.legs import Moment
+from runner.core.links import Links
 from runner.core.listening import Listening
 from runner.core.loading import Reload, take_up
 from runner.core.orders import (
@@ -48,7 +49,6 @@ from runner.core.orders import (
     Family,
     ReadCall,
     Sending,
-    TimeCall,
     intents_of,
 )
 from runner.core.prices import Band, Key
@@ -73,6 +73,7 @@ class Engine:
         self.world = world
         self.state = state
         self.questions = Questions()
+        self.links = Links()
         self._listening = Listening(world, state)
         self._telling = Telling(world, self._listening)
         self._handlers: dict[type, Callable[[Work, Any, Moment], None]] = {
@@ -175,6 +176,8 @@ class Engine:
             reading = ReadCall("open_orders", symbol)
             if self.questions.free(reading, moment.now):
                 self.questions.want(reading, self.questions.wanted.get(reading, moment.now))
+        if self.links.deaf:
+            polling.poll(self.state, self.questions, moment)
         return self._applied(work, moment)
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
@@ -205,6 +208,8 @@ class Engine:
         waits = [at, self._telling.next_at()]
         if self.state.waiting:
             waits.append(moment.now + DATA_RETRY)
+        if self.links.deaf:
+            waits.append(polling.poll_at(self.state, self.questions, moment))
         return min(each for each in waits if each is not None)
 
     def sending(self, requests: Sequence[Signed], moment: Moment) -> Decision:
@@ -363,34 +368,19 @@ class Engine:
                 self._dead_man(work, alarm)
 
     def _dead_man_report(self, work: Work, event: DeadManReport, moment: Moment) -> None:
-        deadman.confirmed(work, event)
+        call = DeadManCall(event.symbol, event.countdown)
+        if event.accepted or links.named(call) not in self.links.calls:
+            deadman.confirmed(work, event)
         if not event.accepted:
-            self._pause(DeadManCall(event.symbol, event.countdown), moment)
+            links.failed(work, self.links, self.questions, call, event.detail, moment)
 
     def _stream(self, work: Work, event: StreamState, moment: Moment) -> None:
         del moment
-        text = f"{event.stream} {'connected' if event.connected else 'broke off'}"
-        if event.detail:
-            text = f"{text}: {event.detail}"
-        data = {} if event.gap_from is None else {"gap_from": event.gap_from}
-        work.record("stream", text, data=data)
+        links.stream(work, self.links, self.questions, event)
         self._telling.tell_all(work, ("system", "stream_gap"), event)
-        if event.connected:
-            self.questions.want_all()
 
     def _call_failed(self, work: Work, event: CallFailed, moment: Moment) -> None:
-        self.questions.done(event.call)
-        if isinstance(event.call, ReadCall):
-            self.questions.want(event.call, moment.now + moment.timing.probe_retry)
-        if isinstance(event.call, DeadManCall):
-            self._pause(event.call, moment)
-        if isinstance(event.call, TimeCall):
-            self.questions.clock_at = moment.now - asking.CLOCK_EVERY + moment.timing.probe_retry
-        work.record("error", f"{type(event.call).__name__}: {event.detail}")
-
-    def _pause(self, call: Call, moment: Moment) -> None:
-        self.questions.pause(call, moment.now + moment.timing.probe_retry)
+        links.failed(work, self.links, self.questions, event.call, event.detail, moment)
 
     def _call_done(self, work: Work, event: CallDone, moment: Moment) -> None:
-        del work, moment
-        self.questions.done(event.call)
+        links.done(work, self.links, self.questions, event.call, moment)

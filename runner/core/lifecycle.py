@@ -80,6 +80,8 @@ class Timing:
     `engine_margin` is how long a request past the gateway may still take effect (assumption
     A2), `skew` the clock difference between the exchange's nodes (S), `probe_offsets` when the
     questions after the fence are asked: all must come back negative (K and V of the design).
+    A reading that fails again and again waits twice as long each time, up to `retry_cap`; while
+    the user stream is away, open orders are read every `poll_orders`.
     """
 
     recv_window: int = 3_000
@@ -92,11 +94,13 @@ class Timing:
     back_off: tuple[int, ...] = (200, 400, 800, 1_600, 3_200)
     max_attempts: int = 5
     retention: int = 3 * 86_400_000
+    retry_cap: int = 30_000
+    poll_orders: int = 3_000
 
     @property
     def longest_wait(self) -> int:
         """Nothing that is to be sent or asked waits longer than this."""
-        wait = max(self.probe_offsets[-1], self.probe_retry, self.back_off[-1])
+        wait = max(self.probe_offsets[-1], self.probe_retry, self.retry_cap, self.back_off[-1])
         return self.fence(0) + self.answer_deadline + wait
 
     def fence(self, timestamp: int) -> int:

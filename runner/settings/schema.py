@@ -112,6 +112,8 @@ _LENGTHS = {
     "first_probe": "How long after an unclear answer the first question is asked: 1s",
     "answer_deadline": "How long the exchange may take to answer: 12s",
     "retention": "How long the exchange surely remembers an order: 3d",
+    "retry_cap": "The longest wait before a question that fails again and again is asked: 30s",
+    "poll_orders": "How often open orders are read while the user stream is away: 3s",
     "stale_after": "The age at which a price is too old to act on: 30s",
 }
 
