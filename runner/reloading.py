@@ -16,7 +16,7 @@ from runner.core.orders import OrderIntent
 from runner.core.rules import RuleSet
 from runner.core.state import State
 from runner.errors import RunnerError
-from runner.rulebook.plan import Facts, plan
+from runner.rulebook.plan import Facts, Open, plan
 from runner.rulebook.watch import Watch
 from runner.sources.hooks import HookTable
 from runner.sources.schedule import next_occurrence
@@ -229,11 +229,12 @@ def facts(state: State, now: int) -> Facts:
     for (rule_id, _), memory in state.memories.items():
         if memory.last_fired_at is not None:
             fired[rule_id] = max(fired.get(rule_id, 0), memory.last_fired_at)
-    orders: dict[str, int] = {}
+    orders: dict[tuple[str, str], Open] = {}
     for leg in state.legs.values():
         if leg.open and isinstance(leg.intent, OrderIntent):
-            rule_id = state.rule_ids.get(leg.run_id, "")
-            orders[rule_id] = orders.get(rule_id, 0) + 1
+            key = (state.rule_ids.get(leg.run_id, ""), leg.intent.symbol)
+            one = Open(exits=1) if leg.intent.protective else Open(entries=1)
+            orders[key] = orders.get(key, Open()) + one
     return Facts(now, next_occurrence, fired, orders)
 
 

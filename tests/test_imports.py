@@ -52,6 +52,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.happenings": (1, 4),
     "runner.core.listening": (1, 8),
     "runner.core.telling": (1, 10),
+    "runner.core.removing": (1, 8),
     "runner.core.loading": (1, 9),
     "runner.core.engine": (2, 0),
     "runner.journal": (3, 0),

@@ -279,6 +279,90 @@ def test_orders_of_a_removed_rule_stay(stage: Make) -> None:
     assert {leg.state.name for leg in state.legs.values() if leg.open} == {"LIVE"}
 
 
+TIDY = LADDER + "    on_remove: cancel\n"
+
+
+def test_a_removed_rule_may_take_its_entries_along(stage: Make) -> None:
+    """`on_remove: cancel`: what rests on the book goes, once; another rule's orders stay."""
+    other = LADDER.replace("id: ladder", "id: stays")
+    scene = stage(TIDY, other)
+    assert scene.alert(1) == "fired"
+    assert scene.alert(2) == "fired"
+    scene.wait(SECOND)
+    assert len(scene.open_orders()) == 4
+    record = scene.reload(other)
+    assert "  - ladder  2 open entries are cancelled" in record.data["plan"]
+    scene.wait(MINUTE)
+    state = scene.runner.engine.state
+    left = [leg for leg in state.legs.values() if leg.open]
+    assert {state.rule_ids[leg.run_id] for leg in left} == {"stays"}
+    assert len(left) == 2
+    scene.reload(other)
+    assert len([each for each in scene.records if "was removed" in each.text]) == 1
+
+
+def test_a_symbol_that_leaves_takes_its_entries_along(stage: Make) -> None:
+    """Of that symbol alone; the text that is loaded decides, also for orders of an older one."""
+    both = LADDER.replace("symbol: ETHUSDT", "symbols: [ETHUSDT, BTCUSDT]")
+    scene = stage(both)
+    assert scene.alert(1) == "fired"
+    scene.wait(SECOND)
+    less = TIDY.replace("symbol: ETHUSDT", "symbols: [ETHUSDT]")
+    record = scene.reload(less)
+    assert "1 open entry is cancelled" in record.data["plan"][1]
+    scene.wait(SECOND)
+    legs = scene.runner.engine.state.legs.values()
+    assert [leg.intent.symbol for leg in legs if leg.open] == ["ETHUSDT"]
+
+
+def test_a_renamed_rule_keeps_its_entries(stage: Make) -> None:
+    """It is not removed."""
+    scene = stage(TIDY)
+    assert scene.alert(1) == "fired"
+    scene.wait(SECOND)
+    scene.reload(TIDY.replace("id: ladder", "id: steps\n    renamed_from: ladder"))
+    scene.wait(SECOND)
+    assert scene.open_orders() == ["0.0"]
+
+
+def test_exits_stay_when_their_rule_is_removed(stage: Make) -> None:
+    """A bracket whose entry is on the book: the rest of it goes, what filled keeps its exits."""
+    limit = BRACKET.replace("type: market,", "type: limit, price: =mark - 500,")
+    tidy = limit + "    on_remove: cancel\n"
+    scene = stage(tidy)
+    assert scene.alert(1) == "fired"
+    scene.wait(SECOND)
+    assert scene.open_orders() == ["0.entry"]
+    scene.reload(CROSS)
+    scene.wait(SECOND)
+    assert scene.open_orders() == []
+    filled = BRACKET + "    on_remove: cancel\n"
+    scene.reload(filled)
+    assert scene.alert(2) == "fired"
+    scene.wait(SECOND)
+    exits = scene.open_orders()
+    assert len(exits) == 2
+    scene.reload(CROSS)
+    scene.wait(SECOND)
+    assert scene.open_orders() == exits
+    assert not [each for each in scene.records if each.reason == "critical"]
+
+
+def test_the_cancels_of_a_removed_rule_survive_a_crash(stage: Make) -> None:
+    """They are planned in the same commit as the reload."""
+    scene = stage(TIDY)
+    assert scene.alert(1) == "fired"
+    scene.wait(SECOND)
+    rules = scene.rules(CROSS)
+    scene.runner.reload(rules)
+    scene.runner.crash()
+    scene.runner = VirtualRunner(
+        scene.folder / "journal.db", rules, scene.exchange, scene.clock, observers=[scene.observe]
+    )
+    scene.wait(MINUTE)
+    assert scene.open_orders() == []
+
+
 def test_a_run_ends_by_the_text_it_began_with(stage: Make) -> None:
     """The exits of a bracket that is on the book follow its own text, also without its rule."""
     scene = stage(BRACKET)

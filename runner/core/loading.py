@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from runner.core import removing
 from runner.core.decision import Record
 from runner.core.firing import lose_sight, trigger_memory
 from runner.core.listening import Listening
@@ -34,6 +35,7 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
             if isinstance(trigger, Begins):
                 for symbol in rule.symbols:
                     _begin(work, world, rule, symbol, trigger)
+    removing.clear(work, world, rules)
     lose_sight(work, rules)
     listening.load(rules)
     going_on = {run.rule_hash for run in work.state.runs.values()}

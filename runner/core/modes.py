@@ -51,19 +51,24 @@ def over(work: Work, run: Run) -> None:
 
 
 def step_aside(work: Work, rule: Rule, run: Run, newer: str) -> None:
-    """A newer run takes this one's place: its open entries go, what has filled keeps its exits.
+    """A newer run takes this one's place."""
+    make_way(work, rule, run, f"{Reason.SUPERSEDED.value}: run {newer} took its place")
+
+
+def make_way(work: Work, rule: Rule, run: Run, text: str) -> None:
+    """This run begins nothing more: its open entries go, what has filled keeps its exits.
 
     Entries that were not sent never leave, the others are cancelled. An action that has begun is
     watched to its end, since a bracket's exits follow what its entry filled until it was gone.
     """
-    text = f"{Reason.SUPERSEDED.value}: run {newer} took its place"
     legs = work.legs_of(run.run_id)
     begun = any(
         name.startswith(f"{run.step}.") and (leg.cumulative_quantity or leg.state in ON_ITS_WAY)
         for name, leg in legs.items()
     )
     for leg in legs.values():
-        _take_off(work, run, leg, text)
+        if is_entry(leg):
+            take_off(work, run, leg, f"aside.{leg.name}", text)
     if run.step < len(rule.actions):
         reason = "; ".join(each for each in (f"stopped {text}", run.reason) if each)
         watching = (*run.watching, run.step) if begun else run.watching
@@ -72,16 +77,19 @@ def step_aside(work: Work, rule: Rule, run: Run, newer: str) -> None:
     work.touch(run.run_id)
 
 
-def _take_off(work: Work, run: Run, leg: Leg, why: str) -> None:
-    intent = leg.intent
-    if not isinstance(intent, OrderIntent) or intent.protective or not leg.open:
-        return
+def is_entry(leg: Leg) -> bool:
+    """True for an open order that makes a position larger."""
+    return isinstance(leg.intent, OrderIntent) and not leg.intent.protective and leg.open
+
+
+def take_off(work: Work, run: Run, leg: Leg, name: str, why: str) -> None:
+    """Withdraw an order that was not sent; cancel any other, by a leg of this name of the run."""
     if leg.state is OrderState.PLANNED:
         work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
         return
-    name = f"aside.{leg.name}"
+    of, intent = run.identity, leg.intent
     cancel = CancelIntent(
-        run.identity.client_order_id(name), intent.symbol, intent.family, leg.client_order_id
+        of.client_order_id(name), intent.symbol, intent.family, leg.client_order_id
     )
     if work.leg(cancel.client_order_id) is None:
         planned = Leg(cancel, run.run_id, name, OrderState.PLANNED, work.now, updated_at=work.now)

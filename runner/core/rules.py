@@ -328,6 +328,7 @@ class Rule:
     expires_after: int = 60_000
     stop_on_failure: bool = True
     hold_unknown: bool = False
+    cancel_on_remove: bool = False
     mode: Mode = "single"
     active: Active | None = None
     zone: tzinfo = UTC

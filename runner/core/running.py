@@ -26,7 +26,7 @@ from runner.core.wording import change_words, intent_words, leg_words
 DATA_PATIENCE = 10_000
 """Ms an action waits for data it names (a price after a restart) before it goes on without."""
 
-ASIDE = f"stopped {Reason.SUPERSEDED.value}: run"
+ASIDE = f"stopped {Reason.SUPERSEDED.value}:"
 
 Seen = Callable[[str, str, str, str], str | None]
 """(rule id, trigger, symbol, event key) -> the run that fired for it, from the journal."""

@@ -37,6 +37,7 @@ COPIED = (
     "dry_run",
     "expires_after",
     "on_unknown",
+    "on_remove",
     "on_failure",
 )
 """The keys of a rule that its canonical text takes over as written."""
@@ -155,6 +156,7 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         dry_run=node.flag("dry_run"),
         expires_after=EXPIRES_AFTER if expires_after is None else expires_after,
         hold_unknown=node.text("on_unknown") == "hold",
+        cancel_on_remove=node.text("on_remove") == "cancel",
         stop_on_failure=node.text("on_failure", "stop") == "stop",
         mode=node.value.get("mode") or _usual_mode(node),
         active=active,

@@ -18,17 +18,28 @@ NAMES = ("id", "renamed_from")
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """How many orders are on the book that open a position, and how many that close one."""
+
+    entries: int = 0
+    exits: int = 0
+
+    def __add__(self, other: Open) -> Open:
+        return Open(self.entries + other.entries, self.exits + other.exits)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the plan must know besides the two rule sets; times are UTC ms.
 
     `next_run` tells the next instant of a schedule after a time, `last_fired` when a rule last
-    fired (on any symbol), `open_orders` how many orders each rule has on the book.
+    fired (on any symbol), `open_orders` what each rule has on the book of each symbol.
     """
 
     now: int
     next_run: Callable[[ScheduleTrigger, int], int | None]
     last_fired: Mapping[str, int] = field(default_factory=dict)
-    open_orders: Mapping[str, int] = field(default_factory=dict)
+    open_orders: Mapping[tuple[str, str], Open] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ def _of_rules(old: RuleSet, new: RuleSet, facts: Facts) -> Iterator[Change]:
             yield Change(rule.file, ADDED, rule.id, _next(rule.triggers, facts) or "new")
     for rule in old.rules.values():
         if rule.id not in new.rules and rule.id not in renamed:
-            yield Change(rule.file, REMOVED, rule.id, _left(facts.open_orders.get(rule.id, 0)))
+            yield Change(rule.file, REMOVED, rule.id, _left(rule.id, rule.symbols, rule, facts))
 
 
 def _what(before: Rule, after: Rule) -> str:
@@ -128,9 +139,8 @@ def _then(before: Rule, after: Rule, facts: Facts) -> str:
     if fired is not None and after.cooldown and fired + after.cooldown > facts.now:
         parts.append(f"cooldown until {_instant(fired + after.cooldown, facts.now)}")
     gone = [symbol for symbol in before.symbols if symbol not in after.symbols]
-    orders = facts.open_orders.get(before.id, 0)
-    if gone and orders:
-        parts.append(_left(orders))
+    if any(facts.open_orders.get((before.id, each), Open()) != Open() for each in gone):
+        parts.append(_left(before.id, gone, after, facts))
     return ", ".join(parts)
 
 
@@ -155,14 +165,20 @@ def _next(triggers: Sequence[Trigger], facts: Facts) -> str:
     return "its time is over" if schedules else ""
 
 
-def _left(orders: int) -> str:
-    if not orders:
-        return "no open orders"
-    return (
-        "1 open order stays on the book"
-        if orders == 1
-        else f"{orders} open orders stay on the book"
-    )
+def _left(rule_id: str, symbols: Sequence[str], rule: Rule, facts: Facts) -> str:
+    """What becomes of the orders of a rule that is removed, or of its symbols that are."""
+    found = sum((facts.open_orders.get((rule_id, each), Open()) for each in symbols), Open())
+    if not rule.cancel_on_remove:
+        found = Open(0, found.entries + found.exits)
+    parts = []
+    if found.entries:
+        one, more = "1 open entry is", f"{found.entries} open entries are"
+        parts.append(f"{one if found.entries == 1 else more} cancelled")
+    if found.exits:
+        orders = "exit" if rule.cancel_on_remove else "open order"
+        stay = f"1 {orders} stays" if found.exits == 1 else f"{found.exits} {orders}s stay"
+        parts.append(f"{stay} on the book")
+    return ", ".join(parts) or "no open orders"
 
 
 def _of_dead_men(old: Mapping[str, DeadMan], new: Mapping[str, DeadMan]) -> Iterable[Change]:

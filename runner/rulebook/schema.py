@@ -226,6 +226,12 @@ def _rule() -> dict[str, Any]:
                 "proven that the exchange does not have it: resend (default) sends it again while "
                 "it is not too old, hold leaves it to a person.",
             },
+            "on_remove": {
+                "enum": ["keep", "cancel"],
+                "description": "What becomes of its open entries when the rule, or a symbol of "
+                "it, is taken out and the files are reloaded: keep (default) leaves them on the "
+                "book, cancel takes them off. Exits of what has filled always stay.",
+            },
             "on_failure": {
                 "enum": ["stop", "continue"],
                 "description": "What to do after an action failed: stop (default) leaves out the "

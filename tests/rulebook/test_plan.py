@@ -8,7 +8,7 @@ import pytest
 
 from runner.core.rules import RuleSet
 from runner.rulebook.load import load
-from runner.rulebook.plan import Facts, plan
+from runner.rulebook.plan import Facts, Open, plan
 from runner.sources.schedule import next_occurrence
 
 NOW = 1_763_640_000_000  # 2025-11-20 12:00:00 UTC
@@ -54,9 +54,8 @@ def test_the_whole_plan(tmp_path: Path) -> None:
     """One of each kind, under its file, in columns; unchanged rules are counted."""
     old = rules(tmp_path, BREAKOUT, ALERT, FLAT.replace("flat", "old-grid"))
     new = rules(tmp_path, BREAKOUT.replace("70000", "71000"), ALERT.replace("0.5}", "0.3}"), FLAT)
-    facts = Facts(
-        NOW, next_occurrence, {"btc-breakout": NOW - 3_600_000, "tv-eth": NOW}, {"old-grid": 2}
-    )
+    fired = {"btc-breakout": NOW - 3_600_000, "tv-eth": NOW}
+    facts = Facts(NOW, next_occurrence, fired, {("old-grid", "ETHUSDT"): Open(1, 1)})
     found = plan(old, new, facts)
     assert found.lines() == [
         str(tmp_path / "btc.yaml"),
@@ -149,10 +148,32 @@ def test_a_symbol_that_leaves_a_rule_leaves_its_orders(tmp_path: Path) -> None:
     """Orders of a removed rule, or of a removed symbol, stay on the book and are counted."""
     old = rules(tmp_path, FLAT)
     less = rules(tmp_path, FLAT.replace("[BTCUSDT, ETHUSDT]", "[BTCUSDT]"))
-    (line,) = lines(old, less, open_orders={"flat": 1})
+    (line,) = lines(old, less, open_orders={("flat", "ETHUSDT"): Open(1)})
     assert line.endswith("symbols -ETHUSDT  state kept, 1 open order stays on the book")
+    (line,) = lines(old, less, open_orders={("flat", "BTCUSDT"): Open(1)})
+    assert line.endswith("state kept")
     (line,) = [each for each in lines(old, rules(tmp_path, ALERT)) if "- flat" in each]
     assert line.endswith("no open orders")
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (Open(), "no open orders"),
+        (Open(1), "1 open entry is cancelled"),
+        (Open(2, 1), "2 open entries are cancelled, 1 exit stays on the book"),
+        (Open(0, 2), "2 exits stay on the book"),
+    ],
+)
+def test_the_plan_says_what_is_cancelled(tmp_path: Path, left: Open, text: str) -> None:
+    """Of a rule with `on_remove: cancel`, and of a symbol that leaves it."""
+    tidy = FLAT + "    on_remove: cancel\n"
+    old, orders = rules(tmp_path, tidy), {("flat", "ETHUSDT"): left}
+    gone = lines(old, rules(tmp_path, ALERT), open_orders=orders)
+    assert next(each for each in gone if "- flat" in each).endswith(text)
+    less = rules(tmp_path, tidy.replace("[BTCUSDT, ETHUSDT]", "[BTCUSDT]"))
+    (line,) = lines(old, less, open_orders=orders)
+    assert line.endswith(f"state kept, {text}" if left != Open() else "state kept")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""What a reload takes out: its open entries stay on the book, or are cancelled (`on_remove`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.core.decision import Leg, Reason, Run, RunStatus
+from runner.core.modes import is_entry, make_way, take_off
+from runner.core.orders import Identity
+from runner.core.rules import Rule, RuleSet
+from runner.core.running import World
+from runner.core.state import Work
+
+WHY = f"{Reason.SUPERSEDED.value}: its rule was removed"
+
+
+def clear(work: Work, world: World, rules: RuleSet) -> None:
+    """Cancel the open entries of what is removed and says so; exits of what filled stay."""
+    for former, heir, symbol in _removed(world.rules, rules):
+        if (heir or former).cancel_on_remove:
+            _clear(work, world, former, symbol)
+
+
+def _removed(before: RuleSet, after: RuleSet) -> Iterator[tuple[Rule, Rule | None, str]]:
+    """Each former rule, what it is now, and a symbol that it trades no more."""
+    heirs = {rule.renamed_from: rule for rule in after.rules.values()}
+    for rule in before.rules.values():
+        heir = after.rules.get(rule.id) or heirs.get(rule.id)
+        for symbol in rule.symbols:
+            if heir is None or symbol not in heir.symbols:
+                yield rule, heir, symbol
+
+
+def _clear(work: Work, world: World, rule: Rule, symbol: str) -> None:
+    for run_id in work.all_running(rule.id, symbol):
+        run = work.run(run_id)
+        assert run is not None
+        make_way(work, work.state.revisions.get(run.rule_hash, rule), run, WHY)
+    left = list(_left(work, rule.id, symbol))
+    if not left:
+        return
+    # the runs that placed them are over: one that is over too carries their cancels
+    who = Identity(world.namespace, world.account, rule.id, "removed", symbol, str(work.now))
+    run = Run(who.run_id(), who, rule.text_hash, {}, work.now, RunStatus.DONE, len(rule.actions))
+    work.add_run(run, rule)
+    orders = "1 open order is" if len(left) == 1 else f"{len(left)} open orders are"
+    text = f"the rule was removed: {orders} cancelled"
+    work.record("run", text, rule_id=rule.id, symbol=symbol, run_id=run.run_id)
+    for leg in left:
+        take_off(work, run, leg, leg.client_order_id, WHY)
+
+
+def _left(work: Work, rule_id: str, symbol: str) -> Iterator[Leg]:
+    """Open entries of runs that are over."""
+    running = work.all_running(rule_id, symbol)
+    for leg in work.open_legs(symbol):
+        if leg.run_id not in running and work.rule_id(leg.run_id) == rule_id and is_entry(leg):
+            yield leg
