@@ -207,7 +207,8 @@ def test_an_isolated_position_is_called_and_liquidated_alone() -> None:
     assert "cw" not in call
     assert (call["p"][0]["mt"], call["p"][0]["iw"] != "0") == ("ISOLATED", True)
     desk.exchange.set_price("BTCUSDT", mark=price - 1, now=desk.now)
-    assert (desk.held(), desk.held("ETHUSDT")) == (0, 1)
+    assert desk.held() == 0
+    assert desk.held("ETHUSDT") == 1
 
 
 def test_the_public_hears_of_a_liquidation() -> None:
