@@ -38,6 +38,50 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "wait": "it is recorded, and does not fire",
         "fire": "it fires as soon as prices are back",
     },
+    "mode": {
+        "single": "it does not fire; recorded as still running",
+        "queued": "it runs afterwards, in the order of arrival; at most 10 wait",
+        "restart": "it takes the place: open entries are cancelled, what filled keeps its exits",
+    },
+    "on_unknown": {
+        "resend": "it is sent again, while it is not too old",
+        "hold": "it is parked, and you decide: runner resolve",
+    },
+    "is": {
+        "opened": "it was flat and is not any more",
+        "closed": "it is flat again, whoever closed it",
+        "liquidation": "the exchange closes it by force",
+        "adl": "the exchange takes it over to cover another account's loss",
+        "margin_call": "the exchange warns that its margin is nearly used up",
+    },
+    "status": {
+        "filled": "all of it",
+        "partly_filled": "some of it, and the rest may follow",
+        "rejected": "the exchange refused it for certain",
+        "cancelled": "it was taken off the book, by whomever",
+        "expired": "it ended by itself: its time was over, or it could not fill at once",
+    },
+    "margin_type": {
+        "isolated": "the position has margin of its own: it can lose no more than that",
+        "crossed": "all positions share the account's margin",
+    },
+    "position_mode": {
+        "one_way": "one position a symbol, long or short",
+        "hedge": "a long and a short position beside each other",
+    },
+    "price_match": {
+        "opponent": "the best price of the other side",
+        "opponent_5": "the fifth best price of the other side",
+        "queue": "the best price of the own side",
+        "queue_5": "the fifth best price of the own side",
+        "queue_10": "the tenth best price of the own side",
+        "queue_20": "the twentieth best price of the own side",
+    },
+    "self_trade_prevention": {
+        "expire_taker": "the one that comes ends, the one on the book stays",
+        "expire_maker": "the one on the book ends, the one that comes goes on",
+        "expire_both": "both end",
+    },
     "on_failure": {"stop": "the rest of do is left out", "continue": "the rest of do goes on"},
     "on_naked": {
         "close": "the position is closed at market",
@@ -112,7 +156,8 @@ def for_editors(schema: Mapping[str, Any], name: str = "", own: str = "") -> dic
         keys = schema["properties"].items()
         shown["properties"] = {key: for_editors(below, key) for key, below in keys}
     if "items" in schema:
-        shown["items"] = for_editors(schema["items"], own=_entry(schema["items"]))
+        one = name if "enum" in schema["items"] else ""
+        shown["items"] = for_editors(schema["items"], one, own=_entry(schema["items"]))
     if isinstance(schema.get("additionalProperties"), dict):
         shown["additionalProperties"] = for_editors(schema["additionalProperties"])
     _offer_kinds(shown, own)

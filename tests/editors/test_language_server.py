@@ -173,6 +173,24 @@ def test_every_key_shows_its_description(server: LanguageServer) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("mode: queued", "it runs afterwards, in the order of arrival; at most 10 wait"),
+        ("on_unknown: hold", "it is parked, and you decide: runner resolve"),
+    ],
+)
+def test_a_value_shows_what_it_means(server: LanguageServer, line: str, says: str) -> None:
+    """Resting the pointer on a choice says what each choice does, and completion says it too."""
+    text, _, _ = entry("when", "dead_man: late")
+    text = f"{text.rstrip()}\n    {line}\n"
+    place = len(text.splitlines()) - 1
+    document = server.open(text, EXAMPLES)
+    assert document.messages == []
+    shown = document.hover(place, 4 + line.index(":") + 3)
+    assert plain(says) in plain(shown), shown
+
+
+@pytest.mark.parametrize(
     "path",
     sorted(RULES.rglob("*.y*ml")),
     ids=lambda path: str(path.relative_to(RULES)),
