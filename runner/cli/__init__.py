@@ -27,6 +27,7 @@ VERBS: Final = {
     "orders": "List orders and cancels with their state.",
     "journal": "Show the log of everything that happened.",
     "alerts": "List the alerts that were taken.",
+    "doctor": "Check everything that trading needs, each fine or with its cure.",
     "audit": "Hold the journal against the exchange, name every difference.",
     "resolve": "Say what became of a parked order.",
     "db": "Back the journal up, check, prune or export it.",

@@ -34,6 +34,11 @@ MOST_SHOWN = 8
 @options.directory
 @click.option("--paper", is_flag=True, help="Trade on the embedded paper exchange, without keys.")
 @click.option(
+    "--live",
+    is_flag=True,
+    help="Trade with real money: a live account starts with this only, and after a check-up.",
+)
+@click.option(
     "--hook",
     type=options.address,
     metavar="HOST:PORT",
@@ -45,7 +50,9 @@ MOST_SHOWN = 8
     is_flag=True,
     help="The journal was restored from a backup: ask the exchange before each first send.",
 )
-def run(folder: Path, paper: bool, hook: tuple[str, int] | None, restored: bool) -> None:
+def run(
+    folder: Path, paper: bool, live: bool, hook: tuple[str, int] | None, restored: bool
+) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
     Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
@@ -55,7 +62,7 @@ def run(folder: Path, paper: bool, hook: tuple[str, int] | None, restored: bool)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            _run(folder, paper, hook, stop, restored)
+            _run(folder, paper, live, hook, stop, restored)
         except RunnerError as error:
             text = str(error).rstrip()
             output.note(text if "\n" in text else f"runner: {text}")
@@ -70,10 +77,16 @@ def _code(error: RunnerError) -> int:
 
 
 def _run(
-    folder: Path, paper: bool, hook: tuple[str, int] | None, stop: StopRequests, restored: bool
+    folder: Path,
+    paper: bool,
+    live: bool,
+    hook: tuple[str, int] | None,
+    stop: StopRequests,
+    restored: bool,
 ) -> None:
     from runner import logs
     from runner.app import App, Place, embedded_paper, on_paper
+    from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
     from runner.ops.notify_systemd import notify
     from runner.settings import load
@@ -87,6 +100,8 @@ def _run(
     rules_of(folder)
     with ExitStack() as stack:
         embedded = paper or on_paper(settings)
+        if not embedded:
+            admit(folder, settings, live)
         server = embedded_paper(place, settings) if embedded else None
         if server is not None:
             stack.callback(server.stop)

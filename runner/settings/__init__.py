@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runner.core.document import duration
 from runner.core.lifecycle import Timing
@@ -31,7 +31,10 @@ class Account:
     api_key: str
     api_secret: str
     position_mode: str = "one_way"
+    leverage: int | None = None
     default: bool = False
+    margin_type: str | None = None
+    transport: Literal["rest", "ws"] = "rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class Settings:
         Raises ConfigurationError with what to write when there is none.
         """
         if name in self.accounts:
+    on_kill: str = "flatten"
+    commands: Mapping[str, CommandHook] = field(default_factory=dict)
             return self.accounts[name]
         if name:
             known = ", ".join(self.accounts) or "none"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from runner.core.lifecycle import Timing
 from runner.venues import Venue
+from runner.venues.binance_usdm import checkup
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.findings import Declared, Finding
 
 
 class Adapter(Venue, Protocol):
@@ -38,3 +40,12 @@ class Open(Protocol):
 
 VENUES: dict[str, Open] = {"binance_usdm": BinanceUsdm}
 """Venue name -> its adapter; another exchange is a package in runner/venues/ and a line here."""
+
+
+def findings(venue: Venue, declared: Declared, *, streams: bool = True) -> Iterator[Finding]:
+    """The check-up of an account, a finding a check; `venue` need not be connected yet.
+
+    `streams` False leaves out what takes seconds.
+    """
+    assert isinstance(venue, BinanceUsdm), "another exchange brings its own check-up"
+    return checkup.findings(venue, declared, streams=streams)

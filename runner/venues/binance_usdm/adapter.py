@@ -33,7 +33,7 @@ from runner.venues import PlacedOrder, Post, RawAnswer, Request, SignedRequest
 from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, wire_reads
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
-from runner.venues.binance_usdm.limits import Budget
+from runner.venues.binance_usdm.limits import Budget, Limit
 from runner.venues.binance_usdm.liveness import Liveness
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.binance_usdm.rest import Rest
@@ -91,6 +91,7 @@ class BinanceUsdm:
         """Raises ConfigurationError for a key or secret that cannot be one."""
         key = _checked(key)
         self._addresses = addresses
+        self._key = key
         self._signer = signer(secret)
         self._timing = timing
         self._wall = wall
@@ -107,6 +108,11 @@ class BinanceUsdm:
     def __repr__(self) -> str:
         """Without key and secret."""
         return f"BinanceUsdm({self._addresses.rest})"
+
+    @property
+    def address(self) -> str:
+        """Where REST calls go."""
+        return self._addresses.rest
 
     def connect(self) -> None:
         """Read the clock, the symbols and the position mode.
@@ -126,6 +132,33 @@ class BinanceUsdm:
         signed, _ = self._signed("", self._timing.recv_window)
         mode = mapping(self._start("GET", "/fapi/v1/positionSide/dual", signed))
         self.hedge_mode = mode.get("dualSidePosition") in (True, "true")
+
+    def read(self, path: str, parameters: str = "", *, signed: bool = True) -> wire_answers.Reply:
+        """One reading (GET), whatever comes of it; for check-ups and starts."""
+        payload = self._signed(parameters, self._timing.recv_window)[0] if signed else parameters
+        return wire_answers.read(self._exchange("GET", path, payload))
+
+    def permissions(self) -> wire_answers.Reply | None:
+        """What the key may do, as the exchange's wallet tells; None where there is none to ask."""
+        path = "/sapi/v1/account/apiRestrictions"
+        wallet = self._addresses.wallet
+        if wallet is None:
+            return None
+        if not wallet:
+            return self.read(path)
+        elsewhere = Rest(wallet, self._key, self._timing.answer_deadline)
+        payload, _ = self._signed("", self._timing.recv_window)
+        answer = elsewhere.exchange("GET", path, payload)
+        elsewhere.close()
+        return wire_answers.read(answer)
+
+    def limits_left(self) -> list[tuple[Limit, int]]:
+        """Each rate limit with what is left of it now."""
+        return self._budget.left(self.server_time())
+
+    def clock_offset(self) -> int:
+        """How far this machine's clock is ahead of the exchange's, in ms."""
+        return self._wall() - self.server_time()
 
     def instruments(self) -> Mapping[str, Instrument]:
         """Every symbol of the exchange. Raises VenueError before `connect`."""

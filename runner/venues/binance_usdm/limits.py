@@ -107,6 +107,11 @@ class Budget:
             self._paused_until = max(self._paused_until, until)
             return self._paused_until - now
 
+    def left(self, now: int) -> list[tuple[Limit, int]]:
+        """Each limit with what is left of it in the running window."""
+        with self._lock:
+            return [(limit, limit.limit - self._spent(limit, now)) for limit in self._limits]
+
     def _paused(self, lane: Lane, now: int) -> bool:
         return self._paused_until > 0 and now < self._end(lane)
 

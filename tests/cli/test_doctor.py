@@ -1,0 +1,127 @@
+"""`runner doctor`, and what `run --live` refuses by the same checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.venues.paper.server import PaperServer
+from tests.cli.calling import answer, call, demo_folder
+
+SETTINGS = """
+version: 1
+accounts:
+  practice:
+    venue: binance_usdm
+    address: {{rest: '{rest}', streams: '{streams}', ws_api: '{ws_api}'}}
+    api_key: practice_key
+    api_secret: practice_secret
+    {more}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A runner's folder with rules and secrets."""
+    folder = demo_folder(tmp_path / "my")
+    for name, text in (("practice_key", "K"), ("practice_secret", "S")):
+        secret = folder / "secrets" / name
+        secret.touch(mode=0o600)
+        secret.write_text(text)
+    return folder
+
+
+@pytest.fixture
+def paper() -> Iterator[PaperServer]:
+    """A paper exchange on a free port."""
+    with PaperServer(keys={"K": "S"}) as server:
+        yield server
+
+
+def account(folder: Path, paper: PaperServer, more: str = "") -> None:
+    """Name the paper exchange's addresses in runner.yaml."""
+    text = SETTINGS.format(**paper.addresses, more=more)
+    (folder / "runner.yaml").write_text(text)
+
+
+def test_everything_is_fine_on_paper(folder: Path) -> None:
+    """Each check is a line; exit code 0; JSON holds the same."""
+    told = answer("doctor", "--paper", "--dir", folder)
+    assert told["fit"] is True
+    assert {one["verdict"] for one in told["checks"]} <= {"ok", "warning"}
+    names = [one["check"] for one in told["checks"]]
+    assert names[:4] == ["settings", "rules", "journal", "secrets"]
+    assert names[-2:] == ["market stream", "user stream"]
+
+
+def test_an_account_as_declared(folder: Path, paper: PaperServer) -> None:
+    """An account of runner.yaml over real HTTP and WebSockets; text output."""
+    account(folder, paper, "leverage: 20")
+    result = call("doctor", "--dir", folder)
+    assert result.exit_code in (0, 1), result.output
+    assert "ok      key: the exchange accepts key and signature" in result.stdout
+    assert "leverage" in result.stdout
+    assert result.stdout.splitlines()[-1].split(" ", 1)[1].startswith("checks")
+
+
+def test_every_finding_has_its_cure(folder: Path, paper: PaperServer) -> None:
+    """A wrong position mode, broken rules: exit code 1, the cure under the line."""
+    account(folder, paper, "position_mode: hedge")
+    (folder / "rules" / "bad.yaml").write_text("version: 1\nrules: [{id: x}]\n")
+    result = call("doctor", "--dir", folder)
+    assert result.exit_code == 1
+    assert "WRONG   position mode: the account is in one_way mode" in result.stdout
+    assert "-> write position_mode: one_way" in result.stdout
+    assert "WRONG   rules:" in result.stdout
+    assert "runner check --dir" in result.stdout
+
+
+def test_what_cannot_be_read_is_told_as_a_finding(folder: Path) -> None:
+    """Settings with a mistake, a secret that is missing, a journal that is none."""
+    (folder / "runner.yaml").write_text("version: 2\n")
+    result = call("doctor", "--dir", folder, "--json")
+    assert result.exit_code == 1
+    assert [one["check"] for one in json.loads(result.stdout)["checks"]] == ["settings"]
+    (folder / "runner.yaml").write_text(
+        "version: 1\naccounts: {a: {venue: binance_usdm, address: demo, api_key: no_key, "
+        "api_secret: no_key}}\n"
+    )
+    (folder / "journal.db").write_text("this is no journal, whatever its name says" * 50)
+    result = call("doctor", "--dir", folder, "--json")
+    found = {one["check"]: one for one in json.loads(result.stdout)["checks"]}
+    assert "no_key" in found["account"]["text"]
+    assert found["journal"]["verdict"] == "wrong"
+
+
+def test_a_live_account_needs_the_word(folder: Path) -> None:
+    """Without --live nothing is even asked of the exchange."""
+    (folder / "runner.yaml").write_text(
+        "version: 1\naccounts: {a: {venue: binance_usdm, address: live, api_key: practice_key, "
+        "api_secret: practice_secret}}\n"
+    )
+    result = call("run", "--dir", folder)
+    assert result.exit_code == 78
+    assert "start with --live" in result.stderr
+
+
+def test_a_live_start_is_refused_by_the_same_checks(folder: Path, paper: PaperServer) -> None:
+    """The position mode is not as declared: named with its cure, and not started."""
+    account(folder, paper, "position_mode: hedge")
+    result = call("run", "--live", "--dir", folder)
+    assert result.exit_code == 78
+    assert "not fit to trade live" in result.stderr
+    assert "-> write position_mode: one_way" in result.stderr
+
+
+def test_an_exchange_that_is_away_is_no_mistake_of_the_settings(
+    folder: Path, paper: PaperServer
+) -> None:
+    """Exit code 1: the next start may go well."""
+    account(folder, paper)
+    paper.stop()
+    result = call("run", "--live", "--dir", folder)
+    assert result.exit_code == 1
+    assert "does not answer" in result.stderr
