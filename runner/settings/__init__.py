@@ -31,8 +31,8 @@ class Account:
     api_key: str
     api_secret: str
     position_mode: str = "one_way"
-    leverage: int | None = None
     default: bool = False
+    leverage: int | None = None
     margin_type: str | None = None
     transport: Literal["rest", "ws"] = "rest"
 
@@ -86,8 +86,6 @@ class Settings:
         Raises ConfigurationError with what to write when there is none.
         """
         if name in self.accounts:
-    on_kill: str = "flatten"
-    commands: Mapping[str, CommandHook] = field(default_factory=dict)
             return self.accounts[name]
         if name:
             known = ", ".join(self.accounts) or "none"
