@@ -144,7 +144,10 @@ def fire(
     run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
     why_not = _why_not(work, world, rule, run, event_time)
     if why_not is not None:
-        return _refuse(work, rule, symbol, *why_not)
+        reason, detail = why_not
+        if reason is Reason.MAX_FIRES and told_before(work, rule, symbol, trigger):
+            return RuleAnswer(rule.id, symbol, "not fired", "", reason.value, detail)
+        return _refuse(work, rule, symbol, reason, detail)
     doubt(work.state, run, event_time)
     memory = work.memory(rule.id, symbol)
     fired = replace(
@@ -213,7 +216,7 @@ def _why_not(
     return (
         no_room(work, rule, symbol)
         or _cooling(work, rule, symbol)
-        or _used_up(work, rule, symbol)
+        or used_up(work, rule, symbol)
         or _condition(work, world, rule, run)
         or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
     )
@@ -225,16 +228,6 @@ def _cooling(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
         return None
     left = (fired + rule.cooldown - work.now) / 1000
     return Reason.COOLDOWN, f"{left:.0f} s of the cooldown are left"
-
-
-def _used_up(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
-    memory = work.memory(rule.id, symbol)
-    if rule.max_fires is not None and memory.fires >= rule.max_fires:
-        return Reason.MAX_FIRES, f"it fired {memory.fires} times"
-    today = fires_on(memory, work.now)
-    if rule.max_fires_per_day is not None and today >= rule.max_fires_per_day:
-        return Reason.MAX_FIRES, f"it fired {today} times today"
-    return None
 
 
 def _condition(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, str] | None:

@@ -107,7 +107,10 @@ def test_reasons_are_told_in_their_order() -> None:
         "59 s of the cooldown are left",
     )
     answer = send(bench, 4, after=60_000)
-    assert (answer.rules[0].reason, answer.rules[0].detail) == ("max fires", "it fired 1 times")
+    assert (answer.rules[0].reason, answer.rules[0].detail) == (
+        "max fires",
+        "it fired once, max_fires is 1: it is quiet now",
+    )
     bench.load(hooked(conditions=(WANTS_LONG,), dry_run=True), now=START)
     answer = send(bench, 5, after=60_000)
     assert (answer.rules[0].reason, answer.rules[0].detail) == (
@@ -156,7 +159,9 @@ def test_fires_of_a_day_are_counted_anew_each_day() -> None:
     at = [midnight - 3 - START, midnight - 2 - START, midnight - 1 - START, midnight - START]
     outcomes = [send(bench, number, after) for number, after in enumerate(at)]
     assert [one.outcome for one in outcomes] == ["fired", "fired", "not fired", "fired"]
-    assert outcomes[2].rules[0].detail == "it fired 2 times today"
+    assert outcomes[2].rules[0].detail == (
+        "it fired 2 times today, max_fires is 2 a day: it is quiet until 00:00"
+    )
     memory = bench.state.memories["r", SYMBOL]
     assert (memory.fires, memory.fires_today) == (3, 1)
 
@@ -352,3 +357,30 @@ def test_a_fire_records_what_its_formulas_saw() -> None:
     seen = record.data["seen"]
     assert seen["now.hour"].isdigit()
     assert not {"bid", "trigger.price"} & seen.keys()
+
+
+@pytest.mark.parametrize("limit", [{"max_fires": 1}, {"max_fires_per_day": 1}])
+def test_that_it_fired_often_enough_is_recorded_once(limit: dict[str, int]) -> None:
+    """Crosses that follow leave no line; a per-day limit is said again on the next day."""
+    bench = Bench(rule("r", price(crosses_above=100), **limit))
+    bench.price(99, START)
+    assert fired(bench.price(101, START + 1)) == ["r"]
+    said = []
+    for number in range(1, 5):
+        bench.price(99, START + 10 * number)
+        said += reasons(bench.price(101, START + 10 * number + 1))
+    assert said == ["max fires"]
+    bench.price(99, START + 86_400_000)
+    again = bench.price(101, START + 86_400_001)
+    assert (fired(again) == ["r"]) == ("max_fires_per_day" in limit)
+    assert reasons(again) == []
+
+
+def test_an_alert_is_told_each_time_that_it_fired_often_enough() -> None:
+    """Its sender waits for an answer, and the journal holds it."""
+    bench = Bench(hooked(max_fires=1))
+    bench.process(alert(n=0), START)
+    end_runs(bench)
+    for number in (1, 2):
+        decision = bench.process(alert(n=number), START + number)
+        assert reasons(decision) == ["max fires"]
