@@ -261,9 +261,8 @@ class App:
 
     def _read(self) -> Candidate:
         rules = read_rules(self.place, self.venue)
-        if self.settings.reload_tests:
-            vet(self.place.rules)
-        return Candidate(rules, hook_table(rules, self.secrets))
+        tests = vet(self.place.rules) if self.settings.reload_tests else 0
+        return Candidate(rules, hook_table(rules, self.secrets), tests)
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks

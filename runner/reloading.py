@@ -42,10 +42,11 @@ RESTLESS = "the rule files are changing all the time: wait until they are writte
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Sound rules with the hooks they listen on."""
+    """Sound rules with the hooks they listen on, and how many of their tests passed."""
 
     rules: RuleSet
     hooks: HookTable
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Reloader:
 
     def _take(self, candidate: Candidate, asked_at: int) -> bool:
         self._work.prepare(candidate)
-        told = Told(candidate.rules, asked_at)
+        told = Told(candidate.rules, asked_at, candidate.tests)
         reply = self._work.hand_in(Reload(candidate.rules, told.loaded))
         if reply is not None:
             reply.add_done_callback(lambda done: self._taken(done, candidate))
@@ -183,10 +184,14 @@ class Reloader:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the journal says of rules that were taken up; `asked_at` by the monotonic clock."""
+    """What the journal says of rules that were taken up; `asked_at` by the monotonic clock.
+
+    `tests` is how many tests of them passed before, 0 where none are asked for.
+    """
 
     rules: RuleSet
     asked_at: int
+    tests: int = 0
 
     def loaded(self, running: RuleSet, state: State, now: int) -> Record:
         """The record, with the plan of what changes."""
@@ -198,6 +203,7 @@ class Told:
             "plan": found.lines(),
             "changes": [asdict(change) for change in found.changes],
             "asked_monotonic": self.asked_at,
+            "tests": self.tests,
         }
         text = f"{found.summary()}, revision {revision[:12]}"
         return Record(now, "reload", text, data=data)

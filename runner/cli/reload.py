@@ -102,4 +102,5 @@ def _show(record: dict[str, Any]) -> None:
         return
     for line in told["plan"]:
         click.echo(line)
-    click.echo(f"{revision} is running since {output.instant(record['at'])} UTC.")
+    tests = f"{output.count(told['tests'], 'test')} ok. " if told.get("tests") else ""
+    click.echo(f"{tests}{revision} is running since {output.instant(record['at'])} UTC.")

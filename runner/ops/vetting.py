@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +12,19 @@ from runner.errors import ConfigurationError
 TESTS_WITHIN = 120
 """Seconds after which tests that still go on count as failed."""
 
+PASSED = re.compile(r"^(\d+) ok", re.MULTILINE)
+"""How `runner test` says how many passed."""
+
 PATTERNS = ("*.tests.yaml", "*.tests.yml")
 
 
-def vet(folder: Path, seconds: float = TESTS_WITHIN) -> None:
-    """Return when the tests of a folder pass, or it has none.
+def vet(folder: Path, seconds: float = TESTS_WITHIN) -> int:
+    """How many tests a folder has, when all of them pass.
 
     Raises ConfigurationError with what `runner test` says when they do not.
     """
     if not any(path for pattern in PATTERNS for path in folder.glob(pattern)):
-        return
+        return 0
     command = [sys.executable, "-m", "runner", "test", str(folder)]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
@@ -31,3 +35,5 @@ def vet(folder: Path, seconds: float = TESTS_WITHIN) -> None:
     if told.returncode:
         text = f"{told.stdout}{told.stderr}".rstrip()
         raise ConfigurationError(f"the tests in {folder} do not pass:\n{text}")
+    counted = PASSED.search(told.stdout)
+    return int(counted[1]) if counted else 0

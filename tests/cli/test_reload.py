@@ -265,6 +265,7 @@ def test_rules_whose_tests_fail_are_refused(folder: Path) -> None:
         (folder / "rules" / "eth.yaml").write_text(short)
         told = call("reload", "--dir", folder)
         assert told.exit_code == 0, told.stderr
+        assert told.stdout.splitlines()[-1].startswith("1 test ok. Revision ")
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
