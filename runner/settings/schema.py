@@ -72,6 +72,20 @@ ACCOUNT: Mapping[str, Any] = _block(
             "enum": ["one_way", "hedge"],
             "description": "What the account is set to: one_way (default) or hedge",
         },
+        "leverage": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 125,
+            "description": "What the rules' symbols are set to, 1 to 125; only compared: 5",
+        },
+        "margin_type": {
+            "enum": ["cross", "isolated"],
+            "description": "What the rules' symbols are set to, only compared: cross or isolated",
+        },
+        "transport": {
+            "enum": ["rest", "ws"],
+            "description": "How orders travel: rest (default), or ws, the WebSocket API",
+        },
         "default": {
             "type": "boolean",
             "description": "true for the account of rules that name none; one account may be it",
