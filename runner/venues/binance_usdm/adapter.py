@@ -31,6 +31,7 @@ from runner.core.prices import PriceBoard
 from runner.errors import ConfigurationError, VenueError
 from runner.venues import PlacedOrder, Post, RawAnswer, Request, SignedRequest
 from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, wire_reads
+from runner.venues.binance_usdm.breaker import Breakers, group_of
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
 from runner.venues.binance_usdm.limits import Budget, Limit
@@ -99,6 +100,7 @@ class BinanceUsdm:
         self._transport = transport or Rest(addresses.rest, key, timing.answer_deadline)
         self._clock = ServerClock()
         self._budget = Budget()
+        self._breakers = Breakers()
         self._liveness = Liveness(TOLD_WITHIN)
         self._watched = False
         self._counter = itertools.count()
@@ -230,6 +232,8 @@ class BinanceUsdm:
         sent = self._monotonic()
         answer = self._transport.exchange(method, path, payload)
         received = self._monotonic()
+        failed = answer.transport != "ok" or answer.status >= 500
+        self._breakers.learn(group_of(method, path), failed=failed, now=received)
         pause = self._budget.learn(
             answer.status, answer.headers or {}, answer.body, self.server_time()
         )
@@ -279,8 +283,11 @@ class BinanceUsdm:
         return []
 
     def room(self, call: Call) -> bool:
-        """True when the rate limits leave room for this call now; then it is counted as spent."""
-        return self._budget.room(wire_orders.cost(call), lane_of(call), self.server_time())
+        """True when breakers and limits leave room for this call now; then it counts as spent."""
+        lane, group = lane_of(call), wire_orders.group(call)
+        if not self._breakers.allows(group, lane, self._monotonic()):
+            return False
+        return self._budget.room(wire_orders.cost(call), lane, self.server_time())
 
     def server_time(self) -> int:
         """The exchange's clock now, estimated, in ms; our own before the first answer."""

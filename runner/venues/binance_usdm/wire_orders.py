@@ -26,6 +26,7 @@ from runner.core.orders import (
     TimeInForce,
 )
 from runner.venues import Request
+from runner.venues.binance_usdm.breaker import group_of
 from runner.venues.binance_usdm.limits import Cost
 
 ORDER = "/fapi/v1/order"
@@ -74,6 +75,19 @@ def request(call: Call) -> Request:
             return Request(call, "POST", "/fapi/v1/countdownCancelAll", text(timer))
         case _:
             return Request(call, "GET", TIME, "")
+
+
+def group(call: Call) -> str:
+    """The group of calls whose failures keep this one waiting (breaker.group_of)."""
+    match call:
+        case PlaceCall() | AmendCall():
+            return group_of("POST", ORDER)
+        case ProbeCall(family=family):
+            return group_of("GET", ALGO if family is Family.ALGO else ORDER)
+        case ReadCall(what=what):
+            return group_of("GET", _READS[what][0])
+        case _:
+            return group_of("GET", TIME)
 
 
 def cost(call: Call) -> Cost:
