@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.audit import forgotten
 from runner.core.decision import AlertAnswer
 from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Event, Fire, StreamState
@@ -29,7 +30,7 @@ from runner.dispatcher import Dispatcher, Observer
 from runner.gateway import LANES, too_old
 from runner.journal import Journal
 from runner.reloading import Told
-from runner.remembering import remembered
+from runner.remembering import remembered, told, unknown_orders
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
@@ -116,8 +117,15 @@ class VirtualRunner:
         observers: Sequence[Observer] = (),
         on_commit: Callable[[str], None] | None = None,
         namespace: str = "main",
+        witness: Path | None = None,
+        audit: bool = False,
+        accept_restored: bool = False,
     ) -> None:
-        """Open the journal, recover, connect the streams; `on_commit` may crash it."""
+        """Open the journal, recover, connect the streams; `on_commit` may crash it.
+
+        With `audit` the exchange is asked for orders that the journal does not know, as a real
+        start does. Raises JournalRestored as that, unless `accept_restored`.
+        """
         self.clock = clock
         self.exchange = exchange
         self.network: Network = network or Calm()
@@ -125,15 +133,29 @@ class VirtualRunner:
         self.alive = True
         self._due_at = clock.now
         self.journal = Journal.open(
-            journal, namespace, clock.wall, on_commit=on_commit, wal_bytes=0, reserve=0
+            journal,
+            namespace,
+            clock.wall,
+            on_commit=on_commit,
+            wal_bytes=0,
+            reserve=0,
+            witness=witness,
+            accept_restored=accept_restored,
         )
         try:
-            self._build(rules, namespace, observers)
+            self._build(rules, namespace, observers, audit, accept_restored)
         except BaseException:
             self.journal.close()
             raise
 
-    def _build(self, rules: RuleSet, namespace: str, observers: Sequence[Observer]) -> None:
+    def _build(
+        self,
+        rules: RuleSet,
+        namespace: str,
+        observers: Sequence[Observer],
+        audit: bool,
+        accept_restored: bool,
+    ) -> None:
         clock = self.clock
         self.venue = BinanceUsdm(
             ADDRESSES,
@@ -145,6 +167,10 @@ class VirtualRunner:
             _Transport(self.exchange),
         )
         self.venue.connect()
+        now = self.venue.server_time()
+        orphans = unknown_orders(self.journal, self.venue, rules, namespace, now) if audit else []
+        if orphans and not accept_restored:
+            raise forgotten(self.journal.name, orphans)
         self.board = PriceBoard(STALE_AFTER, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(rules, self.view, namespace, "paper", self.journal.seen)
@@ -159,7 +185,11 @@ class VirtualRunner:
             remember=lambda: remembered(self.journal),
         )
         moment = Moment(clock.wall(), self.venue.server_time(), self.timing)
-        decisions = [self.engine.load(rules, moment), self.engine.recover(moment)]
+        decisions = [
+            told(orphans, moment.now),
+            self.engine.load(rules, moment),
+            self.engine.recover(moment),
+        ]
         self._lanes = _Lanes(self._carry, LANES)
         self.dispatcher.begin(decisions, self._lanes)
         self._ears: list[_Ear] = []

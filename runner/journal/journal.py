@@ -62,7 +62,7 @@ class Journal:
         self._on_commit = on_commit
         self._writer = Writer(database.connection)
         self._open_for_writing = True
-        self._alive_at = now()
+        self._alive_at = lease.last_alive or schema.NEVER
         self.renewals = 0
         """How often the lead was renewed: other threads watch it grow."""
         self._owner: int | None = None

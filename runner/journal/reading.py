@@ -98,11 +98,12 @@ class JournalReader:
 
     def meta(self) -> Plain:
         """schema_version, namespace, journal_id, created_at, and of the lease: holder, epoch,
-        taken_at, alive_at (when the runner last wrote).
+        taken_at, alive_at (when the runner last wrote; None for never).
         """
         lease = self._rows(select(tables.lease).where(tables.lease.c.name == tables.LEADER))
         facts = {name: getattr(self._meta, name) for name in schema.Meta.__slots__}
-        return facts | {key: value for row in lease for key, value in row.items() if key != "name"}
+        facts |= {key: value for row in lease for key, value in row.items() if key != "name"}
+        return facts | {"alive_at": facts.get("alive_at") or None}
 
     def records(
         self,

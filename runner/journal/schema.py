@@ -17,6 +17,8 @@ from runner.journal.tables import DATABASE_NOW, LEADER, LEASE_TTL
 from runner.journal.witness import Sighting
 
 RESTORED_LEAP: Final = 1_000
+NEVER: Final = 0
+"""The `alive_at` of a lease whose holders have not written anything yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,6 @@ def take_lease(database: Database, now: int, floor: int | None = None) -> Lease:
     values: dict[str, Any] = {
         "holder": f"{socket.gethostname()}:{os.getpid()}",
         "taken_at": now,
-        "alive_at": now,
     }
     before = connection.execute(
         select(table).where(table.c.name == LEADER).with_for_update()
@@ -126,10 +127,12 @@ def take_lease(database: Database, now: int, floor: int | None = None) -> Lease:
     epoch = known + 1 if floor is None else max(known, floor) + RESTORED_LEAP
     values["epoch"] = epoch
     if before is None:
-        connection.execute(insert(table).values(name=LEADER, **values))
+        connection.execute(insert(table).values(name=LEADER, alive_at=NEVER, **values))
         return Lease(epoch, None)
+    # alive_at stays: a start that ends here (a restored journal, refused) has done nothing, and
+    # the next one must look at the exchange as far back as this one
     connection.execute(update(table).where(table.c.name == LEADER).values(**values))
-    return Lease(epoch, before.alive_at)
+    return Lease(epoch, before.alive_at or None)
 
 
 def release_lease(connection: Connection, epoch: int) -> None:

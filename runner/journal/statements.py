@@ -107,7 +107,7 @@ def compile_for(dialect: Dialect) -> Statements:
         leg_change=prepare(_leg_change(), dialect, _LEG_COLUMNS),
         attempt=inserting(tables.attempts, without=_OUTCOME_COLUMNS),
         outcome=prepare(_outcome(), dialect, _OUTCOME_COLUMNS),
-        fill=ignoring(tables.fills),
+        fill=prepare(_fill(upsert), dialect),
         memory=replacing(tables.memories),
         dead_man=replacing(tables.dead_men),
         alert=inserting(tables.alerts),
@@ -154,6 +154,26 @@ def _taken(upsert: Callable[[Table], Any]) -> Executable:
         where=tables.WAITING,
     )
     return noted
+
+
+def _fill(upsert: Callable[[Table], Any]) -> Executable:
+    """A fill once, and only of an order that the journal knows.
+
+    A restored journal has forgotten orders that may still be filled: the exchange tells of them,
+    and they belong to nothing here.
+    """
+    table, legs = tables.fills, tables.legs
+    columns = _written(table)
+    values = [bindparam(name, type_=table.c[name].type).label(name) for name in columns]
+    known = select(legs.c.run_id).where(
+        legs.c.client_order_id == bindparam("client_order_id", type_=String)
+    )
+    statement: Executable = (
+        upsert(table)
+        .from_select(columns, select(*values).where(known.exists()))
+        .on_conflict_do_nothing()
+    )
+    return statement
 
 
 def _renewal(dialect: Dialect) -> Executable:

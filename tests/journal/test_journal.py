@@ -170,6 +170,8 @@ def test_the_journal_tells_how_long_the_runner_was_away(tmp_path: Path) -> None:
     clock = [NOW]
     first = open_journal(tmp_path, now=lambda: clock[0])
     assert first.last_alive is None
+    assert _alive_at(tmp_path) is None
+    first.beat()
     clock[0] = NOW + 999
     first.beat()
     assert _alive_at(tmp_path) == NOW
@@ -185,9 +187,22 @@ def test_the_journal_tells_how_long_the_runner_was_away(tmp_path: Path) -> None:
     again.close()
 
 
-def _alive_at(folder: Path) -> int:
+def test_a_start_that_writes_nothing_is_no_sign_of_life(tmp_path: Path) -> None:
+    """A start that was refused, however often: the next one must look as far back as the first."""
+    open_journal(tmp_path).close()
+    never = open_journal(tmp_path, now=lambda: NOW + 60_000)
+    assert never.last_alive is None
+    never.beat()
+    never.close()
+    open_journal(tmp_path, now=lambda: NOW + 3_600_000).close()
+    again = open_journal(tmp_path, now=lambda: NOW + 7_200_000)
+    assert again.last_alive == NOW + 60_000
+    again.close()
+
+
+def _alive_at(folder: Path) -> int | None:
     with JournalReader.open(folder / "journal.db") as reader:
-        found: int = reader.meta()["alive_at"]
+        found: int | None = reader.meta()["alive_at"]
         return found
 
 

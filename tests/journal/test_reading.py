@@ -59,7 +59,7 @@ def test_the_facts_of_the_journal(journal: Journal, reader: JournalReader) -> No
     meta = reader.meta()
     assert meta["namespace"] == "main"
     assert meta["schema_version"] == tables.SCHEMA_VERSION
-    assert (meta["epoch"], meta["alive_at"], meta["created_at"]) == (1, NOW, NOW)
+    assert (meta["epoch"], meta["alive_at"], meta["created_at"]) == (1, None, NOW)
     assert meta["journal_id"] == journal.meta.journal_id
 
 

@@ -145,6 +145,7 @@ def test_no_room_for_a_sign_of_life_is_no_end(tmp_path: Path) -> None:
     """The beat is refused like any commit, before COMMIT, so that the runner may go on."""
     clock = [NOW]
     journal = open_journal(tmp_path, now=lambda: clock[0])
+    journal.beat()
     limit(journal, 0)
     journal.beat()
     clock[0] += 1_000

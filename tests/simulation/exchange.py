@@ -64,7 +64,24 @@ class Witness(VirtualExchange):
         self.accepted_at: dict[str, int] = {}
         self.trace = hashlib.sha256()
         self._refusal: RawAnswer | None = None
-        self._reader = sqlite3.connect(f"file:{journal}?mode=ro", uri=True, isolation_level=None)
+        self.placed: Counter[tuple[str, ...]] = Counter()
+        self._journal = journal
+        self._reader = self._look()
+
+    def _look(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{self._journal}?mode=ro", uri=True, isolation_level=None)
+
+    def copy(self) -> bytes:
+        """The journal's file as of now, as a backup has it."""
+        return self._reader.serialize()
+
+    def put_back(self, copy: bytes) -> None:
+        """A copy takes the place of the journal, which nobody uses now."""
+        self._reader.close()
+        for name in ("-wal", "-shm"):
+            self._journal.with_name(self._journal.name + name).unlink(missing_ok=True)
+        self._journal.write_bytes(copy)
+        self._reader = self._look()
 
     def close(self) -> None:
         """Look into the journal no more."""
@@ -120,6 +137,20 @@ class Witness(VirtualExchange):
             self.accepted_at.setdefault(key, self.clock.now)
             if self.accepted[key] > 1:
                 self.wrong.append(f"{key} was accepted for the {self.accepted[key]}. time")
+            self._count_identity(key)
+
+    def _count_identity(self, key: str) -> None:
+        """Whatever ids say: for one event one leg is accepted once, also after a restore."""
+        found = self.rows(
+            "SELECT rule_id, trigger, runs.symbol, event_key, legs.name FROM legs JOIN runs "
+            "USING (run_id) WHERE client_order_id = ?",
+            key,
+        )
+        for identity in found:
+            self.placed[identity] += 1
+            if self.placed[identity] > 1:
+                what = f"{'/'.join(identity)} ({key})"
+                self.wrong.append(f"{what} was accepted for the {self.placed[identity]}. time")
 
     def executed(self) -> dict[str, Decimal]:
         """How much of each order was filled, by client order id."""

@@ -54,6 +54,7 @@ class Rates:
     pause: float = 0.0
     clock: float = 0.0
     crash: float = 0.0
+    rollback: float = 0.0
 
     @classmethod
     def drawn(cls, dice: random.Random) -> Rates:

@@ -16,6 +16,7 @@ from runner.core.decision import Decision
 from runner.core.events import Alert, StreamState
 from runner.core.lifecycle import Timing
 from runner.core.rules import RuleSet
+from runner.errors import JournalRestored
 from runner.rulebook.load import load
 from runner.virtual import VirtualClock, VirtualRunner
 from tests.simulation import cheap, promises
@@ -63,12 +64,18 @@ rules:
     do: [{cancel: all}, {close: {type: market}}]
 """
 
+RESTORED_AFTER = 60_000
+"""Ms that a restore takes: nothing that was sent before is still on its way."""
+
 STEPS = (2, 3, 5, 8, 12, 20)
 """How long a history's storm is: many short ones find more than a few long ones."""
 
 CALM_STEP = 30_000
 CALM_AT_MOST = 600_000
 """Within this the fence, the proof of absence and what follows from it must be over (G3)."""
+
+CALM_AFTER_RESTORE = 3_600_000
+"""The runs of a rule follow each other, and each is asked for before it sends."""
 
 
 class Crash(BaseException):
@@ -89,12 +96,15 @@ def rule_set(text: str = RULES) -> RuleSet:
 class Story:
     """Which history: the seed says all; `steps` and `off` (kinds of faults) make it smaller.
 
+    `at_least` makes the short ones longer, where something must come together.
+
     `rates`, `timing`, `down` (how long a dead runner may stay down, ms) and `alerts` (which
     paths) narrow a history to what one rule alone protects from.
     """
 
     seed: int
     steps: int | None = None
+    at_least: int = 0
     off: frozenset[str] = frozenset()
     rates: Rates | None = None
     timing: Timing = TIMING
@@ -137,12 +147,15 @@ class History:
         self.answered: dict[str, str] = {}
         self.sent: list[Alert] = []
         self.prices = dict(PRICES)
+        self.copy: bytes | None = None
+        self.restored = False
         self._trace = hashlib.sha256()
         self.runner: VirtualRunner | None = None
 
     def _narrow(self) -> None:
         story = self.story
         self.rates = replace(story.rates) if story.rates else self.rates
+        self.steps = max(self.steps, story.at_least)
         if story.steps is not None:
             self.steps = min(self.steps, story.steps)
         for kind in story.off:
@@ -170,6 +183,9 @@ class History:
         self._pass(self.dice.choice((10, 500, 5_000, 30_000)))
         if self.dice.random() < 0.2:
             self._reconnect()
+        if self._happens("rollback", self.rates.rollback):
+            self._copy_or_put_back()
+            self._restart_if_dead()
         self._disturb()
         action = self.dice.random()
         if action < 0.4 or not self.sent:
@@ -292,7 +308,29 @@ class History:
         while self.runner is None:
             self._guarded(self._start)
 
+    def _copy_or_put_back(self) -> None:
+        """A backup is made; the next time it takes the journal's place, and time has passed."""
+        copy, self.copy = self.copy, None
+        if copy is None:
+            self.copy = self.exchange.copy()
+            return
+        self._die()
+        self._stand_still(RESTORED_AFTER)
+        self.exchange.put_back(copy)
+        self.restored = True
+        fired = promises.fired(self.exchange)
+        self.answered = {n: text for n, text in self.answered.items() if n in fired}
+
     def _start(self) -> None:
+        """A restored journal is refused by whoever may notice, and then accepted by a person."""
+        try:
+            self._live(accept_restored=False)
+        except JournalRestored:
+            if not self.restored:
+                raise
+            self._live(accept_restored=True)
+
+    def _live(self, *, accept_restored: bool) -> None:
         self.network.deaf_until = 0
         self.network.life += 1
         self.runner = VirtualRunner(
@@ -304,6 +342,9 @@ class History:
             timing=self.story.timing,
             observers=[self.arrows.observe, self._note],
             on_commit=self._commit,
+            witness=self.journal.with_name("witness") if self.rates.rollback else None,
+            audit=bool(self.rates.rollback),
+            accept_restored=accept_restored,
         )
 
     def _commit(self, point: str) -> None:
@@ -329,7 +370,8 @@ class History:
         self.network.deaf_until = 0
         self._restart_if_dead()
         self._send_again_what_was_refused()
-        for _ in range(CALM_AT_MOST // CALM_STEP):
+        longest = CALM_AFTER_RESTORE if self.restored else CALM_AT_MOST
+        for _ in range(longest // CALM_STEP):
             self._reconnect()
             self._pass(CALM_STEP)
             if self._settled():

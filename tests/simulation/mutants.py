@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from runner.core import legs, lifecycle, state
+from runner.core import legs, lifecycle, recovery, state
 from runner.core.asking import Questions
 from runner.core.decision import Leg
 from runner.core.events import Alert, Fire
 from runner.core.legs import Moment
 from runner.core.lifecycle import Absence, Answer, Timing
-from runner.core.orders import OrderState, Outcome
+from runner.core.orders import Identity, OrderState, Outcome
 from runner.dispatcher import Dispatcher
 from runner.journal import Journal
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm import wire_answers
 from runner.virtual import VirtualRunner, Wire
+from tests.simulation.exchange import Witness
 from tests.simulation.faults import Rates
 from tests.simulation.history import Crash, History
 
@@ -37,6 +39,7 @@ class Mutant:
     alerts: tuple[str, ...] = ("single",)
     down: tuple[int, ...] = (0, 1_000)
     timing: Timing = Timing()  # noqa: RUF009 - it is frozen
+    at_least: int = 0
     within: int = 200
 
 
@@ -207,6 +210,38 @@ def no_dedupe() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def random_ids() -> Iterator[None]:
+    """An order's id is chosen when it is planned, and only the journal knows it."""
+    dice = random.Random(1)
+    chosen: dict[tuple[Identity, str], str] = {}
+    put_back = Witness.put_back
+
+    def drawn(identity: Identity, leg: str) -> str:
+        fresh = f"r1-{identity.namespace}-{dice.getrandbits(64):x}"
+        return chosen.setdefault((identity, leg), fresh)
+
+    def forget(self: Witness, copy: bytes) -> None:
+        chosen.clear()
+        put_back(self, copy)
+
+    with (
+        patch.object(Identity, "client_order_id", drawn),
+        patch.object(Witness, "put_back", forget),
+    ):
+        yield
+
+
+@contextmanager
+def no_probe_after_restore() -> Iterator[None]:
+    """A restored journal is believed: what it says was not sent is sent without a question."""
+    with (
+        patch.object(recovery, "ask_first", lambda *_: False),
+        patch.object(recovery, "_forgotten", lambda leg, _: leg),
+    ):
+        yield
+
+
 MUTANTS = (
     Mutant("send before commit", send_before_commit, Rates(crash=0.3)),
     Mutant("sign after commit", sign_after_commit, Rates(pause=0.5)),
@@ -231,4 +266,6 @@ MUTANTS = (
     ),
     Mutant("no sweep after a gap", no_sweep, Rates(silent=0.3, gap=0.5), ("batch", "bracket")),
     Mutant("no memory of events", no_dedupe, Rates(crash=0.3)),
+    Mutant("random ids", random_ids, Rates(rollback=0.4), timing=SHORT, at_least=12),
+    Mutant("no probe after a restore", no_probe_after_restore, Rates(rollback=0.4), at_least=12),
 )

@@ -6,10 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from runner.audit import differences
 from runner.core.decision import FINAL, Decision, Leg, LegChange
 from runner.core.orders import CancelIntent, OrderIntent, OrderState
+from runner.journal import ORPHAN
 from runner.journal.rows import intent_of
 from runner.virtual import VirtualClock
 from tests.simulation.exchange import Witness
@@ -54,8 +56,9 @@ class Arrows:
         was = before.state if before else None
         who = f"{after.name} {after.client_order_id}"
         refused_at_its_trigger = after.order_status == "REJECTED" and was is OrderState.LIVE
+        asked = after.ask_first and (was, after.state) == (OrderState.PLANNED, OrderState.UNKNOWN)
         if after.state is not was and not (
-            after.state in ARROWS.get(was, ()) or refused_at_its_trigger
+            after.state in ARROWS.get(was, ()) or refused_at_its_trigger or asked
         ):
             yield f"{who} went from {was} to {after.state}"
         if before is None:
@@ -90,7 +93,7 @@ def at_the_end(exchange: Witness, known: Mapping[str, str]) -> Iterator[str]:
         )
         if isinstance(intent_of(intent), OrderIntent)
     ]
-    yield from differences(legs, exchange.accepted.elements(), "main")
+    yield from differences(legs, set(exchange.accepted) - _orphans(exchange, legs), "main")
     executed = exchange.executed()
     for leg in legs:
         key = leg["client_order_id"]
@@ -101,6 +104,12 @@ def at_the_end(exchange: Witness, known: Mapping[str, str]) -> Iterator[str]:
     yield from _unsettled_cancels(exchange)
     yield from _unspoken(exchange)
     yield from _runs(exchange, known, Counter(leg["run_id"] for leg in legs))
+
+
+def _orphans(exchange: Witness, legs: list[dict[str, Any]]) -> set[str]:
+    """What a restored journal forgot, and was told of by the exchange."""
+    told = exchange.rows("SELECT client_order_id FROM records WHERE reason = ?", ORPHAN)
+    return {key for (key,) in told} - {leg["client_order_id"] for leg in legs}
 
 
 def _unsettled_cancels(exchange: Witness) -> Iterator[str]:
@@ -123,21 +132,27 @@ def _unspoken(exchange: Witness) -> Iterator[str]:
             yield f"{key} is parked, and nobody was told"
 
 
+def fired(exchange: Witness) -> Counter[str]:
+    """How often the journal says that each alert fired, by its number."""
+    found = exchange.rows("SELECT trigger, fields FROM runs")
+    return Counter(
+        number_of(json.loads(fields)["n"])
+        for trigger, fields in found
+        if trigger.startswith("webhook")
+    )
+
+
 def _runs(exchange: Witness, known: Mapping[str, str], orders: Counter[str]) -> Iterator[str]:
     """Each alert that was acknowledged as fired has one run with all of its orders."""
-    fired: Counter[str] = Counter()
-    statement = "SELECT run_id, rule_id, trigger, fields, status, reason FROM runs"
-    for run_id, rule_id, trigger, fields, status, reason in exchange.rows(statement):
-        if trigger.startswith("webhook"):
-            fired[number_of(json.loads(fields)["n"])] += 1
+    statement = "SELECT run_id, rule_id, status, reason FROM runs"
+    for run_id, rule_id, status, reason in exchange.rows(statement):
         wanted = LEGS.get(rule_id)
         if wanted and status == "done" and not reason and orders[run_id] != wanted:
             yield f"the run {run_id} of {rule_id} is done with {orders[run_id]} orders"
-    for number, times in fired.items():
-        if times > 1:
-            yield f"alert {number} fired {times} times"
+    times = fired(exchange)
+    yield from (f"alert {number} fired {n} times" for number, n in times.items() if n > 1)
     for number, outcome in known.items():
-        if outcome in ("fired", "duplicate") and not fired[number]:
+        if outcome in ("fired", "duplicate") and not times[number]:
             yield f"alert {number} was answered {outcome}, and it never fired"
 
 

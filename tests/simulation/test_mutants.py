@@ -16,7 +16,12 @@ CLEAN = 3
 def story(mutant: Mutant, seed: int) -> Story:
     """A history in which only the mutant's rule protects."""
     return Story(
-        seed, rates=mutant.rates, timing=mutant.timing, down=mutant.down, alerts=mutant.alerts
+        seed,
+        at_least=mutant.at_least,
+        rates=mutant.rates,
+        timing=mutant.timing,
+        down=mutant.down,
+        alerts=mutant.alerts,
     )
 
 
