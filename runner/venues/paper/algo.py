@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .numbers import ONE, ZERO, JsonObject, fixed
-from .orders import RETENTION, UNFILLED_RETENTION
+from .orders import RETENTION
 from .symbols import Symbol
 
 TRAILING = "TRAILING_STOP_MARKET"
@@ -85,12 +85,12 @@ class Algo:
             return price >= self.activate_price
         return price <= self.activate_price
 
-    def retained(self, now: int) -> bool:
-        """Return whether queries still find the order."""
+    def retained(self, now: int, kept: tuple[int, int] = RETENTION) -> bool:
+        """Return whether queries still find the order; `kept` as for orders."""
         if self.status in ("NEW", "TRIGGERING"):
             return True
         unfilled = not self.actual_quantity and self.status in ("CANCELED", "EXPIRED")
-        return now - self.create_time <= (UNFILLED_RETENTION if unfilled else RETENTION)
+        return now - self.create_time <= kept[0 if unfilled else 1]
 
 
 def algo_placed(algo: Algo, symbol: Symbol) -> JsonObject:

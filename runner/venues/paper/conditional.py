@@ -25,6 +25,7 @@ from .intake import (
     read_response_type,
     read_stp_mode,
 )
+from .lag import note_past
 from .matching import accept, finish_algo
 from .numbers import ONE, ZERO, JsonObject
 from .orders import Order
@@ -196,6 +197,7 @@ def end_algo(state: State, algo: Algo, status: str, now: int, reason: str = "") 
 def _tell(state: State, algo: Algo, now: int) -> None:
     state.changed_algos.add(algo.algo_id)
     state.tell(algo.account, algo_update(algo, state.symbols[algo.symbol], now))
+    note_past(state, algo)
 
 
 def _activate(state: State, algo: Algo, price: Decimal, now: int) -> None:

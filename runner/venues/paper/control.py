@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from .errors import ApiError
+from .forced import auto_deleverage
 from .gateway import Gateway
 from .moves import Move
 from .numbers import Json
@@ -37,6 +38,11 @@ class Control:
             ("POST", "/paper/fault"): self._fault,
             ("DELETE", "/paper/fault"): self._clear_faults,
             ("GET", "/paper/orders"): self._orders,
+            ("POST", "/paper/status"): self._status,
+            ("POST", "/paper/adl"): self._deleverage,
+            ("POST", "/paper/clock"): self._clock,
+            ("POST", "/paper/lag"): self._lag,
+            ("DELETE", "/paper/streams"): self._cut,
         }
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Json]:
@@ -69,6 +75,45 @@ class Control:
     def _clear_faults(self, _: dict[str, Any]) -> Json:
         self._gateway.faults.clear()
         return {}
+
+    def _status(self, document: dict[str, Any]) -> Json:
+        """Give a symbol a status; SETTLING settles its positions (at `price`, or the mark)."""
+        now, price = self._gateway.clock(), document.get("price")
+        self._gateway.exchange.set_status(
+            document["symbol"],
+            str(document["status"]),
+            now,
+            None if price is None else Decimal(str(price)),
+        )
+        self._gateway.settle(now, at_once=True)
+        return {}
+
+    def _deleverage(self, document: dict[str, Any]) -> Json:
+        """Close an account's position as ADL does."""
+        now, state = self._gateway.clock(), self._gateway.exchange.state
+        symbol, side = document["symbol"], str(document.get("positionSide", "BOTH"))
+        account = state.accounts[document["account"]]
+        if not account.amount(symbol, side):
+            raise ValueError(f"{document['account']} holds no {symbol} {side}: name a position")
+        quantity = document.get("quantity")
+        wanted = None if quantity is None else Decimal(str(quantity))
+        done = auto_deleverage(state, account, account.position(symbol, side), now, None, wanted)
+        self._gateway.settle(now)
+        return {"quantity": str(done)}
+
+    def _clock(self, document: dict[str, Any]) -> Json:
+        """Let the exchange's clock be wrong by `ms`."""
+        self._gateway.skew = int(document["ms"])
+        return {}
+
+    def _lag(self, document: dict[str, Any]) -> Json:
+        """Let queries see orders as they were `ms` ago."""
+        self._gateway.exchange.state.read_lag = int(document["ms"])
+        return {}
+
+    def _cut(self, document: dict[str, Any]) -> Json:
+        """End the stream connections of `room` (public, market, private), or all."""
+        return {"ended": self._gateway.streams.cut(str(document.get("room", "")))}
 
     def _orders(self, _: dict[str, Any]) -> Json:
         """Every order ever accepted, and every conditional order, of all accounts."""

@@ -16,7 +16,7 @@ from .memory import Memory
 from .numbers import Json
 from .operations import OPERATIONS
 from .params import Params
-from .streams import Streams
+from .streams import CONNECTION_LIFE, Streams
 
 # Parameters of the security layer, which no operation reads.
 _SECURITY = ("timestamp", "recvWindow", "signature", "apiKey")
@@ -56,17 +56,23 @@ class Gateway:
         *,
         limits: bool = True,
         memory: Memory | None = None,
+        connection_life: int = CONNECTION_LIFE,
     ) -> None:
         self.lock = threading.RLock()
         self.exchange = exchange
         self.keys = keys
-        self.clock = clock
+        self.skew = 0
+        self._clock = clock
         self.limits = Limits(limits)
         self.listen_keys = ListenKeys()
-        self.streams = Streams(self.listen_keys.account_of)
         self.faults = Faults()
+        self.streams = Streams(self.listen_keys.account_of, connection_life, self.faults)
         self._memory = memory
         self._stored_version = exchange.state.version
+
+    def clock(self) -> int:
+        """Return the exchange's time (ms), as wrong as a test wanted it (`skew`)."""
+        return self._clock() + self.skew
 
     def handle(self, request: Request) -> Answer:
         """Return the answer to a REST request; never raises an ApiError."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
-from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
 from .moves import Move
 from .symbols import Symbol, start_price
@@ -136,7 +131,7 @@ class Walk:
             self._prices[symbol] = price
 
 
-class _Timed:
+class Timed:
     """Moves known beforehand, told at their offsets from the start."""
 
     at_once = True
@@ -172,101 +167,10 @@ class _Timed:
         """Take note; what is written down goes on as written."""
 
 
-class Script(_Timed):
+class Script(Timed):
     """Prices written down as (offset ms, symbol, price)."""
 
     def __init__(self, steps: Iterable[tuple[int, str, Decimal | str]]) -> None:
         moves = [Move(at, symbol, price=Decimal(price)) for at, symbol, price in steps]
         first = {move.symbol: move.price for move in reversed(moves) if move.price}
         super().__init__(lambda: iter(moves), first)
-
-
-class Klines(_Timed):
-    """A candle file (`t,open,high,low,close,volume`, .csv or .csv.gz), four moves a candle.
-
-    `speed` is how many times faster than recorded it plays.
-    """
-
-    def __init__(self, path: Path | str, symbol: str, *, speed: int = 1) -> None:
-        self._path, self._symbol, self._speed = Path(path), symbol, speed
-        opening = next(self._read())
-        super().__init__(self._read, {symbol: opening.price or Decimal(1)})
-
-    def _read(self) -> Iterator[Move]:
-        with _open(self._path) as lines:
-            rows = csv.DictReader(lines)
-            first: int | None = None
-            before: int | None = None
-            for row in rows:
-                at = int(row["t"])
-                first = at if first is None else first
-                span = 60_000 if before is None else at - before
-                before = at
-                up = Decimal(row["close"]) >= Decimal(row["open"])
-                path = ("open", "low", "high", "close") if up else ("open", "high", "low", "close")
-                for number, name in enumerate(path):
-                    offset = (at - first + span * number // 4) // self._speed
-                    yield Move(offset, self._symbol, price=Decimal(row[name]))
-
-
-class Frames(_Timed):
-    """Recorded combined-stream frames, each line `receive-time-ns JSON`.
-
-    bookTicker moves bid and ask, trade and aggTrade the last price, markPriceUpdate the mark. The
-    mark follows the last price where it was not recorded, and so does the book until its first
-    bookTicker.
-    """
-
-    def __init__(self, path: Path | str, *, speed: int = 1) -> None:
-        self._path, self._speed = Path(path), speed
-        first: dict[str, Decimal] = {}
-        for move in self._read():
-            price = move.last or move.bid
-            if price:
-                first[move.symbol] = price
-                break
-        super().__init__(self._read, first)
-
-    def _read(self) -> Iterator[Move]:
-        start: int | None = None
-        quoted: set[str] = set()
-        with _open(self._path) as lines:
-            for line in lines:
-                received, _, text = line.partition(" ")
-                nanoseconds = int(received)
-                start = nanoseconds if start is None else start
-                document = json.loads(text)
-                offset = (nanoseconds - start) // 1_000_000 // self._speed
-                move = _frame_move(offset, document.get("data", document))
-                if move is None:
-                    continue
-                if move.bid is not None:
-                    quoted.add(move.symbol)
-                yield replace(move, keep_book=move.symbol in quoted)
-
-
-def _frame_move(at: int, data: Mapping[str, Any]) -> Move | None:
-    kind, symbol = data.get("e"), data.get("s", "")
-    if kind == "bookTicker":
-        return Move(
-            at,
-            symbol,
-            bid=Decimal(data["b"]),
-            ask=Decimal(data["a"]),
-            bid_quantity=Decimal(data["B"]),
-            ask_quantity=Decimal(data["A"]),
-        )
-    if kind in ("trade", "aggTrade"):
-        price, quantity = Decimal(data["p"]), Decimal(data["q"])
-        if not price:
-            return None
-        return Move(at, symbol, price=price, quantity=quantity, buyer_is_maker=bool(data["m"]))
-    if kind == "markPriceUpdate":
-        return Move(at, symbol, mark=Decimal(data["p"]))
-    return None
-
-
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")

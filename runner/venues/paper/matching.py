@@ -7,6 +7,7 @@ from decimal import Decimal
 from .account import MAKER_FEE, TAKER_FEE, Account, Position
 from .algo import algo_update
 from .book import Market
+from .lag import note_past
 from .ledger import account_update, note_fill
 from .numbers import ZERO
 from .offers import offers, prevents
@@ -41,6 +42,7 @@ def tell_order(
         order, state.symbols[order.symbol], execution, now=now, fill=fill, bids=bids, asks=asks
     )
     state.tell(order.account, event)
+    note_past(state, order)
     if order.algo_id and not order.is_open:
         finish_algo(state, order, now)
 
@@ -55,6 +57,7 @@ def finish_algo(state: State, order: Order, now: int) -> None:
     algo.update_time = now
     algo.actual_price, algo.actual_quantity = order.average, order.executed
     state.tell(order.account, algo_update(algo, state.symbols[order.symbol], now))
+    note_past(state, algo)
 
 
 def accept(state: State, order: Order, now: int) -> None:

@@ -10,8 +10,7 @@ from .symbols import Symbol
 
 OPEN_STATUSES = ("NEW", "PARTIALLY_FILLED")
 # How long GET /order finds an order that never filled, and any other (ms).
-UNFILLED_RETENTION = 3 * 86_400_000
-RETENTION = 90 * 86_400_000
+RETENTION = (3 * 86_400_000, 90 * 86_400_000)
 
 
 @dataclass(slots=True)
@@ -65,12 +64,15 @@ class Order:
         hedge = (self.position_side, self.side)
         return self.reduce_only or hedge in (("LONG", "SELL"), ("SHORT", "BUY"))
 
-    def retained(self, now: int) -> bool:
-        """Return whether queries still find the order (All Orders, "will not be found")."""
+    def retained(self, now: int, kept: tuple[int, int] = RETENTION) -> bool:
+        """Return whether queries still find the order (All Orders, "will not be found").
+
+        `kept` is how long (ms) an order that never filled is found, and how long any other.
+        """
         if self.is_open:
             return True
         unfilled = not self.executed and self.status in ("CANCELED", "EXPIRED")
-        return now - self.time <= (UNFILLED_RETENTION if unfilled else RETENTION)
+        return now - self.time <= kept[0 if unfilled else 1]
 
 
 def placed(order: Order, symbol: Symbol) -> JsonObject:

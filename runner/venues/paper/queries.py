@@ -9,6 +9,7 @@ from .algo import algo_stored
 from .call import Call
 from .conditional import wanted_algo
 from .errors import refuse
+from .lag import all_as_read, as_read
 from .numbers import Json, JsonObject
 from .orders import stored, user_trade
 from .trading import wanted_order
@@ -21,8 +22,8 @@ Row = TypeVar("Row")
 def query_order(call: Call) -> JsonObject:
     """GET /fapi/v1/order; raises -2013 for an unknown, forgotten or conditional order."""
     symbol = call.state.symbol(call.params.text("symbol"))
-    order = wanted_order(call, symbol.name)
-    if order is None or not order.retained(call.now):
+    order = as_read(call.state, wanted_order(call, symbol.name), call.now)
+    if order is None or not order.retained(call.now, call.state.retention):
         raise refuse(-2013)
     return stored(order, symbol)
 
@@ -30,7 +31,7 @@ def query_order(call: Call) -> JsonObject:
 def open_order(call: Call) -> JsonObject:
     """GET /fapi/v1/openOrder; raises -2013 for an order that is not open."""
     symbol = call.state.symbol(call.params.text("symbol"))
-    order = wanted_order(call, symbol.name)
+    order = as_read(call.state, wanted_order(call, symbol.name), call.now)
     if order is None or not order.is_open:
         raise refuse(-2013)
     return stored(order, symbol)
@@ -38,11 +39,12 @@ def open_order(call: Call) -> JsonObject:
 
 def open_orders(call: Call) -> list[Json]:
     """GET /fapi/v1/openOrders, of one symbol or of all."""
-    wanted = _wanted_symbol(call)
+    wanted, account = _wanted_symbol(call), call.account
+    every = account.orders if call.state.read_lag else account.open
     return [
         stored(order, call.state.symbols[order.symbol])
-        for order in call.account.open.values()
-        if wanted in ("", order.symbol)
+        for order in all_as_read(call.state, every.values(), call.now)
+        if order.is_open and wanted in ("", order.symbol)
     ]
 
 
@@ -53,9 +55,9 @@ def all_orders(call: Call) -> list[Json]:
     start, end = _window(call)
     found = [
         order
-        for order in call.account.orders.values()
+        for order in all_as_read(call.state, call.account.orders.values(), call.now)
         if wanted in ("", order.symbol)
-        and order.retained(call.now)
+        and order.retained(call.now, call.state.retention)
         and (order.order_id >= first if first is not None else start <= order.time <= end)
     ]
     chosen = _page(found, call, from_start=first is not None)
@@ -71,6 +73,7 @@ def user_trades(call: Call) -> list[Json]:
         fill
         for fill in call.account.fills
         if fill.symbol == symbol.name
+        and fill.time <= call.now - call.state.read_lag
         and order_id in (None, fill.order_id)
         and (fill.trade_id >= first if first is not None else start <= fill.time <= end)
     ]
@@ -111,8 +114,8 @@ def income(call: Call) -> list[Json]:
 
 def query_algo(call: Call) -> JsonObject:
     """GET /fapi/v1/algoOrder; raises -2013."""
-    algo = wanted_algo(call)
-    if algo is None or not algo.retained(call.now):
+    algo = as_read(call.state, wanted_algo(call), call.now)
+    if algo is None or not algo.retained(call.now, call.state.retention):
         raise refuse(-2013)
     return algo_stored(algo, call.state.symbols[algo.symbol])
 
@@ -120,10 +123,11 @@ def query_algo(call: Call) -> JsonObject:
 def open_algos(call: Call) -> list[Json]:
     """GET /fapi/v1/openAlgoOrders."""
     wanted, number = _wanted_symbol(call), call.params.integer("algoId")
+    every = call.account.algos if call.state.read_lag else call.account.waiting
     return [
         algo_stored(algo, call.state.symbols[algo.symbol])
-        for algo in call.account.waiting.values()
-        if wanted in ("", algo.symbol) and number in (None, algo.algo_id)
+        for algo in all_as_read(call.state, every.values(), call.now)
+        if algo.status == "NEW" and wanted in ("", algo.symbol) and number in (None, algo.algo_id)
     ]
 
 
@@ -134,9 +138,9 @@ def all_algos(call: Call) -> list[Json]:
     start, end = _window(call)
     found = [
         algo
-        for algo in call.account.algos.values()
+        for algo in all_as_read(call.state, call.account.algos.values(), call.now)
         if algo.symbol == symbol.name
-        and algo.retained(call.now)
+        and algo.retained(call.now, call.state.retention)
         and (algo.algo_id >= first if first is not None else start <= algo.create_time <= end)
     ]
     return [algo_stored(algo, symbol) for algo in _page(found, call, first is not None)]

@@ -132,25 +132,42 @@ class Handler(BaseHTTPRequestHandler):
             self._send(500, {"code": -1000, "msg": _FAILED})
 
     def _answer(self, request: Request) -> None:
-        gateway = self.server.gateway
         fault = self._fault(request)
-        if fault is not None and fault.kind == "delay":
+        if fault is None:
+            self._reply(self.server.gateway.handle(request))
+        else:
+            self._befall(fault, request)
+
+    def _befall(self, fault: Fault, request: Request) -> None:
+        """Answer a request as its fault wants it."""
+        headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after else {}
+        if fault.kind == "delay":
             time.sleep(fault.ms / 1000)
-        if fault is not None and fault.kind == "refuse":
-            self._send(fault.status, {"code": fault.code, "msg": fault.msg})
+        if fault.kind in ("drop_request", "refuse"):
+            if fault.kind == "drop_request":
+                self._hang_up()
+            else:
+                self._send(fault.status, {"code": fault.code, "msg": fault.msg}, headers)
             return
-        if fault is not None and fault.kind == "reject_503_unknown":
-            if fault.execute:
-                gateway.handle(request)
+        answer = Answer(200, None)
+        if fault.execute or fault.kind not in ("reject_503_unknown", "answer"):
+            answer = self.server.gateway.handle(request)
+        if fault.kind == "reject_503_unknown":
             self._send(503, {"code": -1000, "msg": _UNKNOWN})
-            return
-        answer = gateway.handle(request)
-        if fault is not None and fault.kind == "drop_answer":
+        elif fault.kind == "answer":
+            self._write(self._packed(fault.status, fault.body.encode(), headers))
+        elif fault.kind == "drop_answer":
             self._hang_up()
-            return
-        if fault is not None and fault.kind == "hang":
-            time.sleep(fault.ms / 1000)
-        self._reply(answer)
+        elif fault.kind == "cut_answer":
+            self._write(self._packed(answer.status, dump(answer.document).encode())[:-8])
+            self._hang_up()
+        elif fault.kind == "slow":
+            for byte in self._packed(answer.status, dump(answer.document).encode(), answer.headers):
+                self._write(bytes([byte]))
+                time.sleep(fault.ms / 1000)
+        else:
+            time.sleep(fault.ms / 1000 if fault.kind == "hang" else 0)
+            self._reply(answer)
 
     def _fault(self, request: Request) -> Fault | None:
         text = f"{request.method} {request.path} " + " ".join(
@@ -167,10 +184,16 @@ class Handler(BaseHTTPRequestHandler):
         self._send(answer.status, answer.document, answer.headers)
 
     def _send(self, status: int, document: Json, headers: Mapping[str, str] | None = None) -> None:
-        body = dump(document).encode()
-        reason = _REASONS.get(status, "")
+        # One write: head and body leave in one segment.
+        self._write(self._packed(status, dump(document).encode(), headers))
+
+    def _write(self, data: bytes) -> None:
+        self.wfile.write(data)
+
+    def _packed(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+        """Return a whole answer as it goes over the wire."""
         lines = [
-            f"HTTP/1.1 {status} {reason}",
+            f"HTTP/1.1 {status} {_REASONS.get(status, '')}",
             "Content-Type: application/json;charset=UTF-8",
             f"Content-Length: {len(body)}",
             f"Date: {self.date_time_string()}",
@@ -178,8 +201,7 @@ class Handler(BaseHTTPRequestHandler):
         ]
         if self.close_connection:
             lines.append("Connection: close")
-        # One write: head and body leave in one segment.
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
     def _upgrade(self) -> None:
         self.close_connection = True
@@ -202,8 +224,15 @@ class Handler(BaseHTTPRequestHandler):
         except ApiError as refusal:
             self._send(refusal.status, refusal.body())
             return
-        if peer.accept():
-            peer.serve(session.answer)
+        streams = self.server.gateway.streams
+        try:
+            if peer.accept():
+                with self.server.gateway.lock:
+                    streams.opened(peer, self.server.gateway.clock())
+                peer.serve(session.answer)
+        finally:
+            with self.server.gateway.lock:
+                streams.gone(peer)
 
     def _serve_streams(self, peer: Peer, path: str, query: str) -> None:
         gateway = self.server.gateway
@@ -211,7 +240,9 @@ class Handler(BaseHTTPRequestHandler):
         # and must not get data before the handshake: `send` only queues until `serve` writes.
         with gateway.lock:
             subscriber = gateway.streams.connect(peer, path, query)
+            gateway.streams.opened(peer, gateway.clock())
         if subscriber is None:
+            gateway.streams.gone(peer)
             self._send(404, {"code": -5000, "msg": f"Path {path}, Method GET is invalid"})
             return
 
@@ -225,6 +256,7 @@ class Handler(BaseHTTPRequestHandler):
         finally:
             with gateway.lock:
                 gateway.streams.disconnect(subscriber)
+                gateway.streams.gone(peer)
 
 
 def _params(query: bytes, body: bytes) -> dict[str, str]:

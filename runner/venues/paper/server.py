@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from .exchange import Exchange
 from .gateway import Gateway
 from .market import Source, Walk
 from .memory import Memory
+from .orders import RETENTION
 from .rest import WS_API_PATH, Listener
+from .streams import CONNECTION_LIFE
 from .symbols import Symbol, built_in, read_symbols
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class PaperServer:
     `symbols` is an exchangeInfo document or None for the built-in twelve; `keys` maps API keys to
     secrets (or to a PEM public key); `market` is where prices come from, a seeded walk by default;
     `state_file` keeps orders and positions over a kill; `control` adds `/paper/…` for tests.
+    Queries show orders as they were `read_lag` ms ago and forget them after `retention` (ms; those
+    never filled, any other); WebSockets end after `connection_life` (ms); `faults` are to come.
     """
 
     def __init__(
@@ -53,6 +57,10 @@ class PaperServer:
         clock: Callable[[], int] | None = None,
         brackets: list[Mapping[str, Any]] | None = None,
         level_quantity: Decimal | None = None,
+        read_lag: int = 0,
+        retention: tuple[int, int] = RETENTION,
+        connection_life: int = CONNECTION_LIFE,
+        faults: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._clock = clock or system_clock
         self._market: Source = market or Walk()
@@ -69,6 +77,8 @@ class PaperServer:
             level_quantity=level_quantity,
             now=now,
         )
+        self.exchange.state.read_lag = read_lag
+        self.exchange.state.retention = retention
         self._memory = Memory(Path(state_file), self.exchange) if state_file else None
         if self._memory is not None and self._memory.load():
             for name, one in self.exchange.state.markets.items():
@@ -78,8 +88,15 @@ class PaperServer:
         if self._memory is not None:
             self._memory.compact()
         self._gateway = Gateway(
-            self.exchange, ring, self._clock, limits=limits, memory=self._memory
+            self.exchange,
+            ring,
+            self._clock,
+            limits=limits,
+            memory=self._memory,
+            connection_life=connection_life,
         )
+        for fault in faults:
+            self._gateway.faults.add(fault)
         switch = Control(self._gateway) if control else None
         self._listener = Listener((host, port), self._gateway, switch)
         self._stopping = threading.Event()
@@ -149,6 +166,7 @@ class PaperServer:
                 gateway.settle(now, at_once=self._market.at_once)
             self.exchange.advance(now)
             gateway.settle(now)
+            gateway.streams.end_old(now)
             for key in gateway.listen_keys.expire(now):
                 gateway.streams.expire_key(key, now)
             gateway.streams.flush(self.exchange.state, now)

@@ -13,7 +13,7 @@ from .book import Market, Print, open_market
 from .brackets import Bracket, brackets_of
 from .errors import TEXTS, ApiError, refuse
 from .numbers import JsonObject
-from .orders import Order
+from .orders import RETENTION, Order
 from .symbols import Symbol, start_price
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -96,6 +96,7 @@ class State:
     Tests decide over single orders by client id: `refused` are refused with that code, `held`
     are accepted and fill only by hand. Neither survives a snapshot. `insurance` is what the
     insurance fund holds of each asset, `statuses` the status of symbols that got another.
+    Queries see orders as they were `read_lag` ms ago (`past`), and forget them after `retention`.
     """
 
     symbols: dict[str, Symbol]
@@ -118,6 +119,9 @@ class State:
     liquidating: set[int] = field(default_factory=set)
     insurance: dict[str, Decimal] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    read_lag: int = 0
+    retention: tuple[int, int] = RETENTION
+    past: dict[int, list[Order | Algo]] = field(default_factory=dict)
 
     def symbol(self, name: str) -> Symbol:
         """Return a symbol; raises -1121."""

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from .book import Market
+from .faults import Faults
 from .frames import Stream, category, message, open_stream
 from .numbers import Json, JsonObject
 from .state import Event, MarketEvent, PublicEvent, State, UserEvent
 
 MAX_STREAMS = 1024
+# "A single connection is only valid for 24 hours".
+CONNECTION_LIFE = 24 * 3_600_000
 
 
 class Recipient(Protocol):
@@ -49,12 +52,42 @@ def dump(document: Json) -> str:
 class Streams:
     """All stream connections. Not thread-safe: the server calls it under its lock."""
 
-    def __init__(self, account_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        account_of: Callable[[str], str | None],
+        life: int = CONNECTION_LIFE,
+        faults: Faults | None = None,
+    ) -> None:
+        """`life` is how long (ms) a connection may last; `faults` befall what is sent."""
         self._account_of = account_of
+        self._life, self._faults = life, faults
+        self._opened: dict[Recipient, int] = {}
         self._subscribers: set[Subscriber] = set()
         self._streams: dict[str, Stream] = {}
         self._listeners: dict[str, set[Subscriber]] = {}
         self._by_symbol: dict[str, dict[str, Stream]] = {}
+
+    def opened(self, peer: Recipient, now: int) -> None:
+        """Note when a WebSocket connection, of streams or of the API, began."""
+        self._opened[peer] = now
+
+    def gone(self, peer: Recipient) -> None:
+        """Forget a connection that has ended."""
+        self._opened.pop(peer, None)
+
+    def end_old(self, now: int) -> None:
+        """End the connections that have lasted their time."""
+        for peer, since in list(self._opened.items()):
+            if now - since >= self._life:
+                self.gone(peer)
+                peer.close(1008, "Connection lasted its time")
+
+    def cut(self, room: str = "") -> int:
+        """End the stream connections of a room (of all, if none is named); return how many."""
+        wanted = [one for one in self._subscribers if room in ("", one.room)]
+        for subscriber in wanted:
+            subscriber.peer.close(1011, "Cut, as the test asked")
+        return len(wanted)
 
     def connect(self, peer: Recipient, path: str, query: str) -> Subscriber | None:
         """Take in a connection to `path`, None for a path that is no stream address."""
@@ -236,13 +269,17 @@ class Streams:
         wrapped = f'{{"stream":{dump(name)},"data":{plain}}}'
         for subscriber in self._listeners.get(name, ()):
             if subscriber.hears(name):
-                subscriber.peer.send(wrapped if subscriber.combined else plain)
+                self._send(subscriber, wrapped if subscriber.combined else plain)
 
-    @staticmethod
-    def _deliver(subscriber: Subscriber, name: str, payload: JsonObject) -> None:
+    def _deliver(self, subscriber: Subscriber, name: str, payload: JsonObject) -> None:
         wrapped: JsonObject = {"stream": name, "data": payload}
         document = wrapped if subscriber.combined else payload
-        subscriber.peer.send(dump(document))
+        self._send(subscriber, dump(document))
+
+    def _send(self, subscriber: Subscriber, text: str) -> None:
+        texts = [text] if self._faults is None else self._faults.told(text)
+        for one in texts:
+            subscriber.peer.send(one)
 
 
 def _concerns(kind: str, event: MarketEvent) -> bool:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.market import Frames, Klines, Script, Source, Still, Walk
+from runner.venues.paper.market import Script, Source, Still, Walk
 from runner.venues.paper.moves import Move
+from runner.venues.paper.recordings import Frames, Klines
 from runner.venues.paper.streams import Streams
 from runner.venues.paper.symbols import built_in
 from tests.venues.paper.test_pace import Ear
