@@ -30,6 +30,7 @@ from runner.journal import Journal
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
+from runner.readiness import Outlook
 from runner.reloading import Candidate, Reloader, Reloading
 from runner.remembering import LeadWatch, lead, remembered, told, unknown_orders
 from runner.rulebook.diagnostics import render
@@ -37,9 +38,10 @@ from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
 from runner.sources.hooks import Hook, HookTable
+from runner.sources.readiness import Readiness
 from runner.sources.schedule import AlarmClock
 from runner.sources.server import HookServer
-from runner.sources.webhook import Readiness, create_app
+from runner.sources.webhook import create_app
 from runner.venues import Stream, Venue
 from runner.venues.binance_usdm.presets import PRESETS, Addresses
 from runner.venues.paper.market import Walk
@@ -50,9 +52,6 @@ log = logging.getLogger(__name__)
 
 ALERT_PATIENCE = 2.5
 """Seconds an alert waits for its commit; TradingView gives up after 3."""
-
-PRICE_PATIENCE = 15_000
-"""Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
 
 FIRST_PRICES = 5.0
 """Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
@@ -239,7 +238,17 @@ class App:
             wall_ms,
             observers,
             remember=lambda: remembered(self.journal),
-            ready=lambda: self.readiness().ready,
+            ready=lambda: self.readiness().taking,
+        )
+        self._outlook = Outlook(
+            self.venue,
+            self.dispatcher,
+            self.view,
+            self.engine.links,
+            self.settings.timing,
+            self._awaited,
+            self.started_at,
+            wall_ms,
         )
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
@@ -369,31 +378,10 @@ class App:
 
     def submit(self, event: Alert | Fire) -> AlertAnswer | None:
         """Have an alert decided and committed; None when that cannot be now."""
-        if self._stop.is_set() or not self.readiness().ready:
+        if not self.readiness().taking:
             return None
         return self.dispatcher.ask(event, ALERT_PATIENCE)
 
     def readiness(self) -> Readiness:
-        """Whether alerts are taken, and if not, why not."""
-        reasons = tuple(self._not_ready())
-        return Readiness(not reasons, reasons)
-
-    def _not_ready(self) -> list[str]:
-        reasons = []
-        if self._stop.is_set():
-            reasons.append("stopping")
-        if self.venue.clock_uncertainty() is None:
-            reasons.append("the exchange's clock is not known yet")
-        if self.dispatcher.full:
-            reasons.append(f"the journal is full: {self.dispatcher.full}")
-        if not self.view.positions_known or self.view.account is None:
-            reasons.append("positions and balances are not read yet")
-        if wall_ms() - self.started_at < PRICE_PATIENCE:
-            missing = sorted(
-                f"{symbol} {source}"
-                for symbol, source in self._awaited & self.rules.wanted()
-                if self.board.last(symbol, source) is None
-            )
-            if missing:
-                reasons.append(f"no price yet: {', '.join(missing)}")
-        return reasons
+        """Whether alerts become orders, and if not, why not."""
+        return self._outlook.readiness(self.rules, stopping=self._stop.is_set())

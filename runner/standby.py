@@ -17,8 +17,9 @@ from runner.ops.secrets import Secrets
 from runner.remembering import lead
 from runner.settings import Settings
 from runner.sources.hooks import HookTable
+from runner.sources.readiness import Readiness
 from runner.sources.server import HookServer
-from runner.sources.webhook import Readiness, create_app
+from runner.sources.webhook import create_app
 from runner.taking import ALERT
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Front:
 
     def submit(self, alert: Alert) -> AlertAnswer | None:
         """Decide it here, or keep it for whoever can; None when neither may be had."""
-        if self.app is not None and self.app.readiness().ready:
+        if self.app is not None and self.app.readiness().taking:
             return self.app.submit(alert)
         key = f"alert-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
         data = {field.name: getattr(alert, field.name) for field in fields(Alert)}

@@ -13,7 +13,8 @@ from runner.rulebook.load import load
 from runner.sources.bodies import parse
 from runner.sources.hooks import Hook
 from runner.sources.malformed import BodyError
-from runner.sources.webhook import Readiness, create_app
+from runner.sources.readiness import Readiness
+from runner.sources.webhook import create_app
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner

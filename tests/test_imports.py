@@ -73,6 +73,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.taking": (4, 0),
     "runner.dispatcher": (4, 1),
     "runner.markets": (4, 1),
+    "runner.readiness": (4, 1),
     "runner.reloading": (4, 1),
     "runner.app": (5, 0),
     "runner.demo": (5, 1),

@@ -187,6 +187,11 @@ class PriceBoard:
             yield key
             yield from self._windows.get(key, ())
 
+    def seen_at(self, symbol: str, source: str) -> int | None:
+        """When the newest price was received (ms), also when it is forgotten; None for never."""
+        last = self._last.get((symbol, source))
+        return self._seen.get((symbol, source)) if last is None else last.received_at
+
     def last(self, symbol: str, source: str) -> Price | None:
         """The newest price, or None before the first one."""
         return self._last.get((symbol, source))

@@ -343,15 +343,20 @@ class Rule:
 
     def sources(self) -> frozenset[str]:
         """What must be streamed: price sources of triggers and formulas, and `kline_15m`."""
-        formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
-        named = {name for formula in formulas for name in formula.names}
-        found: set[str] = {source for name, source in PRICE_NAMES.items() if name in named}
+        found = set(self.reckoned())
         heard = [trigger.interest for trigger in self.triggers]
         found.update(what for kind, what in heard if kind == "price")
         found.update(f"{KLINE}{what}" for kind, what in heard if kind == "kline")
         # sizing and the exchange's own price checks go by the mark
+        return frozenset(found | {"mark"})
+
+    def reckoned(self) -> frozenset[str]:
+        """The price sources without which its conditions and orders cannot be reckoned."""
+        formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
+        named = {name for formula in formulas for name in formula.names}
+        found: set[str] = {source for name, source in PRICE_NAMES.items() if name in named}
         sized = {s for action in self.actions if isinstance(action, Priced) for s in action.sources}
-        return frozenset(found | sized | {"mark"})
+        return frozenset(found | sized)
 
 
 KLINE = "kline_"

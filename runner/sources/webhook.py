@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -28,6 +28,7 @@ from runner.core.events import Alert
 from runner.sources.bodies import MAX_BYTES, body_hash, event_time, parse
 from runner.sources.hooks import Hook, HookTable
 from runner.sources.malformed import BodyError
+from runner.sources.readiness import Readiness
 from runner.sources.senders import MOST_ALERTS, Refusals, Senders, Tally, networks
 
 SIGNATURE = "X-Signature"
@@ -54,14 +55,6 @@ NOTHING_HERE = (
 NOT_COMMITTED = "the alert could not be stored, nothing was done: send it again"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """Whether alerts lead to orders now; `reasons` say why not."""
-
-    ready: bool
-    reasons: tuple[str, ...] = ()
 
 
 def create_app(
@@ -187,7 +180,7 @@ def _outcome(answer: AlertAnswer) -> Response:
 
 
 def _readyz(state: Readiness) -> Response:
-    response = jsonify(ready=state.ready, reasons=list(state.reasons))
+    response = jsonify(state.document())
     response.status_code = 200 if state.ready else 503
     return response
 

@@ -62,7 +62,9 @@ def test_an_alert_becomes_one_order_and_a_restart_doubles_nothing(folder: Path) 
     """Ready, one alert sent twice, one order; SIGTERM ends with 0; restarted, still one order."""
     process, url = started(folder)
     with process:
-        assert requests.get(f"{url}/readyz", timeout=5).json() == {"ready": True, "reasons": []}
+        ready = requests.get(f"{url}/readyz", timeout=5).json()
+        assert (ready["ready"], ready["taking"], ready["reasons"]) == (True, True, [])
+        assert (ready["problems"], ready["stale"]) == ([], [])
         assert post(url, action="buy")["outcome"] == "fired"
         assert post(url, action="buy")["outcome"] == "duplicate"
         [order] = eventually(lambda: filled(folder))

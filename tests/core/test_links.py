@@ -8,7 +8,7 @@ import pytest
 
 from runner.core.asking import CLOCK_EVERY
 from runner.core.events import CallDone, CallFailed, DeadManReport, StreamState
-from runner.core.links import FORGOTTEN_AFTER, named, patience
+from runner.core.links import FORGOTTEN_AFTER, Trouble, named, patience
 from runner.core.orders import Call, DeadManCall, Family, ProbeCall, ReadCall, TimeCall
 from runner.core.rules import DeadMan
 from tests.core.factories import START, SYMBOL, Bench, moment, rule_set
@@ -45,6 +45,11 @@ def fail(run: Bench, detail: str = "timed out") -> int:
 def lines(run: Bench, *kinds: str) -> list[Any]:
     """The journal's records of these kinds."""
     return [record for record in run.journal.records if record.kind in kinds]
+
+
+def down(run: Bench) -> Trouble | None:
+    """What tells that nothing can be had over REST."""
+    return run.engine.links.down
 
 
 def away(run: Bench, ms: int) -> int:
@@ -93,14 +98,12 @@ def test_a_countdown_is_set_again_within_a_tenth_of_itself(countdown: int, wait:
 def test_one_failure_is_not_an_exchange_that_is_down(bench: Bench) -> None:
     """Only the clock or the account failing twice in a row says that nothing works."""
     bench.tell(CallFailed(POSITIONS, bench.now, "HTTP 502"), CallDone(POSITIONS, bench.now))
-    assert bench.engine.links.down is None
+    assert down(bench) is None
     assert ACCOUNT in bench.calls()
     bench.tell(CallFailed(ACCOUNT, bench.now, "HTTP 502"), CallDone(ACCOUNT, bench.now))
-    assert bench.engine.links.down is None
+    assert down(bench) is None
     bench.tell(CallFailed(ACCOUNT, bench.now, "HTTP 503"), CallDone(ACCOUNT, bench.now))
-    down = bench.engine.links.down
-    assert down is not None
-    assert (down.since, down.count, down.detail) == (START, 2, "HTTP 503")
+    assert down(bench) == Trouble(START, START, 2, "HTTP 503")
 
 
 def test_what_was_put_off_is_asked_at_once_when_the_exchange_answers_again(bench: Bench) -> None:

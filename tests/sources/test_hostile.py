@@ -20,8 +20,9 @@ from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.sources import connections
 from runner.sources.hooks import Hook
+from runner.sources.readiness import Readiness
 from runner.sources.server import FEWEST_CONNECTIONS, HookServer, most_connections
-from runner.sources.webhook import Readiness, create_app
+from runner.sources.webhook import create_app
 from tests.support import eventually
 
 SECRET = "Geheimnis-17"

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.sources.hooks import Hook
+from runner.sources.readiness import Readiness
 from runner.sources.senders import (
     MINUTE,
     MOST_ALERTS,
@@ -25,7 +26,7 @@ from runner.sources.senders import (
     Tally,
     networks,
 )
-from runner.sources.webhook import NOTHING_HERE, UNKNOWN, WAIT, Readiness, create_app
+from runner.sources.webhook import NOTHING_HERE, UNKNOWN, WAIT, create_app
 
 SECRET = "Geheimnis-17"
 BODY = json.dumps({"action": "buy"}).encode()

@@ -19,8 +19,9 @@ from runner.core.events import Alert
 from runner.errors import ConfigurationError
 from runner.sources.connections import MAX_DISCARDED
 from runner.sources.hooks import Hook
+from runner.sources.readiness import Readiness
 from runner.sources.server import HookServer
-from runner.sources.webhook import Readiness, create_app
+from runner.sources.webhook import create_app
 from tests.support import eventually
 
 SECRET = "Geheimnis-17"

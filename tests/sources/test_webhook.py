@@ -16,7 +16,8 @@ from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Alert
 from runner.sources.bodies import MAX_BYTES
 from runner.sources.hooks import Hook
-from runner.sources.webhook import UNKNOWN, Readiness, create_app
+from runner.sources.readiness import Problem, Readiness, Stale
+from runner.sources.webhook import UNKNOWN, create_app
 
 SECRET = "Geheimnis-17"
 NOW = 1_778_507_702_000
@@ -243,12 +244,31 @@ def test_livez_and_readyz(runner: Runner) -> None:
     client = runner.client()
     assert client.get("/livez").status_code == 200
     ready = client.get("/readyz")
-    assert (ready.status_code, ready.json) == (200, {"ready": True, "reasons": []})
-    runner.state = Readiness(False, ("no prices yet",))
+    assert (ready.status_code, ready.json) == (
+        200,
+        {"ready": True, "taking": False, "reasons": [], "problems": [], "stale": []},
+    )
+    problem = Problem("REST", 5, "it is away", "no orders", "wait")
+    stale = Stale("BTCUSDT", "mark", None)
+    runner.state = Readiness(False, ("it is away",), True, (problem,), (stale,))
     waiting = client.get("/readyz")
     assert (waiting.status_code, waiting.json) == (
         503,
-        {"ready": False, "reasons": ["no prices yet"]},
+        {
+            "ready": False,
+            "taking": True,
+            "reasons": ["it is away"],
+            "problems": [
+                {
+                    "link": "REST",
+                    "since": 5,
+                    "what": "it is away",
+                    "meaning": "no orders",
+                    "cure": "wait",
+                }
+            ],
+            "stale": [{"symbol": "BTCUSDT", "source": "mark", "since": None}],
+        },
     )
 
 

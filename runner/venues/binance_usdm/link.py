@@ -102,7 +102,11 @@ class Link:
                 self._socket = self._connect()
             except Exception as error:  # noqa: BLE001  # whatever it is, try again later
                 failures += 1
-                log.warning("%s: cannot connect: %s", self._name, plain(error))
+                detail = f"cannot connect: {plain(error)}"
+                log.warning("%s: %s", self._name, detail)
+                if failures == 1 and self.generation == 0:
+                    # one that never stood is away, too; a break was told when it came
+                    self._listener.lost(detail)
             else:
                 failures = 0 if self._serve(self._socket) else failures + 1
             if not self._stopping.is_set():

@@ -26,8 +26,9 @@ KEEP_ALIVE = 30 * 60_000
 KEEP_ALIVE_RETRY = 60_000
 INVALID_LISTEN_KEY = -1125
 
-USER_TIMING = LinkTiming(stale_after=60.0)
-"""Pongs come every 20 s even when nothing happens to the account."""
+USER_TIMING = LinkTiming(ping_every=10.0, stale_after=25.0)
+"""Pongs come every 10 s even when nothing happens to the account: without them it is away, and
+orders are asked for instead."""
 
 
 class UserStream:

@@ -299,7 +299,7 @@ def test_an_error_in_the_listener_is_loud() -> None:
 
 
 def test_an_exchange_that_is_down_is_tried_again() -> None:
-    """Full-jitter back-off, no event before a connection ever stood, and stop ends the wait."""
+    """Full-jitter back-off, one event that says it is away, and stop ends the wait."""
     posted: list[Event] = []
     stream = MarketStream(
         NOWHERE,
@@ -310,8 +310,11 @@ def test_an_exchange_that_is_down_is_tried_again() -> None:
         QUICK,
     )
     stream.start()
+    eventually(lambda: posted)
     stream.stop()
-    assert posted == []
+    [state] = _states(posted)
+    assert not state.connected
+    assert state.detail.startswith("cannot connect")
     assert stream.links[0].generation == 0
 
 

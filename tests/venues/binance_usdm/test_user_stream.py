@@ -187,3 +187,18 @@ def test_over_a_socket() -> None:
         stream.stop()
     assert paths[0].startswith(b"/private/ws?listenKey=k1&events=")
     assert paths[1].startswith(b"/private/ws?listenKey=k2&events=")
+
+
+def test_a_stream_that_never_stood_is_told_once() -> None:
+    """A runner that hears nothing from its start on must know that, too."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        bench = Bench(f"ws://127.0.0.1:{closed.getsockname()[1]}")
+        stream: Any = bench.stream
+        stream.start()
+        eventually(lambda: len(bench.asked) >= 3)
+        stream.stop()
+    [state] = bench.posted
+    assert isinstance(state, StreamState)
+    assert (state.stream, state.connected, state.gap_from) == ("user", False, None)
+    assert state.detail.startswith("cannot connect")

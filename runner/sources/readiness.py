@@ -1,0 +1,45 @@
+"""What /readyz says: whether alerts become orders now, and what of the exchange is out of reach."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A way to the exchange that does not work since then (ms), what it means, what to do."""
+
+    link: Literal["market stream", "user stream", "REST"]
+    since: int
+    what: str
+    meaning: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A price that rules look at and that is too old to act on; `since` (ms) None: never seen."""
+
+    symbol: str
+    source: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether alerts lead to orders now; `reasons` say why not.
+
+    `taking`: alerts are taken all the same, and their orders leave as soon as they can. Problems
+    are told also where alerts become orders as ever.
+    """
+
+    ready: bool
+    reasons: tuple[str, ...] = ()
+    taking: bool = False
+    problems: tuple[Problem, ...] = ()
+    stale: tuple[Stale, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self)
