@@ -69,7 +69,10 @@ def test_a_cancel_says_what_it_takes_off() -> None:
     assert intent_words(cancel(target="x"), "aside.0.entry") == "cancel entry"
     assert intent_words(cancel(target="x"), "0.x") == "cancel x"
     assert intent_words(cancel(), "0.order") == "cancel all orders"
-    assert intent_words(replace(cancel(), family=Family.ALGO), "0.algo") == "cancel all conditional orders"
+    assert (
+        intent_words(replace(cancel(), family=Family.ALGO), "0.algo")
+        == "cancel all conditional orders"
+    )
     assert intent_words(SettingIntent("id", "S", Setting.LEVERAGE, "7", "BOTH")) == "set leverage 7"
 
 
