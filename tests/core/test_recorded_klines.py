@@ -1,4 +1,4 @@
-"""Price rules over months of recorded candles: they fire where slow counting says, no more."""
+"""Price rules over months of recorded candles: they fire where slow counting says, no more.
 
 Each candle gives its extremes and its close, one after another, to five sources in turn;
 levels, distances and waits are drawn at random over the whole range of the series. The prices go
