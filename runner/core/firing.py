@@ -15,6 +15,7 @@ from runner.core.recovery import doubt
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
 from runner.core.running import World, advance, rule_of
 from runner.core.state import Work
+from runner.core.used_up import told_before, used_up
 from runner.core.view import DAY, Names, fires_on
 
 LASTING = frozenset({"generation", "recent", "fingerprint"})
