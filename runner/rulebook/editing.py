@@ -82,6 +82,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "expire_maker": "the one on the book ends, the one that comes goes on",
         "expire_both": "both end",
     },
+    "on_remove": {
+        "keep": "they stay on the book and are looked after",
+        "cancel": "they are taken off the book",
+    },
     "on_failure": {"stop": "the rest of do is left out", "continue": "the rest of do goes on"},
     "on_naked": {
         "close": "the position is closed at market",

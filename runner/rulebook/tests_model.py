@@ -27,7 +27,8 @@ class Prices:
 class Step:
     """One step: `at` ms from the start of the test; what is not written is None or empty.
 
-    `body` is an alert's tree. `fill` and `reject` name orders by number. `expect` is the tree
+    `body` is an alert's tree, `events` are those that are handed in as they came, by their key
+    (position, order, system, fire). `fill` and `reject` name orders by number. `expect` is the tree
     as written: "nothing" or a mapping.
     """
 
@@ -39,6 +40,7 @@ class Step:
     fill: Mapping[str, Any] | None = None
     reject: Mapping[str, Any] | None = None
     dead_man: str = ""
+    events: Mapping[str, Any] = field(default_factory=dict)
     gap: int = 0
     restart: int | None = None
     reload: str = ""

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from runner.core.actions import ACTIONS
 from runner.core.orders import AmendIntent, OrderIntent, Setting
+from runner.rulebook.tests_events import SCHEMA as EVENT_STEPS
 
 FILE_NAME = "tests.v1.schema.json"
 
@@ -273,6 +274,7 @@ def _step() -> dict[str, Any]:
                 "description": "expired: the countdown ran out on the exchange; late: a refresh "
                 "of it is overdue.",
             },
+            **EVENT_STEPS,
             "gap": _text("The streams break off for this long: 40s"),
             "restart": {
                 "type": ["boolean", "string"],

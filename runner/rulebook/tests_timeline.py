@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from runner.core.document import Node, duration
 from runner.rulebook.build import Sound
+from runner.rulebook.tests_events import EVENTS
 from runner.rulebook.tests_model import Prices, Step, spoken
 from runner.rulebook.tests_schema import SOURCES
 from runner.rulebook.words import as_duration, shown
@@ -107,6 +108,7 @@ def _step(node: Node, at: int, symbol: str) -> Step:
         fill=node.child("fill").value,
         reject=node.child("reject").value,
         dead_man=node.text("dead_man"),
+        events={key: node.value[key] for key in EVENTS if node.has(key)},
         gap=_length(node, "gap") or 0,
         restart=down,
         reload=node.text("reload"),

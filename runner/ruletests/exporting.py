@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,10 +21,9 @@ from runner.rulebook.tests_meaning import reason_of
 from runner.rulebook.tests_model import spoken
 from runner.rulebook.tests_schema import SOURCES, order_fields
 from runner.ruletests import writing
+from runner.ruletests.occasions import Keys, Occasion, occasions
 from runner.ruletests.playing import play
 from runner.ruletests.reporting import failure
-
-Keys = dict[str, Any]
 
 _FILLED = re.compile(r": (\S+) filled")
 
@@ -36,23 +35,32 @@ LEVERAGE = Decimal(20)
 SECOND = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """The steps that lead to the firing; it happens `at` ms after the first."""
+def as_test(journal: JournalReader, run: Mapping[str, Any], rules_file: Path) -> tuple[str, str]:
+    """The text of a tests file with one test of this run, and what does not pass in it (or "").
 
-    steps: tuple[Keys, ...]
-    at: int
-
-
-def as_test(journal: JournalReader, run: Mapping[str, Any], rules_file: Path) -> str:
-    """The text of a tests file with one test of this run.
-
-    Raises UsageError for what no test can play: a trigger that has no step, an old journal.
+    Raises UsageError for what no test can play: an old journal, a trigger that is unknown now.
     """
     rule = rebuild(str(run["rule_text"]))
     records = journal.records(run_id=run["run_id"])
     seen = _seen(records)
-    occasion = _occasion(journal, run, rule, seen)
+    tried = []
+    for occasion in occasions(journal, run, rule, seen):
+        text = _written_test(run, rule, rules_file, records, seen, occasion)
+        wrong = passes(text, rules_file)
+        if not wrong:
+            return text, ""
+        tried.append((text, wrong))
+    return tried[0]
+
+
+def _written_test(
+    run: Mapping[str, Any],
+    rule: Rule,
+    rules_file: Path,
+    records: Sequence[Mapping[str, Any]],
+    seen: Mapping[str, Decimal],
+    occasion: Occasion,
+) -> str:
     start = run["fired_at"] - occasion.at
     first = {"clock": _instant(start), **_prices(seen, occasion)}
     steps = [{**first, **occasion.steps[0]}, *occasion.steps[1:]]
@@ -62,7 +70,7 @@ def as_test(journal: JournalReader, run: Mapping[str, Any], rules_file: Path) ->
         "name": f"as it happened on {_instant(run['fired_at'])}, run {run['run_id']}",
         "rule": rule.id,
         **symbol,
-        "given": _given(seen),
+        "given": _given(seen, occasion),
     }
     lines = [f"    {key}: {writing.value(below)}" for key, below in test.items() if below]
     lines[0] = f"  - {lines[0].strip()}"
@@ -100,7 +108,8 @@ def _seen(records: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:
     return found
 
 
-def _given(seen: Mapping[str, Decimal]) -> Keys:
+def _given(seen: Mapping[str, Decimal], occasion: Occasion) -> Keys:
+    seen = {**seen, **(occasion.given or {})}
     held = bool(seen.get("position.size"))
     given = {name: seen[name] for name in GIVEN if name in seen}
     if not held:
@@ -123,92 +132,6 @@ def _instant(at: int) -> str:
     moment = datetime.fromtimestamp(at / 1000, UTC)
     thousandths = f".{at % 1000:03d}" if at % 1000 else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{thousandths}Z"
-
-
-# what made it fire
-
-
-def _occasion(
-    journal: JournalReader, run: Mapping[str, Any], rule: Rule, seen: Mapping[str, Decimal]
-) -> Occasion:
-    kind = str(run["trigger"]).partition("#")[0]
-    trigger = next((one for one in rule.triggers if one.name == run["trigger"]), None)
-    writer = _WRITERS.get(kind)
-    occasion = None
-    if writer is not None and trigger is not None:
-        occasion = writer(journal, run, trigger, seen)
-    if occasion is None:
-        raise UsageError(
-            f"a run of the trigger {run['trigger']} cannot be written as a test: write the steps "
-            "that lead to it by hand, docs/testing-rules.md lists them"
-        )
-    return occasion
-
-
-def _alert(
-    journal: JournalReader, run: Mapping[str, Any], trigger: Any, seen: Mapping[str, Decimal]
-) -> Occasion | None:
-    del seen
-    body = dict(run["fields"])
-    digest = str(run["event_key"]).partition("@")[0]
-    for alert in journal.alerts(path=trigger.path):
-        if alert["body_hash"].startswith(digest) or alert["received_at"] == run["fired_at"]:
-            body = dict(alert["fields"])
-    typed = {key: _typed(text) for key, text in body.items()}
-    hook = {"path": trigger.path, **({"body": typed} if typed else {})}
-    return Occasion(({"at": "0s"}, {"at": "1s", "webhook": hook}), SECOND)
-
-
-def _typed(text: Any) -> Any:
-    """Amounts come out of the journal as text; a number that was text fits as well."""
-    if not isinstance(text, str):
-        return text
-    try:
-        number = Decimal(text)
-    except ArithmeticError:
-        return text
-    return number if number.is_finite() and str(number) == text else text
-
-
-def _price(
-    journal: JournalReader, run: Mapping[str, Any], trigger: Any, seen: Mapping[str, Decimal]
-) -> Occasion | None:
-    """From where it was not past, over the level, and there as long as it must stay."""
-    del journal, seen
-    fields = run["fields"]
-    if "source" not in fields or "price" not in fields:
-        return None
-    origin = Decimal(fields.get("extreme", fields["level"]))
-    source, hold = str(fields["source"]), int(getattr(trigger, "hold", 0))
-    steps: list[Keys] = [{"at": "0s", source: origin}]
-    steps.append({"at": "1s", source: Decimal(fields["price"])})
-    return Occasion(tuple(steps), SECOND + hold)
-
-
-def _schedule(
-    journal: JournalReader, run: Mapping[str, Any], trigger: Any, seen: Mapping[str, Decimal]
-) -> Occasion | None:
-    del journal, trigger, seen
-    late = run["fired_at"] - int(run["event_key"])
-    return Occasion(({"at": "0s"},), SECOND + late)
-
-
-def _dead_man(
-    journal: JournalReader, run: Mapping[str, Any], trigger: Any, seen: Mapping[str, Decimal]
-) -> Occasion | None:
-    del journal, trigger, seen
-    what = str(run["event_key"]).partition("@")[0]
-    if what not in ("expired", "late"):
-        return None
-    return Occasion(({"at": "0s"}, {"at": "1s", "dead_man": what}), SECOND)
-
-
-_WRITERS: Mapping[str, Callable[..., Occasion | None]] = {
-    "webhook": _alert,
-    "price": _price,
-    "schedule": _schedule,
-    "dead_man": _dead_man,
-}
 
 
 # what became of it

@@ -21,6 +21,7 @@ from runner.core.view import Exposure, Names
 from runner.rulebook.diagnostics import Diagnostic
 from runner.rulebook.tests_model import Case, Prices, Step, TestsFile, spoken
 from runner.ruletests.comparing import Difference, differences
+from runner.ruletests.happening import tell
 from runner.ruletests.stage import NotOnStage, Stage, build, choose
 from runner.ruletests.watching import Cause, Watch
 from runner.sources.bodies import body_hash, event_time, parse
@@ -174,6 +175,10 @@ class Player:
             yield from self._fill(step, step.fill)
         if step.dead_man:
             yield from self._dead_man(step)
+        for key, told in step.events.items():
+            text = tell(self._runner, self._stage, self._rule(), self._case.symbol, key, told)
+            if text:
+                yield Difference((*step.path, key), text)
 
     def _restart(self, down: int) -> None:
         self._runner.crash()

@@ -182,6 +182,18 @@ def _position(
     held.entry = held.entry or engine.state.market(symbol).mark
 
 
+def hold(stage: Stage, symbol: str, size: Decimal, price: Decimal | None) -> Decimal:
+    """The account's position from now on, as if somebody else had traded; returns its entry."""
+    engine, now = stage.exchange.exchange, stage.clock.now
+    account = next(iter(engine.state.accounts.values()))
+    held = account.position(symbol, "BOTH")
+    held.amount = size
+    if size:
+        held.entry = price or held.entry or engine.state.market(symbol).mark
+    held.update_time = account.wallet_time = now
+    return held.entry
+
+
 def _balance(engine: Exchange, account: Account, name: str, value: Decimal) -> None:
     """Make a figure of the account what is given, by what lies in the wallet."""
     sums = totals(engine.state, account, ASSET)

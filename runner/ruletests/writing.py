@@ -12,7 +12,7 @@ from runner.core.figures import figure
 
 WIDEST = 100
 
-_PLAIN = re.compile(r"[A-Za-z][\w .:/()-]*[\w)]|[A-Za-z]")
+_PLAIN = re.compile(r"[A-Za-z][\w .:/()-]*[\w)]|[A-Za-z]|(?:\d+(?:ms|[dhms]))+")
 _NOT_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "nan", "inf"})
 
 
