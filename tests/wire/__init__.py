@@ -1,0 +1,1 @@
+"""Faults at the wire, through real sockets."""
