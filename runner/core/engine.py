@@ -31,6 +31,7 @@ from runner.core.events import (
     KlineClosed,
     OpenOrders,
     PositionIncident,
+    OrderChanged,
     Positions,
     PositionUpdate,
     Resolve,
@@ -96,6 +97,7 @@ class Engine:
             JournalTrouble: self._journal_trouble,
             Reload: self._reload,
         }
+            OrderChanged: self._order_changed,
 
     # what runs
 
@@ -335,6 +337,11 @@ class Engine:
     def _incident(self, work: Work, event: PositionIncident, moment: Moment) -> None:
         del moment
         text = f"{event.what.replace('_', ' ')}: {figure(event.size)} @ {figure(event.price)}"
+    def _order_changed(self, work: Work, event: OrderChanged, moment: Moment) -> None:
+        del moment
+        for interest in (("order", event.rule_id), ("order", "")):
+            self._telling.tell(work, interest, event.symbol, event)
+
         work.record("position", text, symbol=event.symbol)
         self._telling.tell(work, ("position", ""), event.symbol, event)
 
