@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import __version__
 from runner.audit import forgotten
 from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
@@ -20,13 +19,14 @@ from runner.core.legs import Moment
 from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
-from runner.core.triggers.heartbeat import HeartbeatTrigger
-from runner.core.triggers.webhook import WebhookTrigger
 from runner.core.view import View
 from runner.dispatcher import Dispatcher, Observer
 from runner.errors import ConfigurationError, JournalFull, RunnerError
 from runner.gateway import Gateway
+from runner.halting import first_words, last_words, wind_down
+from runner.hooking import command_of, hook_table
 from runner.journal import Journal
+from runner.killing import KillSwitch
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
@@ -37,7 +37,7 @@ from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
-from runner.sources.hooks import Hook, HookTable
+from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness
 from runner.sources.schedule import AlarmClock
 from runner.sources.server import HookServer
@@ -165,16 +165,6 @@ def embedded_paper(place: Place, settings: Settings) -> PaperServer:
         ) from error
 
 
-def hook_table(rules: RuleSet, secrets: Secrets) -> HookTable:
-    """The hooks that the rules listen on. Raises ConfigurationError for a missing secret."""
-    return {
-        trigger.path: Hook(trigger.path, secrets.get(trigger.secret).encode(), trigger.secret_field)
-        for rule in rules.rules.values()
-        for trigger in rule.triggers
-        if isinstance(trigger, WebhookTrigger | HeartbeatTrigger) and trigger.secret
-    }
-
-
 class App:
     """One runner: built by the constructor, started, watched, stopped."""
 
@@ -198,6 +188,7 @@ class App:
         self.settings = settings
         self.paper = paper
         self.started_at = wall_ms()
+        self._observers = tuple(observers)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self.journal = journal or lead(place.folder, settings, wall_ms, accept_restored)
@@ -222,7 +213,7 @@ class App:
         )
         if self.orphans and not accept_restored:
             raise forgotten(self.journal.name, self.orphans)
-        self._hooks = hook_table(self.rules, self.secrets)
+        self._hooks = hook_table(self.rules, self.secrets, self.settings)
         self._awaited = self.rules.wanted()
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
@@ -252,6 +243,7 @@ class App:
         )
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
+        self.kill_switch = KillSwitch(self.place.folder, self.venue, self.engine.symbols)
         self.markets = Markets(self.venue, self.board, self.dispatcher.post, self._awaited)
         user = self.venue.user_stream(self.dispatcher.post)
         self._streams: list[Stream] = [user, self.markets]
@@ -271,7 +263,7 @@ class App:
     def _read(self) -> Candidate:
         rules = read_rules(self.place, self.venue)
         tests = vet(self.place.rules) if self.settings.reload_tests else 0
-        return Candidate(rules, hook_table(rules, self.secrets), tests)
+        return Candidate(rules, hook_table(rules, self.secrets, self.settings), tests)
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks
@@ -295,6 +287,7 @@ class App:
         """Start every thread; alerts are answered 503 until the account was read."""
         self._thread.start()
         self.gateway.start()
+        self.kill_switch.start()
         self.alarm.start()
         for stream in self._streams:
             stream.start()
@@ -309,7 +302,7 @@ class App:
             moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
             self.dispatcher.begin(
                 [
-                    Decision([self._started()]),
+                    Decision([self._first_words()]),
                     told(self.orphans, moment.now),
                     self.engine.load(self.rules, moment),
                     self.engine.recover(moment),
@@ -319,25 +312,24 @@ class App:
             )
             self.dispatcher.run()
             with suppress(JournalFull):
-                self.journal.commit([Decision([Record(wall_ms(), "stopped", "stopped as asked")])])
+                self._end()
         except BaseException as error:
             log.exception("the dispatcher died")
             self._failure = error
         finally:
             self._stop.set()
 
-    def _started(self) -> Record:
-        """The record that tells other processes where this one is found."""
-        data = {
-            "account": self.account,
-            "mode": self.mode,
-            "exchange": self.paper.addresses if self.paper is not None else None,
-            "hook": self.hook_server.url,
-            "pid": os.getpid(),
-            "version": __version__,
-        }
-        text = f"runner {__version__}, account {self.account} ({self.mode})"
-        return Record(self.started_at, "started", text, data=data)
+    def _end(self) -> None:
+        moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
+        told = [last_words(self.engine, moment, self.settings.on_stop, self._failure)]
+        self.journal.commit(told)
+        for observe in self._observers:
+            observe(told)
+
+    def _first_words(self) -> Record:
+        exchange = self.paper.addresses if self.paper is not None else None
+        where = self.hook_server.url
+        return first_words(self.started_at, self.account, self.mode, exchange, where)
 
     def watch(self) -> None:
         """Raise RunnerError when a thread died: then the process must end, with an error."""
@@ -347,11 +339,10 @@ class App:
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
-        others = self.hook_server.alive and self.alarm.alive and self.reloader.alive
-        if dead or not others:
-            self._failure = RunnerError(
-                "a stream reader, the alarm clock, the hook server or the reload thread died"
-            )
+        others = (self.hook_server, self.alarm, self.reloader, self.kill_switch)
+        if dead or not all(each.alive for each in others):
+            what = "a stream reader, the alarm clock, the hook server, the reload or kill thread"
+            self._failure = RunnerError(f"{what} died")
         if self._failure is not None:
             self._stop.set()
             raise RunnerError(f"stopped, because: {self._failure}") from self._failure
@@ -362,6 +353,9 @@ class App:
         self.hook_server.stop()
         self.reloader.stop()
         self.alarm.stop()
+        if self._failure is None:
+            wind_down(self.dispatcher, self.settings.on_stop, wall_ms)
+        self.kill_switch.stop()
         self.dispatcher.stop()
         self._thread.join(10)
         self.gateway.stop()
@@ -377,9 +371,14 @@ class App:
         return self._hooks
 
     def submit(self, event: Alert | Fire) -> AlertAnswer | None:
-        """Have an alert decided and committed; None when that cannot be now."""
-        if not self.readiness().taking:
+        """Have an alert or a command decided and committed; None when that cannot be now."""
+        command = command_of(event, self.settings) if isinstance(event, Alert) else None
+        if command is not None and command.verb == "kill":
+            self.kill_switch.now()
+        if self._stop.is_set() or not (command or self.readiness().taking):
             return None
+        if command is not None:
+            return self.dispatcher.ask(command, ALERT_PATIENCE)
         return self.dispatcher.ask(event, ALERT_PATIENCE)
 
     def readiness(self) -> Readiness:

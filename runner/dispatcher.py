@@ -12,7 +12,7 @@ from typing import Protocol
 from runner import failpoints
 from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
-from runner.core.events import Alert, CallDone, Event, Fire, JournalTrouble
+from runner.core.events import Alert, CallDone, Command, Event, Fire, JournalTrouble
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
 from runner.core.loading import Reload
@@ -112,7 +112,7 @@ class Dispatcher:
         """Hand in an event; a full inbox slows its source down, nothing is dropped."""
         self._inbox.put((event, None))
 
-    def ask(self, event: Alert | Fire, timeout: float) -> AlertAnswer | None:
+    def ask(self, event: Alert | Fire | Command, timeout: float) -> AlertAnswer | None:
         """Hand in an alert and wait for its commit; None when that could not be had in time."""
         reply = self.hand_in(event)
         try:
@@ -120,7 +120,7 @@ class Dispatcher:
         except TimeoutError:
             return None
 
-    def hand_in(self, event: Alert | Fire | Reload) -> Reply | None:
+    def hand_in(self, event: Alert | Fire | Command | Reload) -> Reply | None:
         """Hand in an alert; its answer comes with the commit. None when the inbox is full."""
         reply: Reply = Future()
         try:

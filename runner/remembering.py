@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.audit import LOOK_BACK, described, orphans
+from runner.core import sweep
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
 from runner.core.state import State
@@ -62,7 +63,7 @@ def remembered(journal: Journal) -> State:
     for run in runs:
         text = journal.rule_text(run.rule_hash)
         if text is not None and run.rule_hash not in state.revisions:
-            state.revisions[run.rule_hash] = build.rebuild(text)
+            state.revisions[run.rule_hash] = sweep.rebuilt(text) or build.rebuild(text)
         state.put_run(run)
     for run in journal.runs({leg.run_id for leg in legs.values()} - state.runs.keys()):
         state.rule_ids[run.run_id] = run.identity.rule_id

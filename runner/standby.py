@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 
-from runner.app import App, Place, hook_table, read_rules, wall_ms
+from runner.app import App, Place, read_rules, wall_ms
 from runner.core.decision import AlertAnswer, Received
 from runner.core.events import Alert
 from runner.errors import JournalAway, JournalBusy, JournalError
+from runner.hooking import command_of, hook_table
 from runner.journal import Journal, inbox_of, place_of
 from runner.ops.secrets import Secrets
 from runner.remembering import lead
@@ -41,7 +42,10 @@ class Front:
     def __init__(self, place: Place, settings: Settings) -> None:
         """Bind the address. Raises ConfigurationError for rules, secrets or the address."""
         self._address = place_of(place.folder, settings.journal)
-        self._hooks = hook_table(read_rules(place, None), Secrets(settings.secrets, place.folder))
+        self._hooks = hook_table(
+            read_rules(place, None), Secrets(settings.secrets, place.folder), settings
+        )
+        self._settings = settings
         self._numbers = itertools.count()
         self.app: App | None = None
         host, port = settings.hook
@@ -61,13 +65,17 @@ class Front:
 
     def submit(self, alert: Alert) -> AlertAnswer | None:
         """Decide it here, or keep it for whoever can; None when neither may be had."""
-        if self.app is not None and self.app.readiness().taking:
+        command = command_of(alert, self._settings)
+        if self.app is not None and (command or self.app.readiness().taking):
             return self.app.submit(alert)
-        key = f"alert-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
-        data = {field.name: getattr(alert, field.name) for field in fields(Alert)}
+        kind, told = (ALERT, alert) if command is None else (command.verb, command)
+        key = f"{kind}-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
+        without = {"verb", "key"} if command is not None else set()
+        names = [field.name for field in fields(told) if field.name not in without]
+        data = {name: getattr(told, name) for name in names}
         try:
             with inbox_of(self._address) as inbox:
-                inbox.put(Received(key, ALERT, data, alert.received_at, alert.event_time))
+                inbox.put(Received(key, kind, data, alert.received_at, alert.event_time))
         except JournalError as error:
             log.warning("an alert could not be stored: %s", error)
             return None

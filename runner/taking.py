@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from runner.core.commands import VERBS
 from runner.core.decision import Decision, Received, Record
 from runner.core.engine import Engine
 from runner.core.events import (
@@ -12,6 +13,7 @@ from runner.core.events import (
     Alert,
     CallDone,
     CallFailed,
+    Command,
     DeadManReport,
     Event,
     ExecutionReport,
@@ -62,6 +64,8 @@ class Inbox:
             elif item.kind == RESOLVE:
                 self._recall(engine, item.data)
                 yield item, Resolve(**item.data, command=item.key)
+            elif item.kind in VERBS and (ready or item.kind != "fire"):
+                yield item, Command(item.kind, item.key, **item.data)
             elif item.kind == PRUNE and self._journal.prune(item.data["before"]) == 0:
                 self._done.append(item)
 

@@ -175,7 +175,7 @@ def test_an_off_tick_price_is_refused_where_the_exchange_is_known(
 def test_hooks_carry_the_secret_and_its_field(place: Place) -> None:
     """The table that the hook server asks."""
     rules = read_rules(place, None)
-    table = hook_table(rules, Secrets({}, place.folder))
+    table = hook_table(rules, Secrets({}, place.folder), Settings())
     assert set(table) == {"eth-signal"}
     assert table["eth-signal"].admits("tok-123")
     assert not table["eth-signal"].admits("tok-124")

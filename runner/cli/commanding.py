@@ -26,11 +26,15 @@ LOOK_EVERY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of a command: `done` is False when it was refused, or still waits."""
+    """What became of a command: `done` is False when it was refused, or still waits.
+
+    `data` is the record's.
+    """
 
     done: bool
     text: str
     waits: bool = False
+    data: Mapping[str, Any] | None = None
 
 
 def command(
@@ -52,7 +56,8 @@ def command(
         while time.monotonic() < deadline:
             for record in reader.records(after=after, kinds=("command",)):
                 if record["data"].get("command") == key:
-                    return Told(bool(record["data"]["done"]), record["text"])
+                    found = record["data"]
+                    return Told(bool(found["done"]), record["text"], data=found)
             time.sleep(LOOK_EVERY)
     return Told(False, "nobody leads now: the runner takes it up when it starts", waits=True)
 

@@ -18,8 +18,10 @@ directory = click.option(
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=Path(),
+    envvar="RUNNER_DIR",
     metavar="DIR",
-    help="The runner's folder: rules/, runner.yaml, journal.db. Default: the current folder.",
+    help="The runner's folder: rules/, runner.yaml, journal.db. Default: $RUNNER_DIR, or the "
+    "current folder.",
 )
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -64,3 +66,11 @@ def rule_ids(
 only_rule = click.option(
     "--rule", metavar="RULE", shell_complete=rule_ids, help="Only what belongs to this rule."
 )
+
+reason = click.option(
+    "--reason", default="", metavar="TEXT", help="Why; kept in the journal, shown by status."
+)
+
+of_symbol = click.option("--symbol", default="", metavar="SYMBOL", help="Only this symbol.")
+
+yes = click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")

@@ -6,14 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from runner.core.decision import DeadManState, RuleMemory
+from runner.core import switches
+from runner.core.decision import DeadManState, Leg, RuleMemory
 from runner.core.events import DeadManAlarm, DeadManReport, OpenOrders
 from runner.core.legs import Moment
+from runner.core.orders import CancelIntent, Family, OrderIntent, OrderState
 from runner.core.rules import DeadMan
 from runner.core.state import State, Work
 
 ARMED = ":dead-man"
 """The rule id (no rule can have it) under which what `arm` and `disarm` said is remembered."""
+
+EXPIRED: Literal["expired"] = "expired"
+STOPPED: Literal["expired_while_stopped"] = "expired_while_stopped"
+TAKEN = "cancelled by the exchange: its countdown ran out"
+CLOCKS_DIFFER = 2_000
 
 
 def written(switch: DeadMan | Literal["file"] | None) -> Mapping[str, Mapping[str, int]]:
@@ -100,20 +107,108 @@ def to_look_up(state: State) -> list[str]:
 
 
 def looked_up(work: Work, reading: OpenOrders) -> Iterator[DeadManAlarm]:
-    """The open orders were read: now `expired` may be said, once."""
+    """The open orders were read: now `expired` may be said, once.
+
+    Not while it is unclear what became of an order that the reading does not list: it is being
+    asked for, and whether it was filled or cancelled is part of what there is to say.
+    """
     for symbol, known in work.state.dead_men.items():
         since = known.expired_since
         if not known.expired or since is None or reading.symbol not in (None, symbol):
             continue
-        if reading.asked_time <= since:
+        if reading.asked_time <= since or _unclear(work, symbol, reading):
             continue
         current = work.decision.dead_men.get(symbol, known)
         work.decision.dead_men[symbol] = replace(
             current, expired=False, expired_since=None, countdown=_rearmed(known, since)
         )
-        yield DeadManAlarm(symbol, "expired", since, work.now)
+        stopped = _on_purpose(work, since)
+        yield DeadManAlarm(symbol, STOPPED if stopped else EXPIRED, since, work.now)
 
 
 def _rearmed(known: DeadManState, since: int) -> int:
     """What runs on the exchange now: nothing, unless it was set again since it ran out."""
     return known.countdown if known.confirmed_time > since else 0
+
+
+def _unclear(work: Work, symbol: str, reading: OpenOrders) -> bool:
+    """True while an order that should have been listed was not, and nobody knows why yet."""
+    listed = {order.client_order_id for order in reading.orders}
+    return any(
+        leg.state is OrderState.LIVE
+        and leg.intent.family is Family.ORDER
+        and leg.client_order_id not in listed
+        and (leg.signed_time or 0) <= reading.asked_time
+        and isinstance(leg.intent, OrderIntent)
+        for leg in work.open_legs(symbol)
+    )
+
+
+# a stop on purpose
+
+
+def stopped(work: Work, server_now: int) -> None:
+    """The runner stops on purpose: a countdown that ends from now on is not a lost link."""
+    switches.keep(work, switches.STOPPED, {"server": server_now})
+
+
+def came_back(work: Work, server_now: int) -> None:
+    """The runner is back: countdowns that ended meanwhile did so because it was stopped."""
+    since = switches.kept(work, switches.STOPPED)
+    if since:
+        switches.keep(work, switches.AWAY, {"from": since["server"], "to": server_now})
+        switches.keep(work, switches.STOPPED, None)
+
+
+def _on_purpose(work: Work, since: int) -> bool:
+    away = switches.kept(work, switches.AWAY)
+    return bool(away) and away["from"] <= since <= away["to"]
+
+
+# what it took
+
+
+def attribute(work: Work, moment: Moment) -> None:
+    """Orders of ours that turn out cancelled after a countdown ran out, and not by us: say so."""
+    for change in list(work.decision.legs.values()):
+        after = change.after
+        ended = after.state is OrderState.CANCELED and isinstance(after.intent, OrderIntent)
+        known = work.state.dead_men.get(after.intent.symbol)
+        if not ended or known is None or after.message == TAKEN or _cancelled_by_us(work, after):
+            continue
+        if after.intent.family is not Family.ORDER or not _ran_out(known, moment):
+            continue
+        work.put_leg(replace(after, message=TAKEN))
+        text = f"{after.name}: {TAKEN}"
+        who = {"rule_id": work.rule_id(after.run_id), "run_id": after.run_id}
+        key, symbol = after.client_order_id, after.intent.symbol
+        work.record("dead_man", text, symbol=symbol, client_order_id=key, **who)
+
+
+def _ran_out(known: DeadManState, moment: Moment) -> bool:
+    """Also when its end is so near that only our idea of the exchange's clock stands between."""
+    return known.expired or _over(known, moment.server_now + CLOCKS_DIFFER)
+
+
+def _cancelled_by_us(work: Work, leg: Leg) -> bool:
+    known = (*work.state.legs.values(), *work.state.recent.values())
+    sent = [each.intent for each in known if each.attempt > 0]
+    return any(
+        intent.symbol == leg.intent.symbol
+        and (intent.target or leg.client_order_id) == leg.client_order_id
+        for intent in sent
+        if isinstance(intent, CancelIntent)
+    )
+
+
+def taken(work: Work, symbol: str, since: int) -> list[Leg]:
+    """Own orders of the symbol that the countdown took which ran out then (ms)."""
+    known = {**work.state.recent, **work.state.legs}
+    known |= {key: change.after for key, change in work.decision.legs.items()}
+    return [
+        leg
+        for leg in known.values()
+        if leg.intent.symbol == symbol
+        and leg.message == TAKEN
+        and leg.updated_at >= since - CLOCKS_DIFFER
+    ]

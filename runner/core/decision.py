@@ -29,6 +29,8 @@ class Reason(StrEnum):
     QUEUE_FULL = "queue full"
     MAX_FIRES = "max fires"
     DISABLED = "disabled"
+    PAUSED = "paused"
+    KILLED = "killed"
     DRY_RUN = "dry run"
     GUARD = "guard"
     DUPLICATE = "duplicate"

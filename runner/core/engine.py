@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, daily, deadman, legs, links, polling, recovery, reporting, resolving
+from runner.core import asking, commands, daily, deadman, legs, links, polling, recovery, reporting
 from runner.core.asking import Questions, Signed
+from runner.core.countdowns import Countdowns
 from runner.core.decision import (
     AlertAnswer,
     AlertRow,
@@ -21,7 +22,7 @@ from runner.core.events import (
     Alert,
     CallDone,
     CallFailed,
-    DeadManAlarm,
+    Command,
     DeadManReport,
     Due,
     Event,
@@ -30,8 +31,8 @@ from runner.core.events import (
     JournalTrouble,
     KlineClosed,
     OpenOrders,
-    PositionIncident,
     OrderChanged,
+    PositionIncident,
     Positions,
     PositionUpdate,
     Resolve,
@@ -47,13 +48,13 @@ from runner.core.loading import Reload, take_up
 from runner.core.orders import (
     Call,
     DeadManCall,
-    Family,
     ReadCall,
     Sending,
     intents_of,
 )
 from runner.core.prices import Band, Key
-from runner.core.rules import DeadMan, Hit, Rule, RuleSet
+from runner.core.resolving import resolve
+from runner.core.rules import Hit, Rule, RuleSet
 from runner.core.running import World, advance
 from runner.core.state import State, Work
 from runner.core.telling import Telling
@@ -77,12 +78,14 @@ class Engine:
         self.links = Links()
         self._listening = Listening(world, state)
         self._telling = Telling(world, self._listening)
+        self._countdowns = Countdowns(world, self._listening)
         self._handlers: dict[type, Callable[[Work, Any, Moment], None]] = {
             Alert: self._alert,
             Tick: self._tick,
             Due: self._due,
             Fire: self._fire,
-            Resolve: resolving.resolve,
+            Resolve: resolve,
+            Command: lambda work, event, _: commands.command(work, self.world, event),
             ExecutionReport: self._report,
             PositionUpdate: self._position,
             Positions: self._positions,
@@ -94,10 +97,10 @@ class Engine:
             CallDone: self._call_done,
             KlineClosed: self._kline,
             PositionIncident: self._incident,
+            OrderChanged: self._order_changed,
             JournalTrouble: self._journal_trouble,
             Reload: self._reload,
         }
-            OrderChanged: self._order_changed,
 
     # what runs
 
@@ -116,6 +119,7 @@ class Engine:
         self.state.recount_entries(moment.now)
         work = Work(self.state, moment.now)
         recovery.recover(work, moment)
+        deadman.came_back(work, moment.server_now)
         for run_id in list(self.state.runs):
             advance(work, self.world, run_id)
         self.questions.want_all()
@@ -128,7 +132,12 @@ class Engine:
         self.questions = Questions()
         self._listening = Listening(self.world, state)
         self._telling.follow(self._listening)
+        self._countdowns.follow(self._listening)
         return [self.load(self.world.rules, moment), self.recover(moment)]
+
+    def symbols(self) -> list[str]:
+        """Every symbol that is traded, held or has orders; also for the kill switch's thread."""
+        return commands.known_symbols(self.state, self.world)
 
     def schedules(self) -> Iterable[tuple[Rule, str, ScheduleTrigger, int]]:
         """Every schedule with its symbol and watermark, for the alarm clock."""
@@ -169,15 +178,10 @@ class Engine:
         work = Work(self.state, moment.now)
         recovery.ask(work, moment)
         reporting.lapse(work, moment)
-        for run_id, _ in list(self.state.waiting):
+        for run_id in dict.fromkeys(key[0] for key in (*self.state.waiting, *self.state.held_up)):
             advance(work, self.world, run_id)
         self._telling.pass_time(work, moment)
-        for alarm in deadman.alarms(work, self._dead_men(), moment):
-            self._dead_man(work, alarm)
-        for symbol in deadman.to_look_up(self.state):
-            reading = ReadCall("open_orders", symbol)
-            if self.questions.free(reading, moment.now):
-                self.questions.want(reading, self.questions.wanted.get(reading, moment.now))
+        self._countdowns.pass_time(work, moment, self.questions, self.links.streams)
         if self.links.deaf:
             polling.poll(self.state, self.questions, moment)
         return self._applied(work, moment)
@@ -196,16 +200,15 @@ class Engine:
 
     # what shall be asked
 
-    def _dead_men(self) -> Mapping[str, DeadMan]:
-        return deadman.in_force(self.state, self.world.rules.dead_men)
-
     def calls(self, moment: Moment) -> Iterable[Call]:
         """Everything that may leave now, what lowers risk first."""
-        return asking.calls(self.state, self.questions, self._dead_men().values(), moment)
+        in_force = self._countdowns.in_force(self.state).values()
+        found = asking.calls(self.state, self.questions, in_force, moment)
+        return self._countdowns.let_out(found)
 
     def next_at(self, moment: Moment) -> int:
         """Our clock's reading at which `wake` or `calls` may have something new."""
-        dead_men = self._dead_men().values()
+        dead_men = self._countdowns.refreshed(self.state)
         at = asking.next_at(self.state, self.questions, dead_men, moment)
         waits = [at, self._telling.next_at()]
         if self.state.waiting:
@@ -312,17 +315,11 @@ class Engine:
         answer = fire(work, self.world, rule, event.symbol, "manual", hit, event.received_at)
         work.decision.answer = AlertAnswer(answered([answer]), (answer,))
 
-    def _dead_man(self, work: Work, alarm: DeadManAlarm) -> None:
-        text = f"the countdown of {alarm.symbol} is {alarm.what}"
-        work.record("dead_man", text, symbol=alarm.symbol)
-        for rule, trigger in self._listening.to(("dead_man", alarm.what)):
-            if alarm.symbol in rule.symbols:
-                offer(work, self.world, rule, alarm.symbol, trigger, alarm)
-
     def _report(self, work: Work, event: ExecutionReport, moment: Moment) -> None:
         if event.code in CLOCK_CODES:
             self.questions.clock_at = 0
         reporting.report(work, self.world.namespace, event, moment)
+        deadman.attribute(work, moment)
 
     def _position(self, work: Work, event: PositionUpdate, moment: Moment) -> None:
         if not self.world.view.apply_position(event):
@@ -337,13 +334,13 @@ class Engine:
     def _incident(self, work: Work, event: PositionIncident, moment: Moment) -> None:
         del moment
         text = f"{event.what.replace('_', ' ')}: {figure(event.size)} @ {figure(event.price)}"
+        work.record("position", text, symbol=event.symbol)
+        self._telling.tell(work, ("position", ""), event.symbol, event)
+
     def _order_changed(self, work: Work, event: OrderChanged, moment: Moment) -> None:
         del moment
         for interest in (("order", event.rule_id), ("order", "")):
             self._telling.tell(work, interest, event.symbol, event)
-
-        work.record("position", text, symbol=event.symbol)
-        self._telling.tell(work, ("position", ""), event.symbol, event)
 
     def _kline(self, work: Work, event: KlineClosed, moment: Moment) -> None:
         del moment
@@ -370,9 +367,7 @@ class Engine:
 
     def _open_orders(self, work: Work, event: OpenOrders, moment: Moment) -> None:
         reporting.open_orders(work, self.world.namespace, event, moment)
-        if event.family is Family.ORDER:
-            for alarm in deadman.looked_up(work, event):
-                self._dead_man(work, alarm)
+        self._countdowns.read(work, event, moment, self.questions)
 
     def _dead_man_report(self, work: Work, event: DeadManReport, moment: Moment) -> None:
         call = DeadManCall(event.symbol, event.countdown)

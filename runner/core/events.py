@@ -114,6 +114,26 @@ class Resolve:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A person's order: `verb` is enable, disable, pause, resume, cancel, flatten, kill, unlock
+    or fire; `key` names the request, `who` gave it at `at` (ms).
+
+    `rule_id` and `symbol` narrow it; `event_key` makes a fire happen once; `flatten`: a kill
+    closes positions, too.
+    """
+
+    verb: str
+    key: str
+    who: str
+    at: int
+    reason: str = ""
+    rule_id: str = ""
+    symbol: str = ""
+    event_key: str = ""
+    flatten: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One trade of an order. `realised_pnl` and `commission` are in their asset's units."""
 
@@ -253,10 +273,13 @@ class DeadManReport:
 
 @dataclass(frozen=True, slots=True)
 class DeadManAlarm:
-    """A countdown ran out (`expired`, looked up first) or its refresh is overdue (`late`)."""
+    """A countdown ran out (`expired`, looked up first) or its refresh is overdue (`late`).
+
+    `expired_while_stopped`: it ran out because the runner had been stopped on purpose.
+    """
 
     symbol: str
-    what: Literal["expired", "late"]
+    what: Literal["expired", "late", "expired_while_stopped"]
     confirmed_time: int
     at: int
 
@@ -314,6 +337,7 @@ Event = (
     | Due
     | Fire
     | Resolve
+    | Command
     | ExecutionReport
     | PositionUpdate
     | PositionIncident

@@ -15,6 +15,7 @@ from runner.core.recovery import doubt
 from runner.core.rules import Hit, Memory, Miss, Rule, RuleSet, Trigger
 from runner.core.running import World, advance, rule_of
 from runner.core.state import Work
+from runner.core.switches import no_entries, only_enters, switched
 from runner.core.used_up import told_before, used_up
 from runner.core.view import DAY, Names, fires_on
 
@@ -207,7 +208,10 @@ def _why_not(
     symbol = run.identity.symbol
     switched = work.memory(rule.id, "").enabled
     if not (rule.enabled if switched is None else switched):
-        return Reason.DISABLED, f"{rule.id} is disabled"
+        return Reason.DISABLED, _disabled(work, rule)
+    shut = no_entries(work) if only_enters(rule) else None
+    if shut is not None:
+        return shut
     if rule.supersedes:
         newest = work.memory(rule.id, symbol).triggers.get(TARGET, {})
         if newest.get("event_time", event_time) > event_time:
@@ -221,6 +225,13 @@ def _why_not(
         or _condition(work, world, rule, run)
         or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
     )
+
+
+def _disabled(work: Work, rule: Rule) -> str:
+    """Who disabled it, since when and why, and how it is enabled again."""
+    by = switched(work.memory(rule.id, ""))
+    who = "in its file" if by is None else by.text
+    return f"{rule.id} is disabled {who}: runner enable {rule.id}"
 
 
 def _cooling(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:

@@ -299,11 +299,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class DeadMan:
-    """One symbol's dead-man switch: countdown and refresh in ms."""
+    """One symbol's dead-man switch: countdown and refresh in ms.
+
+    `require`: it is refreshed only while these are well, too: streams, heartbeat.
+    """
 
     symbol: str
     countdown: int
     refresh: int
+    require: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from runner.core.orders import (
 )
 from runner.core.rules import ActionContext, DeadMan, Planned, Progress, Rule, RuleSet, Step
 from runner.core.state import Work
+from runner.core.switches import Latch, no_entries, switch_rule
 from runner.core.view import Names, View
-
 from runner.core.wording import change_words, intent_words, leg_words
+
 DATA_PATIENCE = 10_000
 """Ms an action waits for data it names (a price after a restart) before it goes on without."""
 
@@ -216,6 +217,9 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
     entries = [planned for planned in new if not planned.intent.protective]
     counted = work.state.count_entries(work.now) + len(work.entries)
     open_legs = work.open_legs(run.identity.symbol)
+    shut = no_entries(work)
+    if shut is not None and any(_opens(work, planned.intent) for planned in new):
+        return f"{shut[0].value}: {shut[1]}"
     for offset, planned in enumerate(new):
         intent = _as_order(work, planned.intent)
         if intent is None:
@@ -241,6 +245,12 @@ def _held(rule: Rule, planned: Planned) -> Planned:
     if not (rule.hold_unknown and isinstance(intent, OrderIntent)) or intent.protective:
         return planned
     return replace(planned, intent=replace(intent, hold_unknown=True))
+
+
+def _opens(work: Work, intent: Intent) -> bool:
+    """True for what may open or add to a position, changes of such an order included."""
+    order = _as_order(work, intent)
+    return order is not None and not order.protective
 
 
 def _as_order(work: Work, intent: Intent) -> OrderIntent | None:
@@ -331,9 +341,7 @@ def _say(work: Work, rule: Rule, run: Run, step: Step) -> None:
 
 def _switch(work: Work, rule_id: str, on: bool, run: Run) -> None:
     """A switched rule is switched on every symbol: the empty symbol stands for all."""
-    memory = work.memory(rule_id, "")
-    if memory.enabled is not on:
-        work.put_memory(rule_id, "", replace(memory, enabled=on))
+    if switch_rule(work, rule_id, on, Latch(f"rule {run.identity.rule_id}", work.now)):
         text = f"{rule_id} {'enabled' if on else 'disabled'}"
         work.record("state", text, **{**_who(run), "rule_id": rule_id})
 

@@ -57,7 +57,8 @@ class State:
     them; `unseen` are fills until the position shows them, and all positions were last read at
     `read_time` (server time). `armed` are the symbols whose dead-man switch an action set.
     `restored_at` (ms) is when a journal was accepted that had forgotten what came after it,
-    `doubtful` are runs of events that may be from the forgotten time.
+    `doubtful` are runs of events that may be from the forgotten time. `disarming`: the runner
+    stops and leaves no countdown behind.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -77,6 +78,7 @@ class State:
     read_time: int = 0
     restored_at: int | None = None
     doubtful: set[str] = field(default_factory=set)
+    disarming: bool = False
     armed: dict[str, DeadMan | None] = field(default_factory=dict)
 
     def put_leg(self, leg: Leg) -> None:

@@ -14,6 +14,7 @@ from runner.core.lifecycle import Timing
 from runner.errors import ConfigurationError
 from runner.settings.checking import schema_mistakes
 from runner.settings.reading import Mistake, read
+from runner.settings.waits import senseless
 
 FILE_NAME = "runner.yaml"
 
@@ -47,6 +48,15 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandHook:
+    """`POST /hook/<path>` gives this command to the runner; `secret` names its secret."""
+
+    path: str
+    command: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """The embedded paper exchange; `state` is the name of the file it keeps."""
 
@@ -76,6 +86,8 @@ class Settings:
     timing: Timing = field(default_factory=Timing)
     stale_after: int = 30_000
     on_stop: str = "leave_armed"
+    on_kill: str = "flatten"
+    commands: Mapping[str, CommandHook] = field(default_factory=dict)
     reload_poll: int = 1_000
     reload_tests: bool = False
     paper: Paper = field(default_factory=Paper)
@@ -161,7 +173,7 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
         text = "probe_offsets must not go back"
         path = ("timing", "probe_offsets")
         mistakes.append(Mistake(path, "wrong-value", text, "write [0s, 5s, 20s, 1m]"))
-    return mistakes
+    return [*mistakes, *senseless(tree)]
 
 
 def _addresses(hooks: Mapping[str, list[str]]) -> Iterator[Mistake]:
@@ -178,9 +190,8 @@ def _addresses(hooks: Mapping[str, list[str]]) -> Iterator[Mistake]:
 
 
 def _build(tree: Mapping[str, Any]) -> Settings:
-    taken = {
-        key: tree[key] for key in ("namespace", "journal", "witness", "on_stop") if key in tree
-    }
+    plain = ("namespace", "journal", "witness", "on_stop", "on_kill")
+    taken = {key: tree[key] for key in plain if key in tree}
     timing = dict(tree.get("timing", {}))
     if "stale_after" in timing:
         taken["stale_after"] = _ms(timing.pop("stale_after"))
@@ -197,6 +208,9 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         **taken,
         accounts={
             name: Account(name, **account) for name, account in tree.get("accounts", {}).items()
+        },
+        commands={
+            path: CommandHook(path, **command) for path, command in tree.get("commands", {}).items()
         },
         secrets={name: _source(source) for name, source in tree.get("secrets", {}).items()},
         timing=Timing(**{name: _waits(value) for name, value in timing.items()}),

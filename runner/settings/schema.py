@@ -172,6 +172,7 @@ PAPER: Mapping[str, Any] = _block(
     },
 )
 
+
 def _addresses(description: str) -> dict[str, Any]:
     item = {
         "type": "string",
@@ -192,6 +193,33 @@ HOOKS: Mapping[str, Any] = _block(
             "The proxies whose X-Forwarded-For tells the sender's address: [127.0.0.1]"
         ),
     },
+)
+
+COMMANDS: Mapping[str, Any] = _named(
+    "Commands by webhook, none unless written here: POST /hook/<name> gives the command: "
+    "{panic: {command: kill, secret: panic_secret}}",
+    "^[a-z0-9][a-z0-9-]{0,63}$",
+    _block(
+        "One command by webhook",
+        {
+            "command": {
+                "enum": [
+                    "enable",
+                    "disable",
+                    "fire",
+                    "pause",
+                    "resume",
+                    "cancel",
+                    "flatten",
+                    "kill",
+                    "unlock",
+                ],
+                "description": "What it does, as the verb of that name: kill",
+            },
+            "secret": _secret("what opens this command, and nothing else"),
+        },
+        required=["command", "secret"],
+    ),
 )
 
 RELOAD: Mapping[str, Any] = _block(
@@ -250,10 +278,17 @@ SCHEMA: Mapping[str, Any] = {
             ),
             "timing": TIMING,
             "on_stop": {
-                "enum": ["leave_armed"],
-                "description": "What happens to open orders when the runner stops: leave_armed: "
-                "they stay, and so does the dead man",
+                "enum": ["leave_armed", "disarm", "cancel"],
+                "description": "What happens when the runner is stopped: leave_armed: orders stay, "
+                "and the countdown cancels them unless it is back in time; disarm: orders stay, "
+                "without a countdown; cancel: our open orders are cancelled",
             },
+            "on_kill": {
+                "enum": ["flatten", "cancel"],
+                "description": "What runner kill does after every order is cancelled: flatten: "
+                "close positions at market; cancel: leave them, without any exit order",
+            },
+            "commands": COMMANDS,
             "reload": RELOAD,
             "paper": PAPER,
         },

@@ -42,6 +42,8 @@ STATUS: Mapping[str, int] = {
     "not fired": 200,
     "duplicate": 200,
     "stored": 200,
+    "done": 200,
+    "refused": 409,
     "unfit": 422,
 }
 TOO_LARGE = f"the body is larger than {MAX_BYTES} bytes: send fewer or shorter fields"

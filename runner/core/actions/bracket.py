@@ -15,10 +15,12 @@ from runner.core.actions.bracket_exits import (
     clear,
     close,
     dead,
+    gone,
     not_filled,
     older,
     placed,
     progress,
+    was_cancelled,
 )
 from runner.core.actions.order import OrderSpec, build_order, fills_at_once, schema
 from runner.core.actions.size import NotPossible
@@ -103,7 +105,7 @@ class Bracket:
             return Wanted(stands=leg.state is OrderState.LIVE)
         if leg.state is OrderState.CANCELED:
             # whoever took it off the book wanted that: say so, but do not close over their head
-            return Wanted(problems=("the stop was cancelled from outside: there is none now",))
+            return Wanted(problems=(gone(leg, "stop"),))
         return Wanted(problems=(dead(leg, "stop"),), naked=True)
 
     def _target(self, held: Held) -> Wanted:
@@ -114,6 +116,9 @@ class Bracket:
         if self.target is None:
             return Wanted()
         leg = held.leg("target")
+        if leg is not None and leg.state is OrderState.CANCELED and not was_cancelled(held, leg):
+            # whoever took it off the book wanted that, or a countdown ran out: it stays away
+            return Wanted(problems=(gone(leg, "target"),))
         if leg is not None:
             return Wanted(problems=(dead(leg, "target"),) if leg.state in FAILED else ())
         if any(target.open for target in held.targets):

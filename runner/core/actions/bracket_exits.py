@@ -164,6 +164,17 @@ def cancels(held: Held, legs: tuple[Leg, ...]) -> tuple[Planned, ...]:
     return tuple(planned)
 
 
+def gone(leg: Leg, kind: str) -> str:
+    """An exit that somebody else took off the book, for the alarm."""
+    how = f" ({leg.message})" if leg.message else ""
+    return f"the {kind} was cancelled from outside{how}: there is none now"
+
+
+def was_cancelled(held: Held, leg: Leg) -> bool:
+    """True when the bracket itself took this leg off the book."""
+    return held.context.leg(f"cancel:{leg.name.partition('.')[2]}") is not None
+
+
 def close(held: Held) -> Wanted:
     """A reduce-only market order for all that is held, once."""
     leg = held.leg("naked")

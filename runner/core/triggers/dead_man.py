@@ -16,7 +16,10 @@ from runner.core.view import Names
 
 @dataclass(frozen=True, slots=True)
 class DeadManTrigger:
-    """`expired`: the exchange cancelled the symbol's open orders; `late`: a refresh was missed."""
+    """`expired`: the exchange cancelled the symbol's open orders; `late`: a refresh was missed.
+
+    `expired_while_stopped`: they were cancelled because somebody had stopped the runner.
+    """
 
     kind: ClassVar[str] = "dead_man"
 
@@ -26,7 +29,7 @@ class DeadManTrigger:
 
     @property
     def fields(self) -> Scope:
-        """What happened: expired or late."""
+        """What happened: expired, late or expired_while_stopped."""
         return {"what": TEXT}
 
     @property
@@ -41,16 +44,18 @@ class DeadManTrigger:
         if event.what != self.what:
             return Quiet(memory)
         key = f"{event.what}@{event.confirmed_time}"
-        return Hit(key, {"what": event.what}, memory, f"countdown {event.what}")
+        detail = f"countdown {event.what.replace('_', ' ')}"
+        return Hit(key, {"what": event.what}, memory, detail)
 
 
-WORDS = ("expired", "late")
+WORDS = ("expired", "late", "expired_while_stopped")
 
 SCHEMA: Mapping[str, Any] = {
     "type": ["string", "object"],
     "description": "expired: the countdown ran out and the exchange cancelled the symbol's open "
-    "orders. late: a refresh is overdue. Or an expected alert that does not come: "
-    "{heartbeat: {webhook: tv-beat, every: 5m}}",
+    "orders. expired_while_stopped: the same, because the runner had been stopped on purpose for "
+    "longer than the countdown. late: a refresh is overdue. Or an expected alert that does not "
+    "come: {heartbeat: {webhook: tv-beat, every: 5m}}",
     "additionalProperties": False,
     "required": ["heartbeat"],
     "properties": {"heartbeat": heartbeat.SCHEMA},
@@ -62,7 +67,7 @@ def build(node: Node, name: str) -> Trigger | None:
     if isinstance(node.value, Mapping):
         return heartbeat.read(node.child("heartbeat"), name)
     if node.value not in WORDS:
-        cure = "write expired, late or {heartbeat: {webhook: tv-beat, every: 5m}}"
+        cure = "write expired, expired_while_stopped, late or {heartbeat: {webhook: tv-beat, …}}"
         node.problem("enum", f"dead_man cannot be {node.value}", cure)
         return None
     return DeadManTrigger(name, str(node.value))

@@ -259,7 +259,9 @@ def test_a_refused_target_is_told_and_the_stop_stays() -> None:
     found = step(*legs, action=unmakeable, overdue=True)
     assert found.detail.startswith("target: ")
     by_hand = stands("target@1", CANCELED)
-    assert not step(stands("entry", FILLED, "1"), stands("stop@1", LIVE), by_hand).critical
+    found = step(stands("entry", FILLED, "1"), stands("stop@1", LIVE), by_hand)
+    assert (found.planned, found.critical) == ((), True)
+    assert found.detail == "the target was cancelled from outside (why): there is none now"
 
 
 def test_an_order_that_cannot_be_cancelled_is_told() -> None:

@@ -1,0 +1,35 @@
+"""`runner kill`: cancel everything, close positions, open nothing until unlocked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from runner.cli import options
+from runner.cli.switching import confirmed, order
+
+
+@click.command(epilog="Example: runner kill --reason 'orders I do not know' --yes --dir my")
+@options.yes
+@options.reason
+@options.directory
+@options.as_json
+def kill(yes: bool, reason: str, folder: Path, as_json: bool) -> None:
+    """Cancel EVERY order of the runner's symbols, also those placed by hand; open nothing more.
+
+    Then positions are closed at market, unless runner.yaml says on_kill: cancel. It holds, also
+    over restarts, until `runner unlock --reason TEXT`. The cancels go out on a connection of
+    their own before anything else: they wait neither for the journal nor for other requests.
+    While no daemon runs nothing can be sent: the next start begins killed.
+
+    Exit 0: done, 1: not finished, and why; 2: it cannot be done here.
+    """
+    from runner.killing import leave_request
+    from runner.settings import load
+
+    closes = load(folder).on_kill == "flatten"
+    then = "close ALL positions at market" if closes else "leave positions without any exit order"
+    confirmed(f"Cancel EVERY open order of the runner's symbols and {then}?", yes)
+    leave_request(folder)
+    order(folder, "kill", as_json=as_json, reason=reason, flatten=closes)
