@@ -16,9 +16,12 @@ DEV := .venv/.ready-to-test
 
 # The language server that tests/editors drive; without it they are skipped.
 EDITORS := tests/editors/node_modules/.ready
+# Other people's clients of the exchange, each by itself: two of them are packages of one name.
+CLIENT_NAMES := connector python-binance
+CLIENTS := $(CLIENT_NAMES:%=.venv/clients/%/.ready)
 NPM := npm --no-audit --no-fund --ignore-scripts --loglevel=error
 
-.PHONY: help demo test lint editors bench clean lock
+.PHONY: help demo test lint editors clients bench clean lock install uninstall
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -46,8 +49,16 @@ lint: $(DEV) ## look at style and types
 
 editors: $(EDITORS) ## install the language server that the editor tests drive (node, npm)
 
+clients: $(CLIENTS) ## install other people's clients, which trade on the paper exchange in tests
+
 bench: $(DEV) ## measure speed beside floors and peers (takes minutes)
 	@$(BIN)/python -m bench $(ARGS)
+
+install: ## install the systemd service, or bring it up to date (root; PREFIX, DESTDIR)
+	@PYTHON='$(PYTHON)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh install
+
+uninstall: ## take the service away; settings, rules and journals stay
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh uninstall
 
 clean: ## remove what was built, .venv included
 	@rm -rf .venv tests/editors/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
@@ -56,9 +67,10 @@ clean: ## remove what was built, .venv included
 # A week's cool-down keeps out fresh malicious uploads. The locks hold names, versions and hashes
 # of every platform's wheels, no addresses.
 UV := uv==0.13.9
-COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
+PICK = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
 	--exclude-newer '7 days' --only-binary :all: --generate-hashes --no-emit-index-url \
-	--custom-compile-command 'make lock' pyproject.toml --extra build
+	--custom-compile-command 'make lock'
+COMPILE = $(PICK) pyproject.toml --extra build
 
 lock: ## choose versions anew and write the hash-locked requirement files
 	@tools=$$(mktemp -d)
@@ -68,11 +80,15 @@ lock: ## choose versions anew and write the hash-locked requirement files
 	"$$tools/bin/python" -m pip install -qq --disable-pip-version-check '$(UV)'
 	$(COMPILE) --output-file requirements.lock > /dev/null
 	$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-dev.lock > /dev/null
-	if grep -n '://' requirements.lock requirements-dev.lock; then
+	for client in $(CLIENT_NAMES); do
+		$(PICK) --constraint requirements-dev.lock "tests/clients/$$client.in" \
+			--output-file "tests/clients/$$client.lock" > /dev/null
+	done
+	if grep -n '://' requirements.lock requirements-dev.lock tests/clients/*.lock; then
 		echo "An address got into a lock file: remove it from the index settings of uv." >&2
 		exit 1
 	fi
-	grep -c '==' requirements.lock requirements-dev.lock
+	grep -c '==' requirements.lock requirements-dev.lock tests/clients/*.lock
 	cd tests/editors
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved=true > /dev/null
 	$(PYTHON) -c "$$STRIP"
@@ -91,6 +107,12 @@ export STRIP
 $(RUN): requirements.lock pyproject.toml
 	@$(call install,requirements.lock)
 	touch $(RUN)
+
+$(CLIENTS): .venv/clients/%/.ready: tests/clients/%.lock | $(DEV)
+	@rm -rf $(@D)
+	echo "Set-up: installing the client $*"
+	$(PIP) install --require-hashes --only-binary :all: --target $(@D) -r $<
+	touch $@
 
 $(EDITORS): tests/editors/package-lock.json tests/editors/package.json
 	@$(NPM) --prefix tests/editors ci

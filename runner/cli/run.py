@@ -88,7 +88,7 @@ def _run(
     from runner.app import App, Place, embedded_paper, on_paper
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
-    from runner.ops.notify_systemd import notify
+    from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.settings import load
     from runner.shown import logged
     from runner.standby import stand_by
@@ -130,8 +130,10 @@ def _run(
             notify("READY=1")
             click.echo(_ready(app))
             sys.stdout.flush()
+            pulse = Pulse(partial(notify, "WATCHDOG=1"), watchdog_seconds())
             while not stop.wait(LOOK_EVERY):
                 app.watch()
+                pulse.feed(app.dispatcher.turned_at)
         notify("STOPPING=1")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 
 def notify(*lines: str, environ: Mapping[str, str] = os.environ) -> bool:
@@ -29,3 +29,21 @@ def watchdog_seconds(environ: Mapping[str, str] = os.environ) -> float | None:
     limit = environ.get("WATCHDOG_USEC", "")
     meant = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     return int(limit) / 2_000_000 if meant and limit.isdigit() and int(limit) else None
+
+
+class Pulse:
+    """Feeds the watchdog only while the dispatcher turns: a process that hangs is started anew."""
+
+    def __init__(self, beat: Callable[[], object], every: float | None) -> None:
+        """`every` is in seconds, None where no watchdog waits."""
+        self._beat = beat
+        self._every = every
+        self._fed_for: int | None = None
+
+    def feed(self, turned_at: int) -> None:
+        """Beat when the dispatcher has turned since, `every` seconds (ms in `turned_at`) on."""
+        if self._every is None:
+            return
+        if self._fed_for is None or abs(turned_at - self._fed_for) >= self._every * 1000:
+            self._beat()
+            self._fed_for = turned_at

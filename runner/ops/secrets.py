@@ -15,6 +15,8 @@ from runner.errors import ConfigurationError
 COMMAND_SECONDS = 10
 MAX_BYTES = 64 * 1024
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
+FROM_A_FOLDER = "secret_"
+"""How systemd begins the names where a whole folder is loaded: LoadCredential=secret:/folder."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -85,9 +87,10 @@ class Secrets:
         credentials = self._environ.get(CREDENTIALS)
         if credentials:
             # systemd alone made this folder; with an ACL its files look group-readable
-            value = _read(name, Path(credentials) / name, stat.S_IRWXO)
-            if value is not None:
-                return value
+            for file in (name, f"{FROM_A_FOLDER}{name}"):
+                value = _read(name, Path(credentials) / file, stat.S_IRWXO)
+                if value is not None:
+                    return value
         path = self._folder / "secrets" / name
         value = _read(name, path, stat.S_IRWXG | stat.S_IRWXO)
         if value is not None:

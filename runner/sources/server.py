@@ -15,6 +15,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from runner.errors import ConfigurationError
+from runner.sources.activation import passed_on
 from runner.sources.bodies import MAX_BYTES
 from runner.sources.connections import IDLE_SECONDS, Connection, close_late
 
@@ -35,11 +36,14 @@ log = logging.getLogger(__name__)
 
 
 class HookServer:
-    """Serves the app on one address, which is bound (and can be refused) at construction."""
+    """Serves the app on one address, which is bound (and can be refused) at construction.
+
+    A socket that systemd passed on goes before the address: it holds what came during a restart.
+    """
 
     def __init__(self, app: Flask, host: str, port: int, threads: int = THREADS) -> None:
         """Bind; port 0 takes a free one. Raises ConfigurationError when that cannot be."""
-        listener = _listen(host, port)
+        listener = passed_on() or _listen(host, port)
         most = most_connections()
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._server = create_server(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ops.notify_systemd import notify, watchdog_seconds
+from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -45,3 +45,16 @@ def test_the_watchdog_is_fed_twice_as_often_as_asked(
 ) -> None:
     """Half of WATCHDOG_USEC, in seconds, when it is meant for this process."""
     assert watchdog_seconds(environ) == expected
+
+
+def test_the_watchdog_is_fed_only_while_the_dispatcher_turns() -> None:
+    """At the first turn, then every so often; a dispatcher that hangs gets no more beats."""
+    beats: list[int] = []
+    pulse = Pulse(lambda: beats.append(1), 15.0)
+    for turned_at in (1_000, 1_500, 15_999, 16_000, 16_000, 16_000):
+        pulse.feed(turned_at)
+    assert len(beats) == 2
+    pulse.feed(1_000)  # the clock was set back: it turned all the same
+    assert len(beats) == 3
+    Pulse(lambda: beats.append(1), None).feed(1_000)
+    assert len(beats) == 3
