@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Any
 
 from runner.app import wall_ms
 from runner.core.actions.order import fills_at_once
@@ -14,16 +14,11 @@ from runner.core.decision import Decision, Leg, Reason, RuleAnswer, Run, RunStat
 from runner.core.engine import Engine
 from runner.core.events import (
     AccountUpdate,
-    Alert,
     CallFailed,
-    DeadManAlarm,
-    Due,
     Event,
     ExecutionReport,
     Positions,
     PositionUpdate,
-    Tick,
-    Value,
 )
 from runner.core.firing import offer
 from runner.core.formula import EvaluationError
@@ -33,15 +28,12 @@ from runner.core.prices import PriceBoard
 from runner.core.rules import PRICE_NAMES, Hit, Rule, RuleSet, Trigger
 from runner.core.running import World
 from runner.core.state import State, Work
-from runner.core.triggers.dead_man import DeadManTrigger
 from runner.core.triggers.price import PriceTrigger
-from runner.core.triggers.schedule import ScheduleTrigger
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.core.view import Names, View
 from runner.errors import UsageError, VenueError
+from runner.occasions import Happening, Occasion, Present, number
 from runner.settings import Settings
-from runner.sources.bodies import body_hash, event_time
-from runner.sources.schedule import next_occurrence
 from runner.venues import SignedRequest, Venue
 
 PRICES_WITHIN = 10.0
@@ -52,14 +44,6 @@ MOST_ROUNDS = 20
 
 _POSITION = frozenset({"size", "entry_price", "unrealised_pnl", "liquidation_price", "leverage"})
 _ACCOUNT = frozenset({"available", "wallet_balance", "equity", "margin_ratio"})
-
-
-@dataclass(frozen=True, slots=True)
-class Occasion:
-    """What happens to the rule: an alert's fields, a price, or (both None) what it waits for."""
-
-    alert: Mapping[str, Value] | None = None
-    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +82,9 @@ class Planner:
         self._rules = rules
         self._settings = settings
         self._account = account
-        self._now = wall_ms()
         self._board = PriceBoard(settings.stale_after)
         self._view = View(self._board, venue.instruments())
+        self._present = Present(self._view, rules, wall_ms())
 
     def look(self, rule: Rule) -> list[str]:
         """Read account and prices; returns what could not be had. Raises VenueError."""
@@ -115,7 +99,7 @@ class Planner:
             time.sleep(LOOK_EVERY)
             missing = frozenset(key for key in wanted if self._board.last(*key) is None)
         stream.stop()
-        self._now = wall_ms()
+        self._present.now = wall_ms()
         return [f"no price of {symbol} {source}" for symbol, source in sorted(missing)]
 
     def _read(self, call: ReadCall) -> None:
@@ -136,14 +120,14 @@ class Planner:
         room, _, part = name.partition(".")
         if name in PRICE_NAMES:
             for symbol in symbols:
-                self._offer(symbol, PRICE_NAMES[name], _number(name, text))
+                self._present.offer(symbol, PRICE_NAMES[name], number(name, text))
         elif room == "position" and part in _POSITION:
             for symbol in symbols:
-                self._give_position(symbol, part, _number(name, text))
+                self._give_position(symbol, part, number(name, text))
         elif room == "account" and part in _ACCOUNT:
             figures: dict[str, Any] = {"wallet_balance": None, "available": None}
-            figures[part] = _number(name, text)
-            self._view.apply_account(AccountUpdate(event_time=self._now, **figures))
+            figures[part] = number(name, text)
+            self._view.apply_account(AccountUpdate(event_time=self._present.now, **figures))
         else:
             known = [*PRICE_NAMES, *(f"position.{each}" for each in sorted(_POSITION))]
             known += [f"account.{each}" for each in sorted(_ACCOUNT)]
@@ -151,13 +135,10 @@ class Planner:
 
     def _give_position(self, symbol: str, part: str, value: Decimal) -> None:
         zero = Decimal(0)
-        flat = PositionUpdate(symbol, "BOTH", zero, zero, zero, self._now)
+        flat = PositionUpdate(symbol, "BOTH", zero, zero, zero, self._present.now)
         known = self._view.positions.get((symbol, "BOTH"), flat)
         change: dict[str, Any] = {part: value}
         self._view.positions[symbol, "BOTH"] = replace(known, **change)
-
-    def _offer(self, symbol: str, source: str, price: Decimal) -> None:
-        self._board.offer(symbol, source, price, self._now, self._now)
 
     # the plan
 
@@ -182,8 +163,8 @@ class Planner:
         answer = RuleAnswer(rule.id, symbol, "quiet")
         happened, conditions = "", tuple[Condition, ...]()
         decisions: list[Decision] = []
-        for event in self._events(rule, symbol, trigger, occasion):
-            work = Work(engine.state, self._now)
+        for event in Happening(self._present, rule, symbol, trigger, occasion).events():
+            work = Work(engine.state, self._present.now)
             happened, conditions = _look(work, engine.world, rule, symbol, trigger, event)
             answer = offer(work, engine.world, rule, symbol, trigger, event)
             decisions.append(work.apply(engine.state.revisions))
@@ -228,60 +209,8 @@ class Planner:
                     decisions.append(engine.process(report, moment))
 
     def _moment(self) -> Moment:
-        ahead = self._now - wall_ms()
-        return Moment(self._now, self._venue.server_time() + ahead, self._settings.timing)
-
-    def _at(self, now: int) -> None:
-        """Go to this time; every price that is known is as fresh there as it was here."""
-        self._now = now
-        for symbol, source in self._rules.wanted():
-            last = self._board.last(symbol, source)
-            if last is not None:
-                self._offer(symbol, source, last.value)
-
-    # what happens to a trigger
-
-    def _events(
-        self, rule: Rule, symbol: str, trigger: Trigger, occasion: Occasion
-    ) -> Iterator[Event]:
-        match trigger:
-            case WebhookTrigger():
-                fields = occasion.alert or {}
-                sent_at = event_time(fields)
-                yield Alert(trigger.path, fields, body_hash(fields), self._now, sent_at)
-            case PriceTrigger():
-                yield from self._cross(symbol, trigger, occasion.price)
-            case ScheduleTrigger():
-                planned_at = next_occurrence(trigger, self._now)
-                if planned_at is not None:
-                    self._at(planned_at)
-                    yield Due(rule.id, trigger.name, symbol, planned_at)
-            case DeadManTrigger(what=what):
-                alarm: Literal["expired", "late"] = "late" if what == "late" else "expired"
-                yield DeadManAlarm(symbol, alarm, self._now, self._now)
-
-    def _cross(self, symbol: str, trigger: PriceTrigger, price: Decimal | None) -> Iterator[Tick]:
-        """A price that is not past, the one that is, and after `for:` the same again."""
-        source = trigger.source
-        memory = Work(State(), self._now)
-        names = Names(
-            self._view,
-            symbol,
-            self._now,
-            {},
-            memory.memory("", symbol),
-            memory.exposure(symbol),
-        )
-        try:
-            level = trigger.waits({}, names).levels[0]
-        except EvaluationError as error:
-            raise UsageError(f"the level of {trigger.name} has no value: {error.reason}") from None
-        tick = self._venue.instruments()[symbol].tick_size
-        past = price if price is not None else level + (tick if trigger.above else -tick)
-        for value, wait in ((level, 0), (past, 1), (past, max(trigger.hold, 1))):
-            self._at(self._now + wait)
-            self._offer(symbol, source, value)
-            yield Tick(symbol, source, value, self._now, self._now)
+        ahead = self._present.now - wall_ms()
+        return Moment(self._present.now, self._venue.server_time() + ahead, self._settings.timing)
 
 
 def _unseen(rule_id: str, trigger: str, symbol: str, event_key: str) -> None:
@@ -289,31 +218,32 @@ def _unseen(rule_id: str, trigger: str, symbol: str, event_key: str) -> None:
     del rule_id, trigger, symbol, event_key
 
 
-def _number(name: str, text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("nan")
-    if not number.is_finite():
-        raise UsageError(f"{name}={text} is not a number: {name}=70010")
-    return number
-
-
 def _triggers(rule: Rule, occasion: Occasion) -> list[Trigger]:
     """The triggers of the rule that the occasion is about."""
     found: list[Trigger]
-    if occasion.alert is not None:
+    if occasion.trigger:
+        found = [t for t in rule.triggers if t.name == occasion.trigger]
+        listed = ", ".join(t.name for t in rule.triggers)
+        missing = f"has no trigger {occasion.trigger}, but {listed}"
+    elif occasion.alert is not None:
         found = [t for t in rule.triggers if isinstance(t, WebhookTrigger)]
         missing = "takes no alerts: leave out --alert"
     elif occasion.price is not None:
-        found = [t for t in rule.triggers if isinstance(t, PriceTrigger)]
+        found = [t for t in rule.triggers if _priced(t)]
         missing = "waits for no price: leave out --price"
     else:
-        found = [t for t in rule.triggers if not isinstance(t, WebhookTrigger)][:1]
+        found = [t for t in rule.triggers if not isinstance(t, WebhookTrigger)]
+        fitting = [t for t in found if t.fields.keys() >= occasion.event.keys()]
+        found = (fitting or found)[:1]
         missing = f"waits for an alert: give one with --alert '{_example(rule)}'"
     if not found:
         raise UsageError(f"{rule.id} {missing}")
     return found
+
+
+def _priced(trigger: Trigger) -> bool:
+    """True for what a price makes fire."""
+    return "price" in trigger.fields and trigger.interest[0] in ("price", "kline")
 
 
 def _example(rule: Rule) -> str:
@@ -382,7 +312,8 @@ def _not_past(trigger: Trigger, occasion: Occasion) -> str:
     if isinstance(trigger, PriceTrigger) and occasion.price is not None:
         side = "above" if trigger.above else "below"
         return f"{trigger.source} {occasion.price} is not {side} the level"
-    return "nothing happens"
+    what = f"price {occasion.price}" if occasion.price is not None else "this"
+    return f"{what} does not make {trigger.name} fire"
 
 
 def _open_ends(rule: Rule, run: Run | None) -> list[str]:

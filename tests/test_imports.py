@@ -85,6 +85,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.killing": (4, 0),
     "runner.app": (5, 0),
     "runner.demo": (5, 1),
+    "runner.occasions": (5, 0),
     "runner.planning": (5, 1),
     "runner.virtual_world": (5, 1),
     "runner.standby": (5, 1),

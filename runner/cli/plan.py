@@ -27,12 +27,24 @@ REFUSED = 1
 
 @click.command(
     epilog="""Example: runner plan btc-breakout --dir my --price 70010\n
-    Example: runner plan tv-eth --dir my --alert '{"action": "buy", "price": 3500}'"""
+    Example: runner plan tv-eth --dir my --alert '{"action": "buy", "price": 3500}'\n
+    Example: runner plan grid-refill --dir my --event side=buy --event price=69000"""
 )
 @click.argument("rule_id", metavar="RULE", shell_complete=options.rule_ids)
 @options.directory
 @click.option("--alert", metavar="JSON", help="The alert's body, for a rule with a webhook.")
 @click.option("--price", metavar="PRICE", help="The price that crosses. Default: one tick past.")
+@click.option(
+    "--event",
+    "told",
+    type=options.pair,
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the event carries, trigger.NAME in formulas: size=0.5, rate=0.0007, status=filled.",
+)
+@click.option(
+    "--trigger", metavar="NAME", default="", help="Which trigger of the rule: price#2, position."
+)
 @click.option("--symbol", metavar="SYMBOL", help="Only this symbol of the rule.")
 @click.option(
     "--given",
@@ -48,6 +60,8 @@ def plan(
     folder: Path,
     alert: str | None,
     price: str | None,
+    told: tuple[tuple[str, str], ...],
+    trigger: str,
     symbol: str | None,
     given: tuple[tuple[str, str], ...],
     paper: bool,
@@ -56,19 +70,22 @@ def plan(
     """Show the requests that RULE would send now, unsent; key and signature as ***.
 
     Account, positions and prices are read from the exchange; without an account in runner.yaml,
-    or with --paper, from the paper exchange. A rule that waits for a price gets one that
-    crosses; a `for:` is skipped. Cooldown and earlier fires do not count.
+    or with --paper, from the paper exchange. The rule gets an event that fires its first trigger
+    (a price one tick past its level, a candle that closes there, an order that fills, a position
+    that opens); --price and --event say more of it. A `for:` is skipped. Cooldown and earlier
+    fires do not count.
 
     Exit 0: it would send this, 1: it would not, and the reason.
     """
     from runner.cli.exchange import exchange_of
     from runner.cli.rules import rule_of, rules_of
-    from runner.planning import Occasion, Planner
+    from runner.occasions import Occasion
+    from runner.planning import Planner
     from runner.settings import load
 
     settings = load(folder)
     rule_of(rules_of(folder), rule_id)
-    occasion = Occasion(_fields(alert), _price(price))
+    occasion = Occasion(_fields(alert), _price(price), dict(told), trigger)
     with exchange_of(folder, settings, paper) as (venue, account):
         rules = rules_of(folder, venue)
         rule = rule_of(rules, rule_id)

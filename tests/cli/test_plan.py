@@ -248,3 +248,111 @@ def test_broken_rules_are_findings(tmp_path: Path) -> None:
     result = call("plan", "x", "--dir", tmp_path)
     assert result.exit_code == 1
     assert "error:" in result.stderr
+
+
+KINDS: dict[str, tuple[str, list[str], str]] = {
+    "closes": ("price: {closes_above: 70000, on: 15m}", [], "close 70000.1 of 15m > 70000"),
+    "closes-at": (
+        "price: {closes_below: 60000, on: 1h}",
+        ["--price", "59000"],
+        "close 59000 of 1h < 60000",
+    ),
+    "moves": ("price: {moves: 2% within 5m}", ["--given", "mark=70000"], "from 70000 is more than"),
+    "trails": (
+        "price: {trails: 1.5%}",
+        ["--given", "mark=70000", "--price", "68000"],
+        "mark 68000 is 2.857% under the high 70000",
+    ),
+    "trails-low": ("price: {trails: 1% from low}", ["--event", "extreme=70000"], "over the low"),
+    "funding": ("funding: {crosses_above: 0.05%}", [], "funding rate 0.0501% > 0.05%"),
+    "funding-rate": (
+        "funding: {crosses_below: 0.01%}",
+        ["--event", "rate=-0.0007"],
+        "funding rate -0.07% < 0.01%",
+    ),
+    "order": (
+        "order: {rule: closes, status: [filled, expired]}",
+        ["--event", "side=sell", "--event", "quantity=0.1"],
+        "0 of closes filled: sell 0.1",
+    ),
+    "opened": (
+        "position: opened",
+        ["--event", "side=short", "--event", "size=0.5", "--event", "price=70000"],
+        "short position opened",
+    ),
+    "closed": ("position: closed", [], "long position closed"),
+    "margin-call": ("position: margin_call", ["--event", "size=-0.5"], "margin call: short 0.5"),
+    "loss": (
+        "position: {loss: 500, for: 5s}",
+        ["--given", "position.size=0.5", "--given", "position.entry_price=70000"],
+        "loss 500.05 at mark 68999.9 > 500",
+    ),
+    "profit-short": (
+        "position: {profit: 500}",
+        ["--given", "position.size=-0.5", "--given", "position.entry_price=70000"],
+        "profit 500.05 at mark 68999.9 > 500",
+    ),
+    "started": ("system: started", ["--event", "away=90"], "the runner started"),
+    "trouble": ("system: journal", ["--event", "detail=full"], "journal: full"),
+    "gap": ("system: {stream_gap: 30s}", ["--event", "detail=user"], "user is silent for 30 s"),
+    "heartbeat": (
+        "dead_man: {heartbeat: {webhook: beat, every: 5m, secret: tv_eth}}",
+        [],
+        "no alert on beat for 300 s",
+    ),
+    "late": ("dead_man: late", [], "countdown late"),
+    "every": ("schedule: {every: 15m}", [], "due"),
+    "chosen": (
+        "price: {crosses_above: 70000}}, {funding: {crosses_above: 0.05%}",
+        ["--trigger", "funding"],
+        "funding rate",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a rule for each kind of trigger."""
+    folder = demo_folder(tmp_path_factory.mktemp("kinds") / "my")
+    rules = [
+        f"  - id: {name}\n    symbol: BTCUSDT\n    when: [{{{trigger}}}]\n"
+        "    do: [{place: {side: buy, type: limit, price: 60000, quantity: 0.01}}]\n"
+        for name, (trigger, _, _) in KINDS.items()
+    ]
+    head = "version: 1\ndead_man: {symbols: [BTCUSDT], countdown: 2m, refresh: 30s}\nrules:\n"
+    for each in (folder / "rules").glob("*.yaml"):
+        each.unlink()
+    (folder / "rules" / "kinds.yaml").write_text(head + "".join(rules), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_trigger_can_be_planned(kinds: Path, name: str) -> None:
+    """An event that fires it is made up, or is as it was said; the order is shown."""
+    _, words, happened = KINDS[name]
+    plan = planned(kinds, name, *words)
+    assert happened in plan["trigger"]
+    assert [each["path"] for each in plan["requests"]] == ["/fapi/v1/order"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["opened", "--event", "colour=red"], "--event takes price, side, size, what"),
+        (["opened", "--event", "size=red"], "is not a number"),
+        (["opened", "--event", "side=up"], "is none of long, short"),
+        (["loss"], "--given position.size=0.5"),
+        (["chosen", "--trigger", "order"], "has no trigger order, but price, funding"),
+    ],
+)
+def test_an_event_that_does_not_fit_is_usage(kinds: Path, words: list[str], said: str) -> None:
+    """The message says what can be told of the event."""
+    result = call("plan", *words, "--dir", kinds)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_rate_that_is_not_past_says_so(kinds: Path) -> None:
+    """Exit 1, and which trigger it did not make fire."""
+    plan = planned(kinds, "funding", "--event", "rate=0.0001", code=1)
+    assert plan["detail"] == "this does not make funding fire"
