@@ -19,6 +19,8 @@ EDITORS := tests/editors/node_modules/.ready
 # Other people's clients of the exchange, each by itself: two of them are packages of one name.
 CLIENT_NAMES := connector python-binance
 CLIENTS := $(CLIENT_NAMES:%=.venv/clients/%/.ready)
+# The libraries that a benchmark measures beside ours: no dependency of the project.
+PEERS := .venv/peers/.ready
 NPM := npm --no-audit --no-fund --ignore-scripts --loglevel=error
 
 .PHONY: help demo test lint editors clients bench clean lock install uninstall
@@ -51,7 +53,7 @@ editors: $(EDITORS) ## install the language server that the editor tests drive (
 
 clients: $(CLIENTS) ## install other people's clients, which trade on the paper exchange in tests
 
-bench: $(DEV) ## measure speed beside floors and peers (takes minutes)
+bench: $(DEV) $(PEERS) ## measure speed beside floors and peers (takes minutes)
 	@$(BIN)/python -m bench $(ARGS)
 
 install: ## install the systemd service, or bring it up to date (root; PREFIX, DESTDIR)
@@ -84,11 +86,12 @@ lock: ## choose versions anew and write the hash-locked requirement files
 		$(PICK) --constraint requirements-dev.lock "tests/clients/$$client.in" \
 			--output-file "tests/clients/$$client.lock" > /dev/null
 	done
-	if grep -n '://' requirements.lock requirements-dev.lock tests/clients/*.lock; then
+	$(PICK) bench/peers.in --output-file bench/peers.lock > /dev/null
+	if grep -n '://' requirements.lock requirements-dev.lock tests/clients/*.lock bench/peers.lock; then
 		echo "An address got into a lock file: remove it from the index settings of uv." >&2
 		exit 1
 	fi
-	grep -c '==' requirements.lock requirements-dev.lock tests/clients/*.lock
+	grep -c '==' requirements.lock requirements-dev.lock tests/clients/*.lock bench/peers.lock
 	cd tests/editors
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved=true > /dev/null
 	$(PYTHON) -c "$$STRIP"
@@ -111,6 +114,12 @@ $(RUN): requirements.lock pyproject.toml
 $(CLIENTS): .venv/clients/%/.ready: tests/clients/%.lock | $(DEV)
 	@rm -rf $(@D)
 	echo "Set-up: installing the client $*"
+	$(PIP) install --require-hashes --only-binary :all: --target $(@D) -r $<
+	touch $@
+
+$(PEERS): bench/peers.lock | $(DEV)
+	@rm -rf $(@D)
+	echo "Set-up: installing what the benchmarks measure beside ours"
 	$(PIP) install --require-hashes --only-binary :all: --target $(@D) -r $<
 	touch $@
 

@@ -1,8 +1,9 @@
 """Measures how long formulas take to compile and to evaluate, beside two libraries from PyPI.
 
-Run it as `python bench/formula.py`. The rows of rule-engine and simpleeval appear if they are
-installed; they are no dependency of the project. All rows take turns in one process, and each
-number is the best of its rounds, so that a busy machine disturbs all of them alike.
+`make bench ARGS=formula` installs rule-engine and simpleeval into .venv/peers first; they are no
+dependency of the project, and where they are missing their rows are left out. All rows take turns
+in one process, and each number is the best of its rounds, so that a busy machine disturbs all of
+them alike.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT / ".venv" / "peers"))
 
 from runner.core.formula import NUMBER, compile_formula
 
@@ -157,7 +160,7 @@ def main() -> None:
         table(formula, [ours(formula), *(row for row in others if row.formula == formula)])
     missing = {"rule-engine", "simpleeval"} - {row.candidate.split()[0] for row in others}
     for package in sorted(missing):
-        print(f"\n{package} is not installed: its row is left out")
+        print(f"\n{package} is not installed: its row is left out; make bench installs it")
 
 
 if __name__ == "__main__":
