@@ -65,6 +65,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "isolated": "the position has margin of its own: it can lose no more than that",
         "crossed": "all positions share the account's margin",
     },
+    "require": {
+        "streams": "prices and own events must come in",
+        "heartbeat": "no heartbeat that a rule expects on the symbol may be lost",
+    },
     "position_mode": {
         "one_way": "one position a symbol, long or short",
         "hedge": "a long and a short position beside each other",

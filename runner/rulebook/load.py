@@ -182,4 +182,5 @@ def _rule_set(parts: Sequence[Part]) -> RuleSet:
 
 
 def _switch_text(dead_man: DeadMan) -> str:
-    return f"{dead_man.symbol} {dead_man.countdown} {dead_man.refresh}"
+    required = "".join(f" {each}" for each in dead_man.require)
+    return f"{dead_man.symbol} {dead_man.countdown} {dead_man.refresh}{required}"

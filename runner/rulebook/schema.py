@@ -65,6 +65,19 @@ DEAD_MAN: Mapping[str, Any] = {
         "symbols": {**SYMBOLS, "description": "The symbols: a list's name or [BTCUSDT, ETHUSDT]"},
         "countdown": _duration("After this silence the exchange cancels the open orders: 2m"),
         "refresh": _duration("How often the countdown is started anew: 30s"),
+        "require": {
+            "type": "array",
+            "minItems": 1,
+            "uniqueItems": True,
+            "items": {
+                "enum": ["streams", "heartbeat"],
+                "description": "streams: prices and own events come in; heartbeat: no heartbeat "
+                "that a rule expects on the symbol is lost.",
+            },
+            "description": "What must be well for the countdown to be started anew, besides the "
+            "runner itself: [streams, heartbeat]. While it is not, the exchange cancels open "
+            "orders, working exits included.",
+        },
     },
 }
 

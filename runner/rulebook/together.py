@@ -39,7 +39,8 @@ def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
     times = check_times(node)
     if times is None:
         return []
-    return [DeadMan(symbol, *times) for symbol in symbols]
+    require = tuple(sorted(str(item.value) for item in node.child("require").items()))
+    return [DeadMan(symbol, *times, require) for symbol in symbols]
 
 
 def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
