@@ -83,7 +83,9 @@ class Account:
     fills: list[Fill] = field(default_factory=list)
     income: list[JsonObject] = field(default_factory=list)
     amendments: list[JsonObject] = field(default_factory=list)
+    margin_moves: list[JsonObject] = field(default_factory=list)
     countdowns: dict[str, int] = field(default_factory=dict)
+    fee_burn: bool = False
     wallet_time: int = 0
     warned: dict[str, int] = field(default_factory=dict)
 

@@ -9,13 +9,15 @@ from .brackets import max_notional
 from .call import Call
 from .errors import refuse
 from .ledger import account_update
+from .margin import removable, stake, totals
 from .numbers import Json, JsonObject
+from .symbols import Symbol
 
 _SUCCESS: JsonObject = {"code": 200, "msg": "success"}
 
 
 def set_leverage(call: Call) -> JsonObject:
-    """POST /fapi/v1/leverage; raises -4028 and, for an isolated position, -4161."""
+    """POST /fapi/v1/leverage; raises -4028, -2027, -2028 and, for an isolated position, -4161."""
     symbol = call.state.symbol(call.params.text("symbol"))
     leverage = call.params.whole("leverage")
     ladder = call.state.brackets_of(symbol.name)
@@ -24,6 +26,7 @@ def set_leverage(call: Call) -> JsonObject:
     setting = call.account.setting(symbol.name)
     if setting.isolated and leverage < setting.leverage and _held(call.account, symbol.name):
         raise refuse(-4161)
+    _check_leverage(call, symbol, leverage)
     setting.leverage = leverage
     call.account.settings[symbol.name] = setting
     call.state.tell(
@@ -37,6 +40,19 @@ def set_leverage(call: Call) -> JsonObject:
     )
     most = max_notional(ladder, leverage)
     return {"leverage": leverage, "maxNotionalValue": str(most), "symbol": symbol.name}
+
+
+def _check_leverage(call: Call, symbol: Symbol, leverage: int) -> None:
+    """Raise -2027 for a leverage that is too high for what is held, -2028 for a costly one."""
+    state, account = call.state, call.account
+    ties = [stake(state, account, symbol.name, side) for side in account.sides()]
+    notional = sum((tied.initial_margin for tied in ties), Decimal(0))
+    notional *= account.setting(symbol.name).leverage
+    if notional > max_notional(state.brackets_of(symbol.name), leverage):
+        raise refuse(-2027)
+    growth = notional / leverage - notional / account.setting(symbol.name).leverage
+    if growth > totals(state, account, symbol.margin).available:
+        raise refuse(-2028)
 
 
 def set_margin_type(call: Call) -> JsonObject:
@@ -130,9 +146,22 @@ def move_position_margin(call: Call) -> JsonObject:
     position = account.position(symbol.name, side)
     if not position.amount:
         raise refuse(-4054)
-    if kind == 2 and amount > position.isolated_wallet:
+    if kind == 1 and amount > totals(call.state, account, symbol.margin).available:
+        raise refuse(-4050)
+    if kind == 2 and amount > removable(call.state, account, position):
         raise refuse(-4051)
     position.isolated_wallet += amount if kind == 1 else -amount
+    account.margin_moves.append(
+        {
+            "symbol": symbol.name,
+            "type": kind,
+            "deltaType": "USER_ADJUST",
+            "amount": format(amount, "f"),
+            "asset": symbol.margin,
+            "time": call.now,
+            "positionSide": side,
+        }
+    )
     call.state.tell(
         account.name,
         account_update(call.state, account, "MARGIN_TRANSFER", [position], call.now),

@@ -131,7 +131,7 @@ def account_v2(call: Call) -> JsonObject:
             )
     head: JsonObject = {
         "feeTier": 0,
-        "feeBurn": False,
+        "feeBurn": account.fee_burn,
         "canTrade": True,
         "canDeposit": True,
         "canWithdraw": True,
@@ -256,11 +256,6 @@ def adl_quantile(call: Call) -> list[Json]:
         if held.amount:
             rows.setdefault(held.symbol, {})[held.side] = 1
     return [{"symbol": symbol, "adlQuantile": sides} for symbol, sides in rows.items()]
-
-
-def fee_burn(_: Call) -> JsonObject:
-    """GET /fapi/v1/feeBurn."""
-    return {"feeBurn": False}
 
 
 def force_orders(call: Call) -> list[Json]:

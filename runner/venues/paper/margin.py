@@ -174,6 +174,12 @@ def check_margin(
         raise refuse(-2027)
 
 
+def removable(state: State, account: Account, position: Position) -> Decimal:
+    """Return how much isolated margin may be taken away: what the position does not need."""
+    own = stake(state, account, position.symbol, position.side)
+    return max(ZERO, position.isolated_wallet + min(ZERO, own.unrealized) - own.position_margin)
+
+
 def liquidation_price(state: State, account: Account, position: Position) -> Decimal:
     """Return the mark price at which the margin is used up, 0 when there is none.
 

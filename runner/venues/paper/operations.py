@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import conditional, configuration, figures, queries, quotes, trading
+from . import conditional, configuration, figures, queries, quotes, smaller, trading
 from .batches import each_id
 from .call import Call
 from .numbers import Json
@@ -133,6 +133,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/fapi/v1/commissionRate"): Operation(figures.commission_rate, _flat(20)),
     ("GET", "/fapi/v1/rateLimit/order"): Operation(figures.order_rate_limits, _flat(1)),
     ("GET", "/fapi/v1/adlQuantile"): Operation(figures.adl_quantile, _flat(5)),
-    ("GET", "/fapi/v1/feeBurn"): Operation(figures.fee_burn, _flat(30)),
+    ("GET", "/fapi/v1/feeBurn"): Operation(smaller.fee_burn, _flat(30)),
+    ("POST", "/fapi/v1/feeBurn"): Operation(smaller.set_fee_burn, _flat(1)),
+    ("GET", "/fapi/v1/positionMargin/history"): Operation(smaller.margin_history, _flat(1)),
+    ("GET", "/fapi/v1/apiTradingStatus"): Operation(smaller.trading_status, _by_symbol(1, 10)),
+    ("GET", "/fapi/v1/insuranceBalance"): _public(smaller.insurance_balance, _flat(1)),
+    ("GET", "/fapi/v1/indexInfo"): _public(smaller.no_rows, _flat(1)),
+    ("GET", "/fapi/v1/assetIndex"): _public(smaller.no_rows, _by_symbol(1, 10)),
+    ("GET", "/fapi/v1/constituents"): _public(smaller.constituents, _flat(2)),
+    ("GET", "/fapi/v1/symbolAdlRisk"): _public(smaller.adl_risk, _flat(1)),
+    ("GET", "/fapi/v1/rpiDepth"): _public(smaller.rpi_depth, _flat(20)),
     ("GET", "/sapi/v1/account/apiRestrictions"): Operation(figures.api_restrictions, _flat(1)),
 }

@@ -17,7 +17,7 @@ from .state import Serials, State
 VERSION = 1
 # Kept in full in a snapshot, and only by what is new or changed in a delta.
 _TABLES: dict[str, type] = {"orders": Order, "algos": Algo}
-_LOGS = ("fills", "income", "amendments")
+_LOGS = ("fills", "income", "amendments", "margin_moves")
 # Rebuilt from the tables.
 _DERIVED = ("open", "waiting", "newest")
 
@@ -124,6 +124,7 @@ def _merged(before: Account | None, part: Mapping[str, Any]) -> Account:
         account.fills = before.fills + account.fills
         account.income = before.income + account.income
         account.amendments = before.amendments + account.amendments
+        account.margin_moves = before.margin_moves + account.margin_moves
     return account
 
 
