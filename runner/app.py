@@ -43,7 +43,7 @@ from runner.sources.schedule import AlarmClock
 from runner.sources.server import HookServer
 from runner.sources.webhook import create_app
 from runner.venues import Stream, Venue
-from runner.venues.binance_usdm.presets import PRESETS, Addresses
+from runner.venues.binance_usdm.presets import reach
 from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
 from runner.venues.registry import VENUES
@@ -111,10 +111,8 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
             f"the account {account.name} is on the embedded paper exchange: start with --paper"
         )
     secrets = Secrets(settings.secrets, place.folder)
-    address = account.address
-    addresses = PRESETS[address] if isinstance(address, str) else Addresses(**address)
     venue = VENUES[account.venue](
-        addresses,
+        reach(account.address, account.transport),
         secrets.get(account.api_key),
         secrets.get(account.api_secret),
         settings.timing,
@@ -139,7 +137,7 @@ def on_paper(settings: Settings) -> bool:
 def connect_paper(addresses: Mapping[str, str], settings: Settings) -> Venue:
     """The embedded paper exchange of this process or another. Raises VenueError."""
     venue = VENUES["binance_usdm"](
-        Addresses(**addresses), PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
+        reach(addresses, "rest"), PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
     )
     venue.connect()
     return venue

@@ -42,6 +42,7 @@ from runner.core.events import (
 from runner.core.figures import figure
 from runner.core.firing import answered, fire, offer
 from runner.core.legs import Moment
+from runner.core.lifecycle import BY_WEBSOCKET
 from runner.core.links import Links
 from runner.core.listening import Listening
 from runner.core.loading import Reload, take_up
@@ -233,7 +234,8 @@ class Engine:
         for intent in intents:
             leg = work.leg(intent.client_order_id)
             assert leg is not None
-            after = legs.signed(leg, request.timestamp, moment)
+            fenced = request.method != BY_WEBSOCKET
+            after = legs.signed(leg, request.timestamp, moment, fenced=fenced)
             work.put_leg(after)
             work.decision.attempts.append(
                 Attempt(

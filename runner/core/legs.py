@@ -11,6 +11,7 @@ from runner.core.orders import (
     ORDER_STATUS,
     AmendIntent,
     CancelIntent,
+    Family,
     OrderIntent,
     OrderState,
     Outcome,
@@ -52,9 +53,15 @@ class Moment:
         return not 0 < at - self.now <= self.timing.longest_wait
 
 
-def signed(leg: Leg, timestamp: int, moment: Moment) -> Leg:
-    """PLANNED -> SENDING: the signature and its fence become part of the leg before the send."""
+def signed(leg: Leg, timestamp: int, moment: Moment, *, fenced: bool = True) -> Leg:
+    """PLANNED -> SENDING: the signature and its fence become part of the leg before the send.
+
+    Not `fenced`: this copy travels a way on which only the gateway looks at its time. That stays
+    with the leg, since a later copy by another way does not call this one back.
+    """
     assert leg.state is OrderState.PLANNED
+    if not fenced and isinstance(leg.intent, OrderIntent):
+        leg = replace(leg, intent=replace(leg.intent, unfenced=True))
     return replace(
         leg,
         state=OrderState.SENDING,
@@ -241,7 +248,9 @@ def _proven_absent(leg: Leg, moment: Moment) -> Leg:
     if moment.server_now - since > timing.retention:
         return parked(leg, moment, "sent more than 3 days ago: absence proves nothing any more")
     if not (fenced_by_engine(leg.intent) or leg.intent.protective):
-        return parked(leg, moment, "a conditional entry cannot be proven absent")
+        by_socket = leg.intent.family is Family.ORDER
+        kind = "an entry sent over the WebSocket API" if by_socket else "a conditional entry"
+        return parked(leg, moment, f"{kind} cannot be proven absent")
     if isinstance(leg.intent, OrderIntent) and leg.intent.hold_unknown:
         why = "it never reached the exchange, and its rule says on_unknown: hold"
         return parked(leg, moment, why)

@@ -108,13 +108,17 @@ class Timing:
         return timestamp + self.recv_window + self.engine_margin + self.skew
 
 
+BY_WEBSOCKET = "WS"
+"""The method of a request that travels over the WebSocket API instead of REST."""
+
+
 def fenced_by_engine(intent: Intent) -> bool:
     """True where the matching engine itself refuses late copies.
 
     Only POST/PUT order and batchOrders over REST are (change-log 2023-04-17); the algo
     service and the WebSocket API check the gateway's clock only.
     """
-    return isinstance(intent, OrderIntent) and intent.family is Family.ORDER
+    return isinstance(intent, OrderIntent) and intent.family is Family.ORDER and not intent.unfenced
 
 
 @dataclass(frozen=True, slots=True)

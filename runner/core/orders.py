@@ -140,7 +140,8 @@ class OrderIntent:
     """One order that shall exist. Prices and quantity are already on tick and step.
 
     `tag` is the rule's own name for it; `hold_unknown`: once proven absent it is not sent again,
-    a person decides. The exchange hears of neither.
+    a person decides. `unfenced`: a copy left by a way on which the exchange does not refuse late
+    ones (the WebSocket API). The exchange hears of none of them.
     """
 
     client_order_id: str
@@ -163,6 +164,7 @@ class OrderIntent:
     self_trade_prevention: str | None = None
     tag: str = ""
     hold_unknown: bool = False
+    unfenced: bool = False
 
     @property
     def family(self) -> Family:

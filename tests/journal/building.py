@@ -158,6 +158,7 @@ ORDER_INTENTS = _whole(
     self_trade_prevention=_optional(WORDS),
     tag=WORDS,
     hold_unknown=st.booleans(),
+    unfenced=st.booleans(),
 )
 CANCEL_INTENTS = _whole(
     CancelIntent,

@@ -98,6 +98,7 @@ def test_an_order_is_told_whole(journal: Journal, reader: JournalReader) -> None
         "self_trade_prevention": None,
         "tag": "",
         "hold_unknown": False,
+        "unfenced": False,
         "family": "order",
         "run_id": run.run_id,
         "rule_id": "buy-dip",

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from runner.core.events import CallFailed, Event, ExecutionReport
 from runner.core.instruments import Instrument
-from runner.core.lifecycle import Timing
+from runner.core.lifecycle import BY_WEBSOCKET, Timing
 from runner.core.orders import (
     AmendCall,
     Call,
@@ -43,6 +43,7 @@ from runner.venues.binance_usdm.streams import MarketStream
 from runner.venues.binance_usdm.user_stream import UserStream
 from runner.venues.binance_usdm.wire_info import ExchangeInfo, exchange_info
 from runner.venues.binance_usdm.wire_values import integer, mapping
+from runner.venues.binance_usdm.ws_orders import WsOrders, method_of, signed_text
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class BinanceUsdm:
         self._wall = wall
         self._monotonic = monotonic
         self._transport = transport or Rest(addresses.rest, key, timing.answer_deadline)
+        ws = addresses.transport == "ws"
+        self.ws = WsOrders(addresses.ws_api, timing.answer_deadline) if ws else None
         self._clock = ServerClock()
         self._budget = Budget()
         self._breakers = Breakers()
@@ -134,6 +137,9 @@ class BinanceUsdm:
         signed, _ = self._signed("", self._timing.recv_window)
         mode = mapping(self._start("GET", "/fapi/v1/positionSide/dual", signed))
         self.hedge_mode = mode.get("dualSidePosition") in (True, "true")
+        if self.ws is not None:
+            # a connection that stands before it is needed; until then orders go over REST
+            self.ws.start()
 
     def read(self, path: str, parameters: str = "", *, signed: bool = True) -> wire_answers.Reply:
         """One reading (GET), whatever comes of it; for check-ups and starts."""
@@ -195,11 +201,17 @@ class BinanceUsdm:
             payload, timestamp = request.payload, self.server_time()
         else:
             payload, timestamp = self._signed(request.payload, window)
+        request_id = f"{timestamp}-{next(self._counter)}"
+        method, path = request.method, request.path
+        if self.ws is not None and self.ws.ready and (name := method_of(request)) is not None:
+            timed = self._timed(request.payload, window, timestamp)
+            method, path = BY_WEBSOCKET, name
+            payload = signed_text(request_id, name, timed, self._key, self._signer)
         return SignedRequest(
-            request_id=f"{timestamp}-{next(self._counter)}",
+            request_id=request_id,
             call=call,
-            method=request.method,
-            path=request.path,
+            method=method,
+            path=path,
             payload=payload,
             timestamp=timestamp,
             recv_window=window,
@@ -209,9 +221,13 @@ class BinanceUsdm:
 
     def _signed(self, payload: str, window: int) -> tuple[str, int]:
         timestamp = self.server_time()
-        timed = f"{payload}&" if payload else ""
-        timed = f"{timed}recvWindow={window}&timestamp={timestamp}"
+        timed = self._timed(payload, window, timestamp)
         return f"{timed}&signature={self._signer.sign(timed.encode())}", timestamp
+
+    @staticmethod
+    def _timed(payload: str, window: int, timestamp: int) -> str:
+        before = f"{payload}&" if payload else ""
+        return f"{before}recvWindow={window}&timestamp={timestamp}"
 
     def send(self, signed: SignedRequest) -> RawAnswer:
         """Write the bytes once, read the answer; never raises, never repeats.
@@ -230,7 +246,8 @@ class BinanceUsdm:
         if pause:
             return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
-        answer = self._transport.exchange(method, path, payload)
+        carrier = self.ws if method == BY_WEBSOCKET and self.ws is not None else self._transport
+        answer = carrier.exchange(method, path, payload)
         received = self._monotonic()
         failed = answer.transport != "ok" or answer.status >= 500
         self._breakers.learn(group_of(method, path), failed=failed, now=received)

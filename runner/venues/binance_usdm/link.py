@@ -91,6 +91,22 @@ class Link:
             self._thread.join(3)
 
     @property
+    def started(self) -> bool:
+        """True once `start` was called."""
+        return self._thread.ident is not None
+
+    def send(self, text: str, generation: int) -> bool:
+        """Write one text frame to the connection of that generation; False when it is gone.
+
+        Raises WebSocketException or OSError when it breaks while writing: bytes may have left.
+        """
+        link = self._socket
+        if link is None or generation != self.generation or link.sock is None:
+            return False
+        link.send(text)
+        return True
+
+    @property
     def alive(self) -> bool:
         """False when the thread died without being stopped."""
         return self._thread.is_alive() or self._stopping.is_set() or self._thread.ident is None
