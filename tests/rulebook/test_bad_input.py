@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -132,6 +134,33 @@ def test_bad_input_takes_little_memory(tmp_path: Path, name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < MOST_MEMORY
+
+
+LIMITED = """\
+import resource, sys
+# a core's time and a process's whole memory: what goes beyond is killed or refused
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[1]), int(sys.argv[1])))
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+from runner.rulebook.load import load
+for path in sys.argv[3:]:
+    found = load(path)
+    print(path, found.rules is None, len(found.errors) > 0, flush=True)
+"""
+MOST_ADDRESSES = 1 << 30
+"""Bytes of one process for all files after one another; Python and its libraries take a third."""
+
+
+def test_all_bad_input_together_fits_a_small_process(tmp_path: Path) -> None:
+    """One process whose time and memory the system limits refuses every file, one after another."""
+    paths = []
+    for number, (make, _) in enumerate(FILES.values()):
+        paths.append(tmp_path / f"{number}.yaml")
+        paths[-1].write_text(make(), "utf-8")
+    limits = [str(SECONDS * len(FILES)), str(MOST_ADDRESSES)]
+    command = [sys.executable, "-c", LIMITED, *limits, *map(str, paths)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-2_000:]
+    assert told.stdout.splitlines() == [f"{path} True True" for path in paths]
 
 
 def test_the_same_id_in_many_files_is_told_at_each(tmp_path: Path) -> None:
