@@ -18,7 +18,7 @@ from runner.rulebook.tests_events import SCHEMA as EVENT_STEPS
 FILE_NAME = "tests.v1.schema.json"
 
 SOURCES = ("mark", "last", "bid", "ask", "index", "funding_rate")
-UNSEEN = frozenset({"client_order_id", "target"})
+UNSEEN = frozenset({"client_order_id", "unfenced", "target"})
 """Fields of an order that no test can foresee."""
 
 SWITCHES = {"enable": "rules", "disable": "rules", "arm": "symbols", "disarm": "symbols"}
