@@ -6,6 +6,7 @@ import gzip
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from runner.cli.watching import on_save
 from runner.core.instruments import Instrument
-from runner.rulebook.diagnostics import render
+from runner.rulebook.diagnostics import Diagnostic, render
 from runner.rulebook.formats import as_github, as_sarif
 from runner.rulebook.load import Loaded, load
 from runner.venues.binance_usdm.wire_info import exchange_info
@@ -70,6 +71,9 @@ def check(
 ) -> None:
     """Check rule files (PATHS are files or folders) without running anything.
 
+    Without PATHS also the secrets that rules and runner.yaml name: missing, readable by others,
+    or too short to open a hook.
+
     Exit 0: no errors (there may be warnings and notes), 1: errors, 2: could not run.
     With --watch: 0 after Ctrl-C.
     """
@@ -86,15 +90,27 @@ def check(
         on_save(where, lambda: _show(_loaded(where, instruments), form))
         return
     loaded = _loaded(where, instruments)
-    _show(loaded, form)
+    found = [] if paths else _of_secrets(folder, loaded)
+    if form == TEXT:
+        _show(loaded, form)
+        for each in found:
+            click.echo(f"{each.text()}\n")
+    else:
+        _show(replace(loaded, diagnostics=(*loaded.diagnostics, *found)), form)
     if any(found.code == "unreadable" for found in loaded.diagnostics):
         sys.exit(COULD_NOT_RUN)
-    if loaded.rules is None:
+    if loaded.rules is None or any(each.is_error for each in found):
         sys.exit(FINDINGS)
 
 
 def _loaded(where: Sequence[Path], instruments: Mapping[str, Instrument] | None) -> Loaded:
     return load(where, instruments, remarks=instruments is not None)
+
+
+def _of_secrets(folder: Path, loaded: Loaded) -> list[Diagnostic]:
+    from runner.cli.check_secrets import secret_findings
+
+    return secret_findings(folder, loaded.rules)
 
 
 def _rules_folder(folder: Path) -> Path:

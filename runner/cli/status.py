@@ -45,6 +45,7 @@ def status(folder: Path, as_json: bool) -> None:
     Exit 0: it runs and takes alerts, 3: it does not, or something needs a person.
     """
     from runner.cli.reading import journal_of, started
+    from runner.cli.status_switches import switches
 
     with journal_of(folder) as journal:
         now = time.time_ns() // 1_000_000
@@ -54,6 +55,7 @@ def status(folder: Path, as_json: bool) -> None:
         told["rules"] = _rules(folder, journal)
         told["open_orders"] = journal.orders(state=OPEN)
         told["dead_men"] = journal.dead_men()
+        told |= switches(journal)
         told["events"] = journal.records(limit=EVENTS)
         told["problems"] = _problems(folder, journal, told, now)
     if as_json:
@@ -146,7 +148,9 @@ def _problems(
     folder: Path, journal: JournalReader, told: dict[str, Any], now: int
 ) -> list[dict[str, str]]:
     """What is not as it should be, each with what to do."""
-    found = [*_of_daemon(folder, told), *_of_rules(folder)]
+    from runner.cli.status_switches import problems
+
+    found = [*_of_daemon(folder, told), *_of_rules(folder), *problems(folder, told, journal)]
     if told["refused_reload"] is not None:
         at, text = told["refused_reload"]["at"], told["refused_reload"]["text"]
         what = f"the rules of {output.instant(at)} were {text}"
@@ -196,6 +200,7 @@ def _of_rules(folder: Path) -> list[dict[str, str]]:
 
 def _show(told: dict[str, Any], now: int) -> None:
     from runner.cli.orders import row
+    from runner.cli.status_switches import off, uncovered
 
     state = "ready" if told["ready"] else "not ready" if told["running"] else "not running"
     since = f", started {output.ago(told['started_at'], now)}" if told["started_at"] else ""
@@ -215,6 +220,8 @@ def _show(told: dict[str, Any], now: int) -> None:
         for each in told["rules"]
     ]
     output.table(("rule", "symbol", "enabled", "last fired", "fires"), rows=rules, empty="no rules")
+    for line in off(told):
+        click.echo(line)
     click.echo(f"\nopen orders: {len(told['open_orders'])}")
     if told["open_orders"]:
         headings = ("placed", "rule", "symbol", "order", "state", "filled", "average", "run", "why")
@@ -222,7 +229,8 @@ def _show(told: dict[str, Any], now: int) -> None:
     for known in told["dead_men"]:
         confirmed = output.ago(known["confirmed_time"], now)
         seconds = known["countdown"] // 1000
-        click.echo(f"dead man: {known['symbol']} {seconds} s, confirmed {confirmed}")
+        beyond = uncovered(told, known["symbol"])
+        click.echo(f"dead man: {known['symbol']} {seconds} s, confirmed {confirmed}{beyond}")
     click.echo("\nlast events")
     for record in told["events"]:
         who = f" {record['rule_id'] or '-'} {record['symbol'] or '-'}"

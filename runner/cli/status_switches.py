@@ -1,0 +1,85 @@
+"""What `runner status` says of switches, runs with a problem and the reach of countdowns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.core.decision import RuleMemory
+from runner.core.switches import KILLED, PAUSED, Latch, latch, switched
+
+if TYPE_CHECKING:
+    from runner.journal import JournalReader
+
+
+def switches(journal: JournalReader) -> dict[str, Any]:
+    """Who paused, killed or disabled what, when and why: `paused`, `killed` (null when not so)
+    and `disabled` (by rule id), each with `who`, `at`, `why`.
+    """
+    memories = _memories(journal)
+    disabled = {
+        rule_id: _plain(switched(memory))
+        for (rule_id, symbol), memory in memories.items()
+        if not symbol and memory.enabled is False and not rule_id.startswith(":")
+    }
+    return {
+        "paused": _plain(latch(memories, PAUSED)),
+        "killed": _plain(latch(memories, KILLED)),
+        "disabled": disabled,
+    }
+
+
+def _memories(journal: JournalReader) -> dict[tuple[str, str], RuleMemory]:
+    return {
+        (each["rule_id"], each["symbol"]): RuleMemory(
+            enabled=each["enabled"], triggers=each["triggers"]
+        )
+        for each in journal.memories()
+    }
+
+
+def _plain(by: Latch | None) -> dict[str, Any] | None:
+    return None if by is None else {"who": by.who, "at": by.at, "why": by.why}
+
+
+def _latch(kept: dict[str, Any] | None) -> str:
+    return Latch(kept["who"], kept["at"], kept["why"]).text if kept else ""
+
+
+def problems(folder: Path, told: dict[str, Any], journal: JournalReader) -> list[dict[str, str]]:
+    """A kill, a pause, and each run that goes on with a problem."""
+    found = []
+    if told["killed"]:
+        cure = f"runner unlock --reason TEXT --dir {folder}"
+        found.append({"what": f"killed {_latch(told['killed'])}: no entries", "cure": cure})
+    if told["paused"]:
+        what = f"paused {_latch(told['paused'])}: no new entries, exits go on"
+        found.append({"what": what, "cure": f"runner resume --dir {folder}"})
+    for run in journal.runs(status="running"):
+        if run["reason"]:
+            what = f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['reason']}"
+            cure = (
+                "it goes on; protect the position in the exchange's app, or close it: runner "
+                f"flatten --symbol {run['symbol']} --dir {folder}"
+            )
+            found.append({"what": what, "cure": cure})
+    return found
+
+
+def off(told: dict[str, Any]) -> list[str]:
+    """A line for each rule that somebody disabled: wanted, so no problem, but not forgotten."""
+    return [
+        f"disabled: {f'{rule_id} {_latch(by)}'.rstrip()}; runner enable {rule_id} ends it"
+        for rule_id, by in sorted(told["disabled"].items())
+    ]
+
+
+def uncovered(told: dict[str, Any], symbol: str) -> str:
+    """The symbol's conditional orders, which no countdown cancels; empty when there are none."""
+    orders = [
+        order
+        for order in told["open_orders"]
+        if order["symbol"] == symbol and order["kind"] == "order" and order["family"] == "algo"
+    ]
+    count = f"{len(orders)} conditional order{'' if len(orders) == 1 else 's'}"
+    return f"; not covered: {count}" if orders else ""
