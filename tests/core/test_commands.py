@@ -55,6 +55,11 @@ def restart(of: Bench) -> None:
     of.engine = of._engine(state)
 
 
+def sending(of: Bench, kind: type) -> list[Any]:
+    """The calls of this kind that may leave now."""
+    return list(of.calls(kind))
+
+
 def live(of: Bench, name: str = "0.0") -> None:
     """Send what is planned; the exchange takes it."""
     of.send(*of.calls(PlaceCall))
@@ -73,7 +78,7 @@ def test_a_pause_keeps_entries_out_and_lets_exits_go_on_over_restarts() -> None:
     assert text.endswith("(news): runner resume")
     run.hold(position("1"))
     run.fire("leave", "1")
-    assert [call.intents[0].type for call in run.calls(PlaceCall)] == [OrderType.MARKET]
+    assert [call.intents[0].type for call in sending(run, PlaceCall)] == [OrderType.MARKET]
     assert say(run, "pause") == (
         True,
         "paused already, " + text[7:].removesuffix(": runner resume"),
@@ -121,7 +126,7 @@ def test_cancel_takes_our_orders_off_the_book_and_ends_their_runs() -> None:
     assert (done, text) == (True, f"cancelling the open orders of enter on {SYMBOL}")
     entry = run.journal.named("0.0")
     restart(run)
-    [cancel] = run.calls(CancelCall)
+    [cancel] = sending(run, CancelCall)
     assert cancel.intent.target == entry.client_order_id
     run.send(cancel)
     run.tell(report(run.journal.named(f"0.cancel:{entry.client_order_id}")))
@@ -137,7 +142,7 @@ def test_cancel_ends_a_run_that_waits_so_that_it_places_nothing_again() -> None:
     run = Bench(rule_set(rule("trade", built("bracket", {"entry": entry, **exits}))), view())
     run.fire("trade")
     run.send(*run.calls(PlaceCall))
-    filled = {"order_status": "FILLED", "cumulative_quantity": "1"}
+    filled: dict[str, Any] = {"order_status": "FILLED", "cumulative_quantity": "1"}
     run.tell(report(run.journal.named("0.entry"), **filled))
     live(run, "0.stop@1")
     assert say(run, "cancel", reason="enough")[0]
@@ -150,7 +155,7 @@ def test_cancel_ends_a_run_that_waits_so_that_it_places_nothing_again() -> None:
 
 def closes(of: Bench) -> list[Any]:
     """The orders that may leave now."""
-    return [intent for call in of.calls(PlaceCall) for intent in call.intents]
+    return [intent for call in sending(of, PlaceCall) for intent in call.intents]
 
 
 def test_flatten_cancels_first_and_closes_what_is_held_reduce_only() -> None:
@@ -163,13 +168,13 @@ def test_flatten_cancels_first_and_closes_what_is_held_reduce_only() -> None:
     entry = run.journal.named("0.0")
     run.send(*run.calls(CancelCall))
     assert closes(run) == []
-    filled = {"order_status": "FILLED", "cumulative_quantity": "1"}
+    filled: dict[str, Any] = {"order_status": "FILLED", "cumulative_quantity": "1"}
     run.tell(report(entry, origin="stream", event_time=run.now + 1, **filled))
     run.tell(report(run.journal.named(f"0.cancel:{entry.client_order_id}")))
     [close] = closes(run)
     assert (close.quantity, close.reduce_only, close.side) == (2, True, "SELL")
     run.send(*run.calls(PlaceCall))
-    done = {"order_status": "FILLED", "cumulative_quantity": "2"}
+    done: dict[str, Any] = {"order_status": "FILLED", "cumulative_quantity": "2"}
     run.tell(report(close.client_order_id, origin="stream", event_time=run.now + 2, **done))
     run.hold(*())
     [sweep] = [each for each in run.journal.runs.values() if each.identity.rule_id == ":flatten"]
@@ -214,7 +219,7 @@ def test_kill_cancels_everything_and_lets_nothing_in_until_unlock(flatten: bool)
     run.hold(position("1"))
     assert say(run, "kill", reason="boo", flatten=flatten)[0]
     assert run.calls(PlaceCall) == []
-    cancels = run.calls(CancelCall)
+    cancels = sending(run, CancelCall)
     assert {(c.intent.family, c.intent.target) for c in cancels} == {
         ("order", None),
         ("algo", None),
@@ -223,7 +228,7 @@ def test_kill_cancels_everything_and_lets_nothing_in_until_unlock(flatten: bool)
     run.send(*run.calls(CancelCall))
     for family in ("order", "algo"):
         run.tell(report(run.journal.named(f"0.{family}")))
-    [late] = run.calls(CancelCall)
+    [late] = sending(run, CancelCall)
     run.send(late)
     run.tell(report(late.intent.client_order_id, attempt=1))
     run.tell(report(late.intent.target, origin="stream", order_status="CANCELED"))

@@ -39,6 +39,7 @@ BRACKET = {
 def listening(what: Any, name: str) -> Any:
     """A rule that tells of the switch."""
     trigger = TRIGGERS["dead_man"].build(Node(what), "dead_man")
+    assert trigger is not None
     return replace(rule(name, built("notify", f"it is {name}")), triggers=(trigger,))
 
 
@@ -123,7 +124,7 @@ def test_a_position_whose_last_exit_was_taken_raises_the_alarm_with_its_cure() -
     run.fire("trade")
     run.send(*run.calls(PlaceCall))
     run.hold(position("1", at=run.now))
-    filled = {"order_status": "FILLED", "cumulative_quantity": "1"}
+    filled: dict[str, Any] = {"order_status": "FILLED", "cumulative_quantity": "1"}
     run.tell(report(run.journal.named("0.entry"), **filled))
     run.send(*run.calls(PlaceCall))
     run.tell(report(run.journal.named("0.target@1"), order_status="NEW"))
