@@ -20,12 +20,15 @@ log = logging.getLogger(__name__)
 
 READ_SIZE = 65_536
 
+RENEW = "renewed before the exchange ends it"
+
 
 @dataclass(frozen=True, slots=True)
 class LinkTiming:
     """All in seconds. `stale_after` of silence means a dead link, whatever TCP says.
 
-    The exchange closes a connection after 24 hours; `life` ends it at a moment of our own.
+    The exchange closes a connection after 24 hours; after `life` another one takes over, which is
+    opened before the old one is closed. Where that cannot be had it is tried every `renew_every`.
     `socket_timeout` bounds every read, also one that stalls inside a frame.
     """
 
@@ -34,6 +37,7 @@ class LinkTiming:
     ping_every: float = 20.0
     stale_after: float = 10.0
     life: float = 23 * 3_600.0
+    renew_every: float = 60.0
     back_off: float = 0.5
     back_off_cap: float = 5.0
 
@@ -50,6 +54,9 @@ class Listener(Protocol):
     def lost(self, detail: str) -> None:
         """It is gone."""
 
+    def renewed(self) -> None:
+        """Another connection took over without a gap; what it says first may be known already."""
+
     def message(self, data: bytes) -> str | None:
         """A text frame."""
 
@@ -58,7 +65,10 @@ class Listener(Protocol):
 
 
 class Link:
-    """A thread that keeps one connection up; `generation` counts the connections."""
+    """A thread that keeps one connection up; `generation` counts the connections.
+
+    `renewals_failed` counts how often no other could be had in time.
+    """
 
     def __init__(
         self, name: str, listener: Listener, timing: LinkTiming, *, pongs_count: bool = False
@@ -68,6 +78,7 @@ class Link:
         A market stream on a wrong path answers pings and delivers nothing: there they are not.
         """
         self.generation = 0
+        self.renewals_failed = 0
         self._name = name
         self._listener = listener
         self._timing = timing
@@ -150,15 +161,39 @@ class Link:
         self.generation += 1
         log.info("%s: connected (generation %d)", self._name, self.generation)
         reading = _Reading(link, self._listener, self._timing, self._pongs_count)
+        delivered = False
         try:
             self._listener.connected()
-            detail = self._read(reading)
+            while (detail := self._read(reading)) == RENEW:
+                delivered = delivered or reading.delivered
+                reading = self._renewed(reading)
         finally:
-            link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
+            reading.link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
         level = logging.INFO if self._stopping.is_set() else logging.WARNING
         log.log(level, "%s: disconnected: %s", self._name, detail)
         self._listener.lost(detail)
-        return reading.delivered
+        return delivered or reading.delivered
+
+    def _renewed(self, old: _Reading) -> _Reading:
+        """The reading of a connection that takes over; the old one where none can be had now.
+
+        What the old one still says is heard before the new one is read: nothing is missed, and
+        some of it is said twice.
+        """
+        try:
+            link = self._connect()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the old one still works
+            self.renewals_failed += 1
+            log.warning("%s: cannot be renewed yet: %s", self._name, plain(error))
+            old.postpone()
+            return old
+        old.drain()
+        self._socket = link
+        self.generation += 1
+        old.link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
+        log.info("%s: renewed (generation %d)", self._name, self.generation)
+        self._listener.renewed()
+        return _Reading(link, self._listener, self._timing, self._pongs_count)
 
     def _read(self, reading: _Reading) -> str:
         while not self._stopping.is_set():
@@ -195,18 +230,35 @@ class _Reading:
         pongs_count: bool,
     ) -> None:
         self.delivered = False
-        self._link = link
+        self.link = link
         self._listener = listener
         self._timing = timing
         self._pongs_count = pongs_count
         self._began = self._heard = self._pinged = time.monotonic()
+
+    def postpone(self) -> None:
+        """Go on with this connection for a while."""
+        self._began = time.monotonic() - self._timing.life + self._timing.renew_every
+
+    def drain(self) -> None:
+        """Hear what was already said, for one socket timeout at most."""
+        until = time.monotonic() + self._timing.socket_timeout
+        while time.monotonic() < until:
+            try:
+                opcode, data = self.link.recv_data(control_frame=True)
+            except (websocket.WebSocketException, OSError, ValueError):
+                return
+            if opcode == ABNF.OPCODE_CLOSE:
+                return
+            if opcode == ABNF.OPCODE_TEXT:
+                self._listener.message(data)
 
     def stretch(self) -> str | None:
         """Frames for as long as they come, at most one socket timeout long; then a look around.
 
         Returns why the connection ends, else None.
         """
-        receive, message = self._link.recv_data, self._listener.message
+        receive, message = self.link.recv_data, self._listener.message
         until = time.monotonic() + self._timing.socket_timeout
         while True:
             try:
@@ -232,11 +284,11 @@ class _Reading:
         if now - self._heard > timing.stale_after:
             return f"silent for {timing.stale_after:g} s"
         if now - self._began > timing.life:
-            return "renewed before the exchange ends it"
+            return RENEW
         if now - self._pinged > timing.ping_every:
             self._pinged = now
             try:
-                self._link.ping()
+                self.link.ping()
             except (websocket.WebSocketException, OSError) as error:
                 return plain(error)
         return self._listener.idle()

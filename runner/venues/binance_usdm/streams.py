@@ -61,6 +61,7 @@ class MarketStream:
         self._wanted = wanted
         self._board = board
         self._post = post
+        self._floor: dict[tuple[str, str], int] = {}
         self.links: list[Link] = []
         timing = timing or LinkTiming()
         for name, address, pairs in plan(addresses.streams, wanted):
@@ -95,6 +96,8 @@ class MarketStream:
         if not quotes:
             quotes = self._candle(frame, received_at)
         for symbol, source, price, event_time in quotes:
+            if self._floor and self._known(symbol, source, event_time):
+                continue
             for tick in self._board.seen(symbol, source, price, event_time, received_at):
                 self._post(tick)
 
@@ -106,6 +109,22 @@ class MarketStream:
         if found.closed:
             self._post(found.kline())
         return [(found.symbol, f"{KLINE}{found.interval}", found.close, found.event_time)]
+
+    def overlap(self, pairs: Wanted) -> None:
+        """A new connection took over: prices as old as the last one heard were heard already."""
+        for pair in pairs:
+            last = self._board.last(*pair)
+            if last is not None:
+                self._floor[pair] = last.event_time
+
+    def _known(self, symbol: str, source: str, event_time: int) -> bool:
+        floor = self._floor.get((symbol, source))
+        if floor is None:
+            return False
+        if event_time > floor:
+            del self._floor[symbol, source]
+            return False
+        return True
 
     def forget(self, pairs: Wanted) -> None:
         """The next price of these (symbol, source) pairs is a fresh start."""
@@ -145,6 +164,9 @@ class _Feed:
         self._stream.tell(
             StreamState(self._name, False, self._wall(), self._alive_at, detail=detail)
         )
+
+    def renewed(self) -> None:
+        self._stream.overlap(self._pairs)
 
     def message(self, data: bytes) -> str | None:
         self._alive_at = now = self._wall()

@@ -87,6 +87,9 @@ class UserStream:
         """Tell of the break."""
         self._post(StreamState("user", False, self._wall(), self._alive_at, detail=detail))
 
+    def renewed(self) -> None:
+        """Nothing was missed: events that come twice change nothing."""
+
     def message(self, data: bytes) -> str | None:
         """Post what the message means; an ended key ends the connection."""
         self._alive_at = self._wall()

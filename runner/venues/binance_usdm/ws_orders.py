@@ -160,6 +160,9 @@ class WsOrders:
             for wait in self._waiting.values():
                 wait.over.set()
 
+    def renewed(self) -> None:
+        """Requests leave over the new connection; answers of the old one were waited for."""
+
     def message(self, data: bytes) -> str | None:
         """Hand an answer to who waits for it; anything else is left out."""
         try:

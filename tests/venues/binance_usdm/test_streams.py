@@ -318,11 +318,56 @@ def test_an_exchange_that_is_down_is_tried_again() -> None:
     assert stream.links[0].generation == 0
 
 
-def test_a_connection_is_renewed_before_its_day_is_over() -> None:
-    """The end comes at a moment of ours, not of the exchange's."""
-    speaker = Feed()
+def test_a_connection_is_renewed_before_its_day_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one stands before the old one ends: no gap, and nothing is heard twice."""
+    board, heard, posted = PriceBoard(10_000), [], list[Event]()
+    seen = board.seen
+
+    def note(*args: Any) -> Any:
+        heard.append(args[3])
+        return seen(*args)
+
+    monkeypatch.setattr(board, "seen", note)
+    old_open: list[bool] = []
+
+    def serve(server: RawServer, connection: socket.socket, number: int) -> None:
+        request = server.read(connection)
+        if number == 0:
+            connection.sendall(upgrade(request) + text_frame(_frame("15", 5)))
+            old.append(connection)
+        else:
+            # the old one still speaks while the new one is being opened
+            old[0].sendall(text_frame(_frame("16", 6)))
+            old_open.append(old[0].fileno() >= 0)
+            frames = b"".join(text_frame(_frame("17", time)) for time in (5, 6, 7))
+            connection.sendall(upgrade(request) + frames)
+        while connection.recv(4_096):
+            pass
+
+    old: list[socket.socket] = []
+    with raw_server(serve) as server:
+        root = f"ws://127.0.0.1:{server.port}"
+        stream = MarketStream(
+            Addresses("", root, root),
+            frozenset({("BTCUSDT", "last")}),
+            board,
+            posted.append,
+            _clock(),
+            LinkTiming(socket_timeout=0.5, life=0.5, back_off=0.01, stale_after=60),
+        )
+        stream.start()
+        eventually(lambda: 7 in heard, timeout=60)
+        states = _states(posted)
+        stream.stop()
+    assert old_open
+    assert heard[:3] == [5, 6, 7]
+    assert states == [StreamState("market", True, 1_000_000, None)]
+
+
+def test_a_connection_that_cannot_be_renewed_goes_on() -> None:
+    """The old one is kept, and it is tried again later."""
+    speaker, posted = Feed(), list[Event]()
     speaker.greeting = text_frame(_frame("15"))
-    posted: list[Event] = []
     with raw_server(speaker.serve) as server:
         root = f"ws://127.0.0.1:{server.port}"
         stream = MarketStream(
@@ -331,10 +376,12 @@ def test_a_connection_is_renewed_before_its_day_is_over() -> None:
             PriceBoard(10_000),
             posted.append,
             _clock(),
-            LinkTiming(socket_timeout=0.02, life=0.05, back_off=0.01),
+            LinkTiming(socket_timeout=0.05, life=0.3, renew_every=0.1, stale_after=60),
         )
         stream.start()
-        eventually(lambda: len(speaker.sockets) >= 2)
+        eventually(lambda: speaker.sockets)
+        server.refuse()
+        eventually(lambda: stream.links[0].renewals_failed >= 2, timeout=60)
+        assert [one.connected for one in _states(posted)] == [True]
+        assert stream.links[0].generation == 1
         stream.stop()
-    lost = next(one for one in _states(posted) if not one.connected)
-    assert "renewed" in lost.detail

@@ -55,6 +55,12 @@ class RawServer:
         self.requests.append(head + b"\r\n\r\n" + body)
         return self.requests[-1]
 
+    def refuse(self) -> None:
+        """Accept nobody new; what is open stays open."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def close(self) -> None:
         """Stop accepting and drop what is open."""
         self._listener.close()
