@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .algo import Algo
-from .numbers import ZERO, JsonObject
+from .numbers import ZERO, JsonObject, booked
 from .orders import Fill, Order
 
 MAKER_FEE = Decimal("0.0002")
@@ -41,7 +41,7 @@ class Position:
         closing = ZERO
         if self.amount * quantity < 0:
             closing = min(abs(quantity), abs(self.amount)) * (1 if self.amount > 0 else -1)
-        realized = (price - self.entry) * closing
+        realized = booked((price - self.entry) * closing)
         before = self.amount
         self.amount += quantity
         self.carried += fee - realized

@@ -9,7 +9,7 @@ from .account import Account, Position
 from .ledger import move_money
 from .margin import bankruptcy_price, totals
 from .matching import LIQUIDATED, accept, close, fill, tell_order
-from .numbers import ZERO, JsonObject, ceil_to, fixed, floor_to
+from .numbers import ZERO, JsonObject, booked, ceil_to, fixed, floor_to
 from .orders import Order
 from .state import PublicEvent, State
 
@@ -58,7 +58,7 @@ def _clear(
     """Take the clearance fee out of what is left, or let the fund cover what is missing."""
     symbol = state.symbols[position.symbol]
     rate = Decimal(str(symbol.document.get("liquidationFee", "0")))
-    fee = min(margin, traded * rate)
+    fee = booked(min(margin, traded * rate))
     if fee:
         state.insurance[symbol.margin] = state.insurance.get(symbol.margin, ZERO) + fee
         move_money(state, account, position, INSURANCE, -fee, now)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from .account import Account, Position
-from .numbers import ZERO, JsonObject, brief, fixed, money
+from .numbers import ZERO, JsonObject, booked, brief, fixed, money
 from .orders import Fill
 from .state import State
 
@@ -67,6 +67,7 @@ def move_money(
     balance is told ("when FUNDING FEE occurs", user data streams).
     """
     asset = state.symbols[position.symbol].margin
+    amount = booked(amount)
     account.wallet[asset] = account.wallet.get(asset, ZERO) + amount
     account.wallet_time = now
     isolated = account.setting(position.symbol).isolated and bool(position.amount)

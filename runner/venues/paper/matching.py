@@ -9,7 +9,7 @@ from .algo import algo_update
 from .book import Market
 from .lag import note_past
 from .ledger import account_update, note_fill
-from .numbers import ZERO
+from .numbers import ZERO, booked
 from .offers import offers, prevents
 from .orders import Fill, Order, order_trade_update, trade_lite
 from .state import Cross, State
@@ -176,7 +176,7 @@ def fill(
             close(state, order, "EXPIRED", now, REDUCE_ONLY_KNOCKED_OUT)
             return ZERO
     rate = (MAKER_FEE if maker else TAKER_FEE) if fee_rate is None else fee_rate
-    fee = price * quantity * rate
+    fee = booked(price * quantity * rate)
     signed = quantity if order.side == "BUY" else -quantity
     margin_before = position.amount
     realized = position.trade(signed, price, fee, now)

@@ -10,6 +10,7 @@ JsonObject: TypeAlias = dict[str, Json]
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+_SMALLEST = Decimal("0.00000001")
 
 
 def read(text: str) -> Decimal | None:
@@ -25,6 +26,11 @@ def fixed(value: Decimal, digits: int) -> str:
     """Return `value` with exactly `digits` decimals, as account figures are written."""
     rounded = value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
     return format(abs(rounded) if rounded == 0 else rounded, "f")
+
+
+def booked(value: Decimal) -> Decimal:
+    """Return an amount as it enters a wallet: with eight decimals, so that rows add up to it."""
+    return value.quantize(_SMALLEST, rounding=ROUND_HALF_UP)
 
 
 def money(value: Decimal) -> str:

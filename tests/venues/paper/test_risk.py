@@ -182,6 +182,21 @@ def test_an_order_by_hand_is_liquidated_and_listed() -> None:
     assert desk.call("GET", "forceOrders", autoCloseType="ADL") == []
 
 
+def test_the_clearance_fee_by_hand() -> None:
+    """The mark falls to 65200 alone, the book still pays 70000.
+
+    2 x (70000 - 70000.1) = -0.2 realised; commission 0.05 % of 140000.2 and of 140000; clearance
+    1.25 % of 140000 = 1750. Source of the rate: `liquidationFee` of exchangeInfo.
+    """
+    desk = Desk()
+    desk.market(quantity="2")
+    desk.exchange.set_price("BTCUSDT", mark=Decimal(65_200), now=desk.now)
+    commission = (Decimal("140000.2") + 140_000) * Decimal("0.0005")
+    assert desk.wallet() == 10_000 - Decimal("0.2") - commission - 1750
+    (row,) = desk.call("GET", "income", incomeType="INSURANCE_CLEAR")
+    assert row["income"] == "-1750.00000000"
+
+
 def test_nobody_owes_more_than_his_margin() -> None:
     """An isolated position whose price jumps far through its margin loses that and no more."""
     desk = Desk()
