@@ -34,14 +34,14 @@ from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, 
 from runner.venues.binance_usdm.breaker import Breakers, group_of
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
-from runner.venues.binance_usdm.limits import Budget, Limit
+from runner.venues.binance_usdm.limits import Budget, Cost, Limit
 from runner.venues.binance_usdm.liveness import Liveness
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.binance_usdm.rest import Rest
 from runner.venues.binance_usdm.signing import signer
 from runner.venues.binance_usdm.streams import MarketStream
 from runner.venues.binance_usdm.user_stream import UserStream
-from runner.venues.binance_usdm.wire_info import ExchangeInfo, exchange_info
+from runner.venues.binance_usdm.wire_info import ExchangeInfo, Symbols, exchange_info
 from runner.venues.binance_usdm.wire_values import integer, mapping
 from runner.venues.binance_usdm.ws_orders import WsOrders, method_of, signed_text
 
@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 DEAD_MAN_WINDOW = 2_000
 """recvWindow of a refresh, in ms: it is all that cuts a delayed old refresh off."""
 TIME_SAMPLES = 5
+EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
+INFO_AGE = 3_600_000
+"""Ms after which the symbols are read anew, on the lane of questions."""
 TOLD_WITHIN = 10_000
 """ms after an accepted answer by which the user stream must have told of the order."""
 
@@ -107,7 +110,9 @@ class BinanceUsdm:
         self._liveness = Liveness(TOLD_WITHIN)
         self._watched = False
         self._counter = itertools.count()
-        self._info: ExchangeInfo | None = None
+        self._symbols = Symbols()
+        self._remarks: set[str] = set()
+        self._info_at = 0
         self.hedge_mode: bool | None = None
 
     def __repr__(self) -> str:
@@ -126,14 +131,11 @@ class BinanceUsdm:
         """
         for _ in range(TIME_SAMPLES):
             self._read_clock()
-        info = self._start("GET", "/fapi/v1/exchangeInfo", "")
+        info = self._start("GET", EXCHANGE_INFO, "")
         try:
-            self._info = exchange_info(info)
+            self._adopt(exchange_info(info))
         except ValueError as error:
             raise VenueError(f"{self._addresses.rest} is no exchange we know: {error}") from None
-        for remark in self._info.remarks:
-            log.warning("exchangeInfo: %s", remark)
-        self._budget.adopt(self._info.limits)
         signed, _ = self._signed("", self._timing.recv_window)
         mode = mapping(self._start("GET", "/fapi/v1/positionSide/dual", signed))
         self.hedge_mode = mode.get("dualSidePosition") in (True, "true")
@@ -169,10 +171,32 @@ class BinanceUsdm:
         return self._wall() - self.server_time()
 
     def instruments(self) -> Mapping[str, Instrument]:
-        """Every symbol of the exchange. Raises VenueError before `connect`."""
-        if self._info is None:
+        """Every symbol of the exchange, as read last. Raises VenueError before `connect`."""
+        if not self._symbols:
             raise VenueError("the exchange's symbols are not read yet: connect first")
-        return self._info.instruments
+        return self._symbols
+
+    def _adopt(self, info: ExchangeInfo) -> None:
+        for remark in sorted({*info.remarks} - self._remarks):
+            log.warning("exchangeInfo: %s", remark)
+        self._remarks |= {*info.remarks}
+        self._symbols.adopt(info.instruments)
+        self._budget.adopt(info.limits)
+        self._info_at = self._monotonic()
+
+    def _refresh(self) -> None:
+        """Read the symbols anew once they are old: filters, status and limits change."""
+        if self._monotonic() - self._info_at < INFO_AGE:
+            return
+        # whatever comes of it, the next try is as far off
+        self._info_at = self._monotonic()
+        if not self._budget.room(Cost(1), "probe", self.server_time()):
+            return
+        reply = self.read(EXCHANGE_INFO, signed=False)
+        try:
+            self._adopt(exchange_info(reply.value))
+        except ValueError:
+            log.warning("exchangeInfo was not read anew: %s", reply.message(reply.value))
 
     def placed(self, symbols: Iterable[str], since: int) -> list[PlacedOrder]:
         """Every order of these symbols since then (server time), and all that is open.
@@ -239,6 +263,8 @@ class BinanceUsdm:
             log.warning("the exchange disagrees about the time: reading its clock anew")
             self._clock.doubt()
             self._read_clock()
+        if isinstance(signed.call, TimeCall):
+            self._refresh()
         return answer
 
     def _exchange(self, method: str, path: str, payload: str, lane: Lane = "probe") -> RawAnswer:

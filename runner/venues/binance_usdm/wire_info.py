@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -38,6 +38,29 @@ class ExchangeInfo:
     instruments: Mapping[str, Instrument]
     limits: tuple[Limit, ...]
     remarks: tuple[str, ...]
+
+
+class Symbols(Mapping[str, Instrument]):
+    """The exchange's symbols as read last: whoever holds this sees a newer reading at once.
+
+    One assignment replaces all of them, so readers of other threads need no lock.
+    """
+
+    def __init__(self) -> None:
+        self._known: Mapping[str, Instrument] = {}
+
+    def adopt(self, known: Mapping[str, Instrument]) -> None:
+        """These are the symbols from now on."""
+        self._known = known
+
+    def __getitem__(self, symbol: str) -> Instrument:
+        return self._known[symbol]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def exchange_info(value: Any) -> ExchangeInfo:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from runner.core.events import CallFailed, DeadManReport, ExecutionReport, OpenOrders
+from runner.core.instruments import Instrument
 from runner.core.lifecycle import Timing
 from runner.core.orders import (
     CancelCall,
@@ -30,7 +31,7 @@ from runner.core.orders import (
 from runner.core.prices import PriceBoard
 from runner.errors import ConfigurationError, VenueError
 from runner.venues import RawAnswer, SignedRequest, Venue
-from runner.venues.binance_usdm.adapter import DEAD_MAN_WINDOW, BinanceUsdm
+from runner.venues.binance_usdm.adapter import DEAD_MAN_WINDOW, INFO_AGE, BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.registry import VENUES
 
@@ -317,3 +318,43 @@ def test_an_answer_without_a_round_trip_tells_no_time(bench: Bench) -> None:
     signed: SignedRequest = bench.venue.sign(bench.venue.request(TimeCall()))
     (failure,) = bench.venue.interpret(signed, _json({"serverTime": 1}))
     assert isinstance(failure, CallFailed)
+
+
+def _renamed(status: str) -> dict[str, Any]:
+    """The same exchange with another status, and a symbol more."""
+    symbols: Any = INFO["symbols"]
+    row: dict[str, Any] = {**symbols[0], "status": status}
+    return {**INFO, "symbols": [row, {**row, "symbol": "ETHUSDT"}]}
+
+
+def _traded(held: Mapping[str, Instrument]) -> list[str]:
+    return [symbol for symbol, instrument in held.items() if instrument.tradable]
+
+
+def test_symbols_are_read_anew_each_hour(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """With a question for the time; whoever holds the symbols sees the newer ones."""
+    held = bench.venue.instruments()
+    bench.answers["/fapi/v1/exchangeInfo"] = _json(_renamed("SETTLING"))
+    bench.do(TimeCall())
+    assert _traded(held) == ["BTCUSDT"]
+    bench.monotonic += INFO_AGE
+    bench.do(TimeCall())
+    assert _traded(held) == []
+    assert [*held] == ["BTCUSDT", "ETHUSDT"]
+    assert len(held) == 2
+    assert caplog.text.count("NOVEL") == 0
+
+
+def test_symbols_that_cannot_be_read_anew_stay(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last ones hold for another hour; the log tells."""
+    held = bench.venue.instruments()
+    bench.answers["/fapi/v1/exchangeInfo"] = RawAnswer("ok", 503, b"")
+    bench.monotonic += INFO_AGE
+    bench.do(TimeCall())
+    bench.do(TimeCall())
+    asked = [path for _, path, _ in bench.sent if path == "/fapi/v1/exchangeInfo"]
+    assert len(asked) == 1
+    assert _traded(held) == ["BTCUSDT"]
+    assert "not read anew" in caplog.text
