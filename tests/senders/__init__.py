@@ -1,0 +1,1 @@
+"""What breaks others: senders that behave like TradingView, real processes, real sockets."""
