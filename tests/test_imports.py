@@ -54,6 +54,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.firing": (1, 7),
     "runner.core.happenings": (1, 4),
     "runner.core.listening": (1, 8),
+    "runner.core.standing": (1, 8),
     "runner.core.telling": (1, 10),
     "runner.core.removing": (1, 8),
     "runner.core.loading": (1, 9),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,29 +69,32 @@ def _found(journal: JournalReader, run_id: str) -> dict[str, Any]:
 
 
 def _show(run: dict[str, Any]) -> None:
+    from runner.ruletests.writing import value
+
     click.echo(f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['status']}")
     if run["reason"]:
         click.echo(f"  why     {run['reason']}")
     click.echo(f"  fired   {output.instant(run['fired_at'])} by {run['trigger']}")
     if run["fields"]:
-        click.echo(f"  event   {json.dumps(run['fields'], ensure_ascii=False)}")
+        click.echo(f"  event   {value(run['fields'])}")
     if run["rule_text"]:
-        click.echo(f"  rule    {_rule(run['rule_text'])}")
+        for line in _rule(run["rule_text"]):
+            click.echo(f"  rule    {line}")
     for order in run["orders"]:
         _show_order(order)
     click.echo("  log")
     for record in run["records"]:
-        reason = f" [{record['reason']}]" if record["reason"] else ""
-        click.echo(
-            f"    {output.instant(record['at'])}  {record['kind']:<9} {record['text']}{reason}"
-        )
+        at = output.instant(record["at"])
+        click.echo(f"    {at}  {record['kind']:<9} {output.told(record)}")
 
 
-def _rule(text: str) -> str:
-    """The rule as it was, without what the rest already says."""
-    rule = json.loads(text)
-    kept = {key: rule[key] for key in ("when", "if", "do") if key in rule}
-    return json.dumps(kept, ensure_ascii=False)
+def _rule(text: str) -> list[str]:
+    """The rule as it was, as a rule file writes it, without what the rest already says."""
+    from runner.rulebook import canonical
+    from runner.ruletests.writing import value
+
+    rule = canonical.parse(text)
+    return [f"{key}: {value(rule[key])}" for key in ("when", "if", "do") if key in rule]
 
 
 def _show_order(order: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -57,6 +57,12 @@ def ago(at: int | None, now: int) -> str:
 def count(number: int, noun: str) -> str:
     """1 rule, 2 rules."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def told(record: Mapping[str, Any]) -> str:
+    """A record's text, with its reason unless the text says it already."""
+    text, reason = str(record["text"]), str(record["reason"])
+    return text if not reason or reason in text else f"{text} [{reason}]"
 
 
 def table(headings: Sequence[str], rows: Sequence[Row], empty: str) -> None:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli import options, output
-from runner.errors import ConfigurationError
+from runner.errors import ConfigurationError, RunnerError, UsageError
 
 if TYPE_CHECKING:
     from runner.core.rules import Rule
     from runner.journal import JournalReader
 
 RECORDS = 20
+FIRES = 5
+"""The newest fires are shown as well, however many other records came since."""
+
+ALIVE = 15_000
+"""Ms since the runner last wrote within which it is asked for what it sees now."""
+
+PATIENCE = 3.0
+"""Seconds that it is waited for; then the journal alone answers."""
 
 
-@click.command(epilog="Example: runner why btc-breakout --dir my")
-@click.argument("rule_id", metavar="RULE", shell_complete=options.rule_ids)
+@click.command(
+    epilog="""Example: runner why btc-breakout --dir my\n
+    Example: runner why --all --dir my"""
+)
+@click.argument("rule_id", metavar="RULE", required=False, shell_complete=options.rule_ids)
 @options.directory
+@click.option("--all", "every", is_flag=True, help="One line for each rule and symbol.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -30,56 +42,161 @@ RECORDS = 20
     help=f"The newest N records. Default: {RECORDS}.",
 )
 @options.as_json
-def why(rule_id: str, folder: Path, limit: int, as_json: bool) -> None:
-    """Show what RULE waits for, its state on every symbol, and what happened to it last."""
-    from runner.cli.reading import journal_of
-    from runner.cli.rules import unknown
+def why(rule_id: str | None, folder: Path, every: bool, limit: int, as_json: bool) -> None:
+    """Show what RULE waits for, its state on every symbol, and what happened to it last.
 
-    rule = _rule(folder, rule_id)
+    A running daemon is asked for the prices and values that it sees now; without one the answer
+    is what the journal remembers. --all shows every rule in a line of its own.
+    """
+    from runner.cli.reading import journal_of
+
+    if every == (rule_id is not None):
+        raise UsageError("name a rule, or write --all: runner why btc-breakout, runner why --all")
     with journal_of(folder) as journal:
-        memories = {
-            each["symbol"]: each for each in journal.memories() if each["rule_id"] == rule_id
-        }
-        records = journal.records(rule_id=rule_id, limit=limit)
-        if rule is None and not memories and not records:
-            raise unknown(rule_id, _known(folder, journal))
         now = time.time_ns() // 1_000_000
-        symbols = rule.symbols if rule else tuple(filter(None, memories))
-        told = {
-            "rule_id": rule_id,
-            "loaded": rule is not None,
-            "enabled": _enabled(rule, memories),
-            "when": json.loads(rule.text)["when"] if rule else [],
-            "if": [formula.text for formula in rule.conditions] if rule else [],
-            "symbols": [_state(rule, symbol, memories.get(symbol), now) for symbol in symbols],
-            "running": journal.runs(rule_id=rule_id, status="running"),
-            "records": records,
-        }
+        told = _one(folder, journal, rule_id, limit, now) if rule_id else _all(folder, journal, now)
     if as_json:
         output.document(told)
+    elif isinstance(told, list):
+        _table(told, now)
     else:
         _show(told, now)
 
 
-def _rule(folder: Path, rule_id: str) -> Rule | None:
-    """The rule as its file has it; None when there is none, or the files have mistakes."""
+def _one(
+    folder: Path, journal: JournalReader, rule_id: str, limit: int, now: int
+) -> dict[str, Any]:
+    from runner.cli.rules import unknown
+    from runner.rulebook import canonical
+    from runner.ruletests.writing import value
+
+    rule = _rules(folder).get(rule_id)
+    memories = {each["symbol"]: each for each in journal.memories() if each["rule_id"] == rule_id}
+    records = _records(journal, rule_id, limit)
+    if rule is None and not memories and not records:
+        raise unknown(rule_id, _known(folder, journal))
+    standing = _standing(folder, journal, rule_id, {rule_id: rule} if rule else {}, now)
+    symbols = rule.symbols if rule else tuple(filter(None, memories))
+    return {
+        "rule_id": rule_id,
+        "loaded": rule is not None,
+        "enabled": _enabled(rule, memories),
+        "live": standing.live,
+        "when": [value(each) for each in canonical.parse(rule.text)["when"]] if rule else [],
+        "if": [formula.text for formula in rule.conditions] if rule else [],
+        "symbols": [
+            {**_state(rule, symbol, memories.get(symbol), now), "now": standing.of(rule_id, symbol)}
+            for symbol in symbols
+        ],
+        "running": journal.runs(rule_id=rule_id, status="running"),
+        "records": records,
+    }
+
+
+def _all(folder: Path, journal: JournalReader, now: int) -> list[dict[str, Any]]:
+    rules = _rules(folder)
+    standing = _standing(folder, journal, "", rules, now)
+    memories = {(each["rule_id"], each["symbol"]): each for each in journal.memories()}
+    found = []
+    for rule in rules.values():
+        for symbol in rule.symbols:
+            told = standing.of(rule.id, symbol) or {}
+            memory = memories.get((rule.id, symbol), {})
+            found.append(
+                {
+                    "rule_id": rule.id,
+                    "symbol": symbol,
+                    "reason": told.get("reason", ""),
+                    "text": told.get("text", ""),
+                    "last_fired_at": memory.get("last_fired_at"),
+                    "fires": memory.get("fires", 0),
+                }
+            )
+    return found
+
+
+def _records(journal: JournalReader, rule_id: str, limit: int) -> list[dict[str, Any]]:
+    """The newest records, and the newest fires before them; who looked at it is none of them."""
+    newest = journal.records(rule_id=rule_id, limit=limit)
+    fires = journal.records(rule_id=rule_id, kinds=("fired",), limit=FIRES)
+    found = {each["seq"]: each for each in (*fires, *newest)}
+    shown = [each for each in found.values() if each["data"].get("verb") != "look"]
+    return sorted(shown, key=lambda each: int(each["seq"]))
+
+
+# how it stands now
+
+
+class _Standing:
+    """What each rule waits for, from the daemon (`live`) or from the journal."""
+
+    def __init__(self, live: bool, rules: Mapping[str, Any]) -> None:
+        """`rules` as `core.standing` writes them, a list for each rule id."""
+        self.live = live
+        self._rules = rules
+
+    def of(self, rule_id: str, symbol: str) -> dict[str, Any] | None:
+        """On one symbol; None when nobody can tell."""
+        found = [each for each in self._rules.get(rule_id, ()) if each["symbol"] == symbol]
+        return dict(found[0]) if found else None
+
+
+def _standing(
+    folder: Path, journal: JournalReader, rule_id: str, rules: Mapping[str, Rule], now: int
+) -> _Standing:
+    live = _asked(folder, journal, rule_id, now)
+    if live is not None:
+        return _Standing(True, live)
+    from runner.core.decision import RuleMemory
+    from runner.core.rules import RuleSet
+    from runner.core.standing import remembered, standing
+    from runner.core.state import State
+
+    state = State()
+    for each in journal.memories():
+        key = (each.pop("rule_id"), each.pop("symbol"))
+        state.memories[key] = RuleMemory(**each)
+    work, world = remembered(RuleSet(dict(rules)), state, now)
+    found = {
+        rule.id: [standing(work, world, rule, symbol).plain() for symbol in rule.symbols]
+        for rule in rules.values()
+    }
+    return _Standing(False, found)
+
+
+def _asked(
+    folder: Path, journal: JournalReader, rule_id: str, now: int
+) -> Mapping[str, Any] | None:
+    """What the daemon sees; None when none runs, or it does not answer."""
+    from runner.cli.commanding import command
+    from runner.settings import load
+
+    alive_at = journal.meta().get("alive_at")
+    runs = bool(journal.records(kinds=("started",), limit=1))
+    if not runs or alive_at is None or now - alive_at > ALIVE:
+        return None
+    data = {"who": "why", "at": now, "rule_id": rule_id}
+    try:
+        told = command(folder, load(folder), "look", data, now, PATIENCE)
+    except RunnerError:
+        return None  # who may not write to the journal still reads it
+    return told.data["rules"] if told.done and told.data is not None else None
+
+
+def _rules(folder: Path) -> Mapping[str, Rule]:
+    """The rules as their files have them; none when the files have mistakes."""
     from runner.cli.rules import rules_of
 
     try:
-        return rules_of(folder).rules.get(rule_id)
+        return rules_of(folder).rules
     except ConfigurationError:
         output.note("the rule files have mistakes, only the journal is shown: runner check")
-        return None
+        return {}
 
 
 def _known(folder: Path, journal: JournalReader) -> set[str]:
-    from runner.cli.rules import rules_of
-
-    known = {each["rule_id"] for each in journal.memories()}
-    try:
-        return known | set(rules_of(folder).rules)
-    except ConfigurationError:
-        return known
+    known = {each["rule_id"] for each in journal.memories() if not each["rule_id"].startswith(":")}
+    return known | set(_rules(folder))
 
 
 def _enabled(rule: Rule | None, memories: dict[str, dict[str, Any]]) -> bool:
@@ -110,35 +227,65 @@ def _state(
     }
 
 
+# for people
+
+
+def _table(told: list[dict[str, Any]], now: int) -> None:
+    rows = [
+        (
+            each["rule_id"],
+            each["symbol"],
+            each["reason"] or "waits",
+            each["text"],
+            output.ago(each["last_fired_at"], now),
+        )
+        for each in told
+    ]
+    output.table(("rule", "symbol", "now", "why", "last fired"), rows, "no rules")
+
+
 def _show(told: dict[str, Any], now: int) -> None:
     state = "enabled" if told["enabled"] else "disabled"
     if not told["loaded"]:
         state = "not in the rule files"
     click.echo(f"{told['rule_id']}: {state}")
     for trigger in told["when"]:
-        click.echo(f"  when    {json.dumps(trigger, ensure_ascii=False)}")
+        click.echo(f"  when    {trigger.removeprefix('{').removesuffix('}')}")
     for text in told["if"]:
         click.echo(f"  if      {text}")
     for each in told["symbols"]:
-        click.echo(f"  {each['symbol']}")
-        for text in _lines(each, now):
+        click.echo(f"  {each['symbol']}{'' if told['live'] else ' (as the journal remembers it)'}")
+        for text in _lines(each, told, now):
             click.echo(f"    {text}")
     for run in told["running"]:
         click.echo(f"  running {run['run_id']} on {run['symbol']}: runner explain {run['run_id']}")
     click.echo("  what happened last")
     for record in told["records"]:
-        reason = f" [{record['reason']}]" if record["reason"] else ""
         symbol = f" {record['symbol']}" if record["symbol"] else ""
         at = output.instant(record["at"])
-        click.echo(f"    {at}{symbol}  {record['kind']:<9} {record['text']}{reason}")
+        click.echo(f"    {at}{symbol}  {record['kind']:<9} {output.told(record)}")
 
 
-def _lines(state: dict[str, Any], now: int) -> list[str]:
+def _lines(state: dict[str, Any], told: dict[str, Any], now: int) -> list[str]:
     """One symbol's state in words."""
+    from runner.core.used_up import times
+
+    standing = state["now"] or {"reason": "", "text": "", "triggers": (), "conditions": ()}
+    reason = f"{standing['reason']}: " if standing["reason"] else ""
+    lines = [f"now: {reason}{standing['text']}"] if standing["text"] else []
+    lines += [_trigger(each) for each in standing["triggers"] if each["text"] != standing["text"]]
+    # without prices nothing can be said of them
+    for each in standing["conditions"] if told["live"] else ():
+        holds = {"": "holds", "if": "does not hold"}.get(each["reason"], each["reason"])
+        lines.append(f"if {each['name']}: {holds} ({each['text']})")
+    armed = [r for r in told["records"] if r["kind"] == "armed" and r["symbol"] == state["symbol"]]
+    if armed:
+        lines.append(f"last armed {output.instant(armed[-1]['at'])}: {armed[-1]['text']}")
     fired = output.ago(state["last_fired_at"], now)
-    lines = [f"last fired {fired}, {state['fires']} times in all, {state['fires_today']} today"]
+    counts = f", {times(state['fires'])} in all, {times(state['fires_today'])} today"
+    lines.append(f"last fired {fired}{counts if state['fires'] else ''}")
     most = [
-        f"{state[key]} {words}"
+        f"{times(state[key])} {words}"
         for key, words in (("max_fires", "in all"), ("max_fires_per_day", "a day"))
         if state[key] is not None
     ]
@@ -146,21 +293,9 @@ def _lines(state: dict[str, Any], now: int) -> list[str]:
         lines.append(f"at most {' and '.join(most)}")
     if state["cooldown_left"]:
         lines.append(f"cooldown: {output.span(state['cooldown_left'])} left")
-    for name, memory in state["triggers"].items():
-        lines.append(f"{name}: {_trigger(memory, now)}")
     return lines
 
 
-def _trigger(memory: dict[str, Any], now: int) -> str:
-    """A trigger's memory in words."""
-    words = []
-    if "side" in memory:
-        words.append(f"the price is {memory['side']} the level")
-        words.append("armed" if memory.get("armed") else "not armed: waits for rearm")
-    if memory.get("crossed_at") is not None:
-        words.append(f"crossed {output.ago(memory['crossed_at'], now)}, waits for its time")
-    if "watermark" in memory:
-        words.append(f"dealt with until {output.instant(memory['watermark'])}")
-    if memory.get("recent"):
-        words.append(f"{len(memory['recent'])} alerts remembered against repetition")
-    return ", ".join(words) or "waits"
+def _trigger(line: Mapping[str, Any]) -> str:
+    reason = f"{line['reason']}: " if line["reason"] else ""
+    return f"{line['name']}: {reason}{line['text']}"

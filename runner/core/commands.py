@@ -13,6 +13,7 @@ from runner.core.firing import fire
 from runner.core.orders import Identity, OrderState
 from runner.core.rules import Hit
 from runner.core.running import World, advance
+from runner.core.standing import standing
 from runner.core.state import State, Work
 from runner.core.sweep import Sweep
 from runner.core.switches import KILLED, PAUSED, Latch, latch
@@ -174,6 +175,19 @@ def _halt(work: Work, world: World, event: Command) -> Done:
     return True, f"stopping: cancelling our orders on {_listed(symbols)}", {"runs": runs}
 
 
+def _look(work: Work, world: World, event: Command) -> Done:
+    """Nothing changes: how a rule, or each rule, stands now with the values that it sees."""
+    rules = world.rules.rules
+    if event.rule_id and event.rule_id not in rules:
+        return False, _no_rule(world, event.rule_id), {}
+    chosen = [rules[event.rule_id]] if event.rule_id else list(rules.values())
+    found = {
+        rule.id: [standing(work, world, rule, symbol).plain() for symbol in rule.symbols]
+        for rule in chosen
+    }
+    return True, f"looked at {event.rule_id or 'every rule'}", {"rules": found}
+
+
 VERBS: Mapping[str, Callable[[Work, World, Command], Done]] = {
     "enable": _enable,
     "disable": _disable,
@@ -184,6 +198,7 @@ VERBS: Mapping[str, Callable[[Work, World, Command], Done]] = {
     "kill": _kill,
     "unlock": _unlock,
     "fire": _fire,
+    "look": _look,
 }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from runner.core.actions.target import MEMORY as TARGET
 from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
 from runner.core.events import Alert, Due, Event
+from runner.core.figures import span
 from runner.core.formula import EvaluationError
 from runner.core.modes import behind, no_room, step_aside
 from runner.core.orders import Identity
@@ -34,6 +35,10 @@ TOLD = frozenset(
 """What is recorded of the world with every fire, whatever the rule looks at."""
 
 
+NOTED: Mapping[str, str] = {"crossed": Reason.WAITING.value, "reset": Reason.RESET.value}
+"""The reason why it does not fire (yet) with which a trigger's note is recorded."""
+
+
 def offer(
     work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, event: Event
 ) -> RuleAnswer:
@@ -52,7 +57,8 @@ def offer(
         known = _known(work, world, rule, symbol, trigger, match.event_key)
         return _refuse(work, rule, symbol, match.reason, match.detail, known)
     if match.note is not None:
-        work.record(match.note[0], match.note[1], rule_id=rule.id, symbol=symbol)
+        kind, text = match.note
+        work.record(kind, text, rule_id=rule.id, symbol=symbol, reason=NOTED.get(kind, ""))
     return RuleAnswer(rule.id, symbol, "quiet")
 
 
@@ -206,24 +212,42 @@ def _why_not(
     work: Work, world: World, rule: Rule, run: Run, event_time: int
 ) -> tuple[Reason, str] | None:
     symbol = run.identity.symbol
+    return (
+        _shut(work, rule)
+        or _superseded(work, rule, symbol, event_time)
+        or _not_now(work, rule, symbol)
+        or _condition(work, world, rule, run)
+        or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
+    )
+
+
+def blocked(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+    """Why it would not fire now, whatever happens and whatever its conditions say."""
+    return _shut(work, rule) or _not_now(work, rule, symbol)
+
+
+def _shut(work: Work, rule: Rule) -> tuple[Reason, str] | None:
+    """A person, another rule or its file keeps it from firing."""
     switched = work.memory(rule.id, "").enabled
     if not (rule.enabled if switched is None else switched):
         return Reason.DISABLED, _disabled(work, rule)
-    shut = no_entries(work) if only_enters(rule) else None
-    if shut is not None:
-        return shut
-    if rule.supersedes:
-        newest = work.memory(rule.id, symbol).triggers.get(TARGET, {})
-        if newest.get("event_time", event_time) > event_time:
-            return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
+    return no_entries(work) if only_enters(rule) else None
+
+
+def _superseded(work: Work, rule: Rule, symbol: str, at: int) -> tuple[Reason, str] | None:
+    """A newer event has set its target already."""
+    newest = work.memory(rule.id, symbol).triggers.get(TARGET, {}) if rule.supersedes else {}
+    if newest.get("event_time", at) <= at:
+        return None
+    return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
+
+
+def _not_now(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+    """It fires at other times, or its last run, cooldown or count stands in the way."""
     if rule.active is not None and not rule.active.holds(work.now):
         return Reason.NOT_ACTIVE, f"it is {rule.active.local(work.now):%a %H:%M %Z}"
     return (
-        no_room(work, rule, symbol)
-        or _cooling(work, rule, symbol)
-        or used_up(work, rule, symbol)
-        or _condition(work, world, rule, run)
-        or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
+        no_room(work, rule, symbol) or _cooling(work, rule, symbol) or used_up(work, rule, symbol)
     )
 
 
@@ -238,8 +262,8 @@ def _cooling(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
     fired = work.memory(rule.id, symbol).last_fired_at
     if fired is None or not rule.cooldown or work.now - fired >= rule.cooldown:
         return None
-    left = (fired + rule.cooldown - work.now) / 1000
-    return Reason.COOLDOWN, f"{left:.0f} s of the cooldown are left"
+    left = span(max((fired + rule.cooldown - work.now) // 1000 * 1000, 1_000))
+    return Reason.COOLDOWN, f"{left} of the cooldown are left"
 
 
 def _condition(work: Work, world: World, rule: Rule, run: Run) -> tuple[Reason, str] | None:

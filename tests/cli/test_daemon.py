@@ -86,6 +86,27 @@ def test_an_alert_becomes_one_order_and_a_restart_doubles_nothing(folder: Path) 
     assert call("status", "--dir", folder).exit_code == 3
 
 
+def test_why_asks_the_daemon_for_what_it_sees(folder: Path) -> None:
+    """The price that has not crossed, and the values of each condition."""
+    rule = "  - {id: up, symbol: BTCUSDT, if: [position.size == 0], do: [{cancel: all}],\n"
+    rule += "     when: [{price: {crosses_above: 900000}}]}\n"
+    with (folder / "rules" / "demo.yaml").open("a", encoding="utf-8") as file:
+        file.write(rule)
+    process, _ = started(folder)
+    with process:
+
+        def seen() -> str:
+            text: str = call("why", "up", "--dir", folder).stdout
+            return text if "has not crossed above 900000" in text else ""
+
+        text = eventually(seen, 60)
+        assert re.search(r"now: mark \d+(\.\d+)? has not crossed above 900000", text), text
+        assert "if position.size == 0: holds (0 == 0)" in text
+        assert "remembers" not in text
+        process.send()
+        assert process.end()[0] == 0
+
+
 def test_alert_send_posts_to_the_running_daemon(folder: Path) -> None:
     """`runner alert --send` finds the daemon's address and secret; exit 0 only if it fired."""
     process, url = started(folder)

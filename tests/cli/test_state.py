@@ -75,9 +75,14 @@ def test_why_tells_the_state(folder: Path) -> None:
     assert 2.9 * HOUR < symbol["cooldown_left"] <= 3 * HOUR
     assert [each["reason"] for each in told["records"]] == ["", "cooldown"]
     text = call("why", "btc-breakout", "--dir", folder).stdout
-    assert "the price is past the level, not armed: waits for rearm" in text
+    assert "price: {crosses_above: 70000, rearm: 69500, source: mark}" in text
+    assert "BTCUSDT (as the journal remembers it)" in text
+    assert "not armed: mark must be below 69500 first" in text
     assert "cooldown: 3 h left" in text
     assert "[cooldown]" in text
+    assert "once in all" in text
+    now_ = symbol["now"]
+    assert (now_["reason"], now_["triggers"][0]["reason"]) == ("cooldown", "not armed")
 
 
 def test_why_tells_that_a_rule_was_switched_off(folder: Path) -> None:
@@ -102,6 +107,36 @@ def test_why_of_a_rule_that_left_the_files(folder: Path) -> None:
     assert "not in the rule files" in call("why", "btc-breakout", "--dir", folder).stdout
 
 
+def test_why_of_all_is_one_line_a_rule(folder: Path) -> None:
+    """Rule, symbol, the reason, what it waits for, and when it last fired."""
+    told = json.loads(call("why", "--all", "--dir", folder, "--json").stdout)
+    found = {(each["rule_id"], each["symbol"]): each for each in told}
+    assert found["btc-breakout", "BTCUSDT"]["reason"] == "cooldown"
+    assert found["tv-eth", "ETHUSDT"]["reason"] == "disabled"
+    assert found["link-lost", "BTCUSDT"]["reason"] == ""
+    lines = call("why", "--all", "--dir", folder).stdout.splitlines()
+    assert len(lines) == 1 + len(told)
+    assert [line for line in lines if "btc-breakout" in line and "1 h ago" in line]
+
+
+@pytest.mark.parametrize("words", [[], ["btc-breakout", "--all"]])
+def test_why_needs_a_rule_or_all(folder: Path, words: list[str]) -> None:
+    """Neither or both is a wrong question."""
+    result = call("why", *words, "--dir", folder)
+    assert result.exit_code == 2
+    assert "runner why --all" in result.stderr
+
+
+def test_many_dull_records_do_not_hide_a_fire(folder: Path) -> None:
+    """The newest fires are shown besides the newest records."""
+    at = now()
+    dull = [Record(at, "refused", "no", "btc-breakout", "BTCUSDT", reason="if")] * 30
+    commit(folder, Decision(records=dull))
+    told = answer("why", "btc-breakout", "--dir", folder)
+    kinds = [each["kind"] for each in told["records"]]
+    assert kinds == ["fired", *["refused"] * 20]
+
+
 def test_why_tells_a_running_wait(folder: Path) -> None:
     """A `for:` that is running, a schedule's watermark and remembered alerts have words."""
     triggers: dict[str, dict[str, Any]] = {
@@ -113,9 +148,8 @@ def test_why_tells_a_running_wait(folder: Path) -> None:
     memory = RuleMemory(triggers=triggers)
     commit(folder, Decision(memories={("btc-breakout", "BTCUSDT"): memory}))
     text = call("why", "btc-breakout", "--dir", folder).stdout
-    assert "crossed 5" in text
-    assert "dealt with until" in text
-    assert "1 alerts remembered" in text
+    assert "waiting: mark went above 70000 5" in text
+    assert "must stay for" in text
     assert "last fired never" in text
 
 
@@ -182,4 +216,6 @@ def test_json_keys_are_documented(folder: Path, verb: str, words: list[str]) -> 
     found = set(told)
     for key in ("rules", "dead_men", "problems", "symbols"):
         found |= {name for each in told.get(key, ()) for name in each}
+    for each in told.get("symbols", ()):
+        found |= set(each["now"]) | {n for t in each["now"]["triggers"] for n in t}
     assert found <= documented

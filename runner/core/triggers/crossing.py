@@ -82,6 +82,7 @@ class Crossing:
             return Quiet(after, ("reset", f"{seen.what} is back at {seen.level} too early"))
         if not memory["armed"] and rearmed():
             after["armed"] = True
+            after.pop("told", None)
             return Quiet(after, ("armed", f"{seen.what}, waits for {seen.level}"))
         return Quiet(after)
 
@@ -89,12 +90,22 @@ class Crossing:
         crossed_at = memory.get("crossed_at")
         if crossed_at is not None:
             return _hit(seen, memory) if seen.at - crossed_at >= self.hold else Quiet(memory)
-        if memory["side"] == PAST or not memory["armed"]:
-            return Quiet({**memory, "side": PAST})
+        if memory["side"] == PAST:
+            return Quiet(memory)
+        if not memory["armed"]:
+            return self._not_armed(seen, {**memory, "side": PAST})
         if not self.hold:
             return _hit(seen, memory)
         after = {**memory, "side": PAST, "crossed_at": seen.at}
         return Quiet(after, ("crossed", f"{seen.crossed}, waiting {self.hold / 1000:g} s"))
+
+    @staticmethod
+    def _not_armed(seen: Look, after: dict[str, Any]) -> Match:
+        """A step over the level that cannot fire: said once until it is armed again."""
+        if after.get("told"):
+            return Quiet(after)
+        detail = f"{seen.crossed}, but it was not back over its rearm level since it fired"
+        return Miss(Reason.NOT_ARMED, detail, {**after, "told": True})
 
     def wake_at(self, memory: Memory) -> int | None:
         """When the wait that goes on is over."""

@@ -72,13 +72,18 @@ def test_rearm_needs_a_price_beyond_its_border() -> None:
     """On the border is not beyond; without `rearm` not past is enough."""
     trigger = price(crosses_above=100, rearm=95)
     fired = after(trigger, tick(99), tick(101))
-    assert isinstance(after(trigger, tick(95), tick(101), memory=fired.memory), Quiet)
+    missed = after(trigger, tick(95), tick(101), memory=fired.memory)
+    assert isinstance(missed, Miss)
+    assert missed.reason is Reason.NOT_ARMED
+    assert missed.detail.startswith("mark 101 > 100, but it was not back")
+    again = after(trigger, tick(99), tick(101), memory=missed.memory)
+    assert isinstance(again, Quiet), "said once"
     armed = after(trigger, tick("94.9"), memory=fired.memory)
     assert armed == Quiet({**fired.memory, "side": "not past", "armed": True}, armed_note("94.9"))
     assert isinstance(after(trigger, tick("94.9"), tick(101), memory=fired.memory), Hit)
     mirrored = price(crosses_below=100, rearm=105)
     fired = after(mirrored, tick(101), tick(99))
-    assert isinstance(after(mirrored, tick(105), tick(99), memory=fired.memory), Quiet)
+    assert isinstance(after(mirrored, tick(105), tick(99), memory=fired.memory), Miss)
     assert isinstance(after(mirrored, tick(106), tick(99), memory=fired.memory), Hit)
 
 

@@ -1,0 +1,184 @@
+"""Why a rule does not fire right now: what stands in its way, and what each trigger waits for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from runner.core.decision import Reason
+from runner.core.events import PriceSource
+from runner.core.figures import figure, span
+from runner.core.firing import blocked, trigger_memory
+from runner.core.formula import EvaluationError
+from runner.core.prices import PriceBoard
+from runner.core.rules import Memory, Rule, RuleSet, Trigger, WaitsForPrice
+from runner.core.running import World
+from runner.core.state import State, Work
+from runner.core.triggers.crossing import PAST
+from runner.core.triggers.heartbeat import HeartbeatTrigger
+from runner.core.triggers.price_closes import CloseTrigger
+from runner.core.triggers.price_cross import PriceTrigger
+from runner.core.triggers.price_trails import TrailTrigger
+from runner.core.triggers.schedule import ScheduleTrigger
+from runner.core.triggers.webhook import WebhookTrigger
+from runner.core.view import Names, View
+
+ARMED = ""
+"""The reason of a trigger that only waits for its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A trigger or a condition: what it is, the reason (or whether it holds), and the values."""
+
+    name: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One rule on one symbol, now. `reason` is empty when only the event is missing."""
+
+    symbol: str
+    reason: str
+    text: str
+    triggers: tuple[Line, ...]
+    conditions: tuple[Line, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The same for the journal and for JSON."""
+        lines = {"triggers": self.triggers, "conditions": self.conditions}
+        told = {key: [_plain(line) for line in found] for key, found in lines.items()}
+        return {"symbol": self.symbol, "reason": self.reason, "text": self.text, **told}
+
+
+def _plain(line: Line) -> dict[str, str]:
+    return {"name": line.name, "reason": line.reason, "text": line.text}
+
+
+def standing(work: Work, world: World, rule: Rule, symbol: str) -> Standing:
+    """What keeps it from firing, in the order in which a fire would meet it."""
+    memory = work.memory(rule.id, symbol)
+    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    triggers = tuple(
+        _trigger(trigger, trigger_memory(memory, trigger), names) for trigger in rule.triggers
+    )
+    conditions = tuple(_conditions(rule, names))
+    shut = blocked(work, rule, symbol)
+    if shut is not None:
+        return Standing(symbol, shut[0].value, shut[1], triggers, conditions)
+    waiting = next((line for line in triggers if line.reason == ARMED), None)
+    first = waiting or triggers[0]
+    return Standing(symbol, first.reason, first.text, triggers, conditions)
+
+
+def remembered(rules: RuleSet, state: State, now: int) -> tuple[Work, World]:
+    """What the journal alone knows, for `standing` without prices."""
+    world = World(rules, View(PriceBoard(0), {}), "", "", lambda *_: None)
+    return Work(state, now), world
+
+
+def _conditions(rule: Rule, names: Names) -> list[Line]:
+    """Each line of `if` as it is now; those about the event cannot be told before it."""
+    found = []
+    for formula in rule.conditions:
+        try:
+            holds = formula.evaluate(names) is True
+            found.append(Line(formula.text, "" if holds else Reason.IF.value, formula.trace(names)))
+        except EvaluationError as error:
+            unknown = any(name.startswith("trigger.") for name in formula.names)
+            text = "depends on the event" if unknown else error.reason
+            found.append(Line(formula.text, Reason.NO_DATA.value, text))
+    return found
+
+
+def _trigger(trigger: Trigger, memory: Memory, names: Names) -> Line:
+    match trigger:
+        case PriceTrigger(source=source, above=above, level=level):
+            way = "above" if above else "below"
+            seen, fresh = _price(names, source)
+            try:
+                border = figure(level.number(names))
+            except EvaluationError as error:
+                return _line(trigger, Reason.NO_DATA, error.reason)
+            line = _crossing(trigger, memory, names, seen, f"{way} {border}")
+            return line if fresh else _stale(trigger, line, source)
+        case CloseTrigger(interval=interval, above=above):
+            way = "above" if above else "below"
+            what = f"the close of {interval}"
+            return _crossing(trigger, memory, names, what, f"{way} its level")
+        case TrailTrigger(source=source):
+            if "extreme" not in memory:
+                return _line(trigger, Reason.NO_DATA, f"no {source} price came yet")
+            at = figure(Decimal(memory["extreme"]))
+            return _line(trigger, None, f"{_price(names, source)[0]}, trails from {at}")
+        case ScheduleTrigger():
+            since = memory.get("watermark")
+            more = f", dealt with until {_clock(since)}" if since else ""
+            return _line(trigger, None, f"waits for its next time{more}")
+        case HeartbeatTrigger(path=path):
+            if memory.get("lost"):
+                return _line(trigger, Reason.NOT_ARMED, f"{path} is silent, and it said so")
+            return _line(trigger, None, f"last alert on {path} {_ago(memory.get('since'), names)}")
+        case WebhookTrigger(path=path):
+            kept = len(memory.get("recent", {}))
+            words = f", {kept} alert{'s' * (kept != 1)} remembered against repetition"
+            return _line(trigger, None, f"waits for an alert on {path}{words if kept else ''}")
+    if isinstance(trigger, WaitsForPrice):
+        return _crossing(trigger, memory, names, "it", "past its level")
+    return _line(trigger, None, f"waits for {trigger.kind.replace('_', ' ')}")
+
+
+def _crossing(trigger: Trigger, memory: Memory, names: Names, what: str, goal: str) -> Line:
+    """What `crosses` and its kin wait for: `what` is the value now, `goal` the level."""
+    if "side" not in memory:
+        return _line(trigger, Reason.NO_DATA, f"no price came yet to compare: {what}, {goal}")
+    if memory.get("crossed_at") is not None:
+        hold = span(int(getattr(trigger, "hold", 0)))
+        ago = _ago(memory["crossed_at"], names)
+        return _line(trigger, Reason.WAITING, f"{what} went {goal} {ago}, must stay for {hold}")
+    if not memory.get("armed"):
+        rearm = _rearm(trigger, names)
+        text = f"{what} must be {rearm} first: it fired, and was not back since"
+        return _line(trigger, Reason.NOT_ARMED, text)
+    if memory["side"] == PAST:
+        text = f"{what} is past {goal} already: it fires on the next step from the other side"
+        return _line(trigger, None, text)
+    return _line(trigger, None, f"{what} has not crossed {goal}")
+
+
+def _rearm(trigger: Trigger, names: Names) -> str:
+    """Where the value must be before it fires again."""
+    term, above = getattr(trigger, "rearm", None), getattr(trigger, "above", True)
+    if term is None:
+        return "back over its level"
+    value = term if isinstance(term, Decimal) else term.value(names)
+    return f"{'below' if above else 'above'} {figure(Decimal(value))}"
+
+
+def _price(names: Names, source: PriceSource) -> tuple[str, bool]:
+    """The price now with how old it is, and whether it is fresh; just its name when unknown."""
+    last = names.view.board.last(names.symbol, source)
+    if last is None:
+        return source, True
+    fresh = names.now - last.received_at <= names.view.board.stale_after
+    return f"{source} {figure(last.value)}", fresh
+
+
+def _stale(trigger: Trigger, line: Line, source: str) -> Line:
+    return _line(trigger, Reason.STALE_DATA, f"{line.text} ({source} is old: it is not acted on)")
+
+
+def _line(trigger: Trigger, reason: Reason | None, text: str) -> Line:
+    return Line(trigger.name, ARMED if reason is None else reason.value, text)
+
+
+def _ago(at: Any, names: Names) -> str:
+    return "never" if not isinstance(at, int) else f"{span(max(names.now - at, 0))} ago"
+
+
+def _clock(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
