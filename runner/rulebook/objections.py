@@ -112,6 +112,8 @@ def _key_cure(
         return "write one colon, then a space and the value"
     if not key.isascii() and any(not c.isprintable() or c == "\u00a0" for c in key):
         return "there is an invisible character in it: type it again"
+    if key == "price" and {"from", "to"} <= set(allowed):
+        return "the prices of a ladder are from and to"
     guess = meant(key, allowed)
     if guess is not None:
         return f"did you mean {guess}?"
@@ -120,9 +122,24 @@ def _key_cure(
         return f"{key} is a key of the rule: move it to the left, under id"
     if path and key in bundle()["properties"]:
         return f"{key} is a key of the file: move it to the left margin"
+    if len(path) == 2 and (home := _home(key, siblings)):
+        return f"{key} is a key of {home}: move it in there"
     if not path and key in rule_keys:
         return f"{key} is a key of a rule: move it under one"
     return f"the keys here: {', '.join(allowed)}"
+
+
+def _home(key: str, rule: Mapping[str, Any]) -> str:
+    """The triggers and actions of this rule that have such a key; empty for none."""
+    kinds: dict[str, Any] = {**TRIGGERS, **ACTIONS}
+    sections = [rule.get(section) for section in ("when", "do")]
+    entries = [entry for each in sections if isinstance(each, list) for entry in each]
+    used = [next(iter(entry)) for entry in entries if isinstance(entry, dict) and entry]
+    fits = [kind for kind in used if kind in kinds and key in kinds[kind].schema.get(BELOW, {})]
+    return either(dict.fromkeys(fits))
+
+
+BELOW = "properties"
 
 
 def _missing(error: Any, path: Path, source: Source) -> Iterator[Problem]:
@@ -130,7 +147,8 @@ def _missing(error: Any, path: Path, source: Source) -> Iterator[Problem]:
         if key in error.instance:
             continue
         hint = _hint(error.schema["properties"][key])
-        cure = f"add {key}: {hint}" if hint else None
+        # of several examples the first: what is proposed can be pasted
+        cure = f"add {key}: {hint.partition(', =')[0]}" if hint else None
         message = f"{key} is missing" + (f" in {place_name(path, source)}" if path else "")
         yield Problem(path, "missing-key", message, cure)
 
@@ -154,7 +172,10 @@ def _wrong_type(error: Any, path: Path, source: Source) -> Iterator[Problem]:
     else:
         expected = either(TYPES[word] for word in sorted(names, key=list(TYPES).index))
     message = f"{name} must be {expected}, this is {kind_of(value)}"
-    yield Problem(path, "wrong-type", message, _type_cure(names, path, value, is_duration))
+    cure, hint = _type_cure(names, path, value, is_duration), _hint(error.schema)
+    if cure is None and hint.startswith("{"):
+        cure = f"write {name}: {hint}"
+    yield Problem(path, "wrong-type", message, cure)
 
 
 def section_item(path: Path) -> bool:
@@ -250,7 +271,9 @@ def _hint(schema: Mapping[str, Any]) -> str:
 
 def _enum(error: Any, path: Path, source: Source) -> Iterator[Problem]:
     choices = [str(choice) for choice in error.validator_value]
-    guess = meant(str(error.instance), choices)
+    # of lengths the nearest word is not what was meant: 10m is no 1m
+    lengths = all(re.fullmatch(r"\d+[a-z]", choice) for choice in choices)
+    guess = None if lengths else meant(str(error.instance), choices)
     cure = f"did you mean {guess}?" if guess else f"write {either(choices)}"
     name = place_name(path, source)
     if error.instance is None:

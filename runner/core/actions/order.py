@@ -302,9 +302,11 @@ def _check_keys(node: Node, order_type: OrderType, sized: bool, priced: bool) ->
     }
     for key, needed in needs.items():
         if needed and not node.has(key):
-            node.problem("missing-key", f"a {name} order needs {key}")
+            node.problem(
+                "missing-key", f"a {name} order needs {key}", f"add {key}: {EXAMPLES[key]}"
+            )
         if node.has(key) and not needed:
-            _not_here(node, key, f"a {name} order has no {key}", limit and key == "price")
+            _not_here(node, key, order_type, limit and key == "price")
     takes = {
         "time_in_force": order_type in PRICED,
         "good_till": limit,
@@ -313,7 +315,7 @@ def _check_keys(node: Node, order_type: OrderType, sized: bool, priced: bool) ->
     }
     for key, taken in takes.items():
         if node.has(key) and not taken:
-            node.child(key).problem("unknown-key", f"a {name} order has no {key}", at_key=True)
+            _not_here(node, key, order_type, matched=False)
     _check_good_till(node)
     if sized and node.flag("close_position"):
         for key in size.SIZES:
@@ -326,10 +328,30 @@ def _check_keys(node: Node, order_type: OrderType, sized: bool, priced: bool) ->
         check_one_size(node, f"a {name} order", instead=closes)
 
 
-def _not_here(node: Node, key: str, message: str, matched: bool) -> None:
+EXAMPLES = {"price": "69000", "trigger_price": "68000", "callback_rate": "1.5"}
+"""What may be written for the keys that an order type needs."""
+
+HOMES = {
+    "price": "limit",
+    "trigger_price": "stop_market",
+    "callback_rate": "trailing_stop_market",
+    "time_in_force": "limit",
+    "good_till": "limit",
+    "price_match": "limit",
+    "self_trade_prevention": "limit",
+}
+"""The order type that somebody has in mind who writes this key."""
+
+
+def _not_here(node: Node, key: str, order_type: OrderType, matched: bool) -> None:
+    message = f"a {order_type.value.lower()} order has no {key}"
+    cure = "delete it"
     if matched:
         message = "an order has a price or a price_match, not both"
-    node.child(key).problem("unknown-key", message, at_key=True)
+        cure = "delete one of them"
+    elif order_type is OrderType.MARKET and node.has("type"):
+        cure = f"delete it, or write type: {HOMES[key]}"
+    node.child(key).problem("unknown-key", message, cure, at_key=True)
 
 
 def _check_good_till(node: Node) -> None:

@@ -129,7 +129,8 @@ def read(node: Node, name: str, what: str) -> ResultTrigger | None:
     for key, term in ((what, level), ("rearm", rearm)):
         check_names(node.child(key), term)
         if term is not None and isinstance(term.constant, Decimal) and term.constant <= 0:
-            node.child(key).problem("range", f"{key} must be more than 0")
+            cure = "a loss is written without its sign: 100" if what == "loss" else None
+            node.child(key).problem("range", f"{key} must be more than 0", cure)
     return ResultTrigger(
         name=name,
         what=what,

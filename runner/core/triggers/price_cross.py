@@ -138,4 +138,6 @@ def _check_rearm(node: Node, above: bool, level: Term, rearm: Term | None) -> No
     wrong = rearm.constant > level.constant if above else rearm.constant < level.constant
     if wrong:
         side = "below" if above else "above"
-        node.child("rearm").problem("rearm", f"rearm must be {side} the level it arms again")
+        cure = f"after a fire the price must come back {side} it, then it is armed again"
+        message = f"rearm must be {side} the level it arms again"
+        node.child("rearm").problem("rearm", message, cure)
