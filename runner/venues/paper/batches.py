@@ -45,7 +45,7 @@ def _attempt(call: Call, operation: Callable[[Call], JsonObject]) -> JsonObject:
 def _read_list(text: str, name: str) -> list[Any]:
     try:
         found = json.loads(text, parse_float=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refuse(-1102, name) from error
     if not isinstance(found, list):
         raise refuse(-1102, name)

@@ -100,6 +100,9 @@ class Streams:
         names = [name for part in parts[1:] for name in part.split("/")]
         pairs = parse_qsl(query)
         names += [name for key, text in pairs if key == "streams" for name in text.split("/")]
+        if len(set(names)) > MAX_STREAMS:
+            peer.close(1008, f"More than {MAX_STREAMS} streams")
+            return subscriber
         for name in names:
             self.subscribe(subscriber, name)
         self._read_keys(subscriber, pairs)
@@ -176,7 +179,7 @@ class Streams:
             return _error(2, "Invalid request: unknown variant")
         names = [str(name) for name in params]
         if method == "SUBSCRIBE":
-            if len(subscriber.names) + len(names) > MAX_STREAMS:
+            if len({*subscriber.names, *names}) > MAX_STREAMS:
                 return _error(2, f"Invalid request: more than {MAX_STREAMS} streams")
             for name in names:
                 self.subscribe(subscriber, name)
