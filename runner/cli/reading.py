@@ -29,14 +29,17 @@ def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
 
 def started(journal: JournalReader) -> dict[str, Any]:
     """What the newest start said of itself: account, hook, exchange (of --paper), pid, version,
-    and `at`, `running` (False once it stopped as asked); empty before the first start.
+    and `at`, `running` (False once it stopped as asked, then `stopped_at` and `how`); empty before
+    the first start.
     """
     found = journal.records(limit=1, kinds=("started", "stopped"))
     starts = journal.records(limit=1, kinds=("started",))
     if not starts:
         return {}
-    running = found[-1]["kind"] == "started"
-    return {**starts[-1]["data"], "at": starts[-1]["at"], "running": running}
+    told = {**starts[-1]["data"], "at": starts[-1]["at"], "running": True}
+    if found[-1]["kind"] == "stopped":
+        told |= {"running": False, "stopped_at": found[-1]["at"], "how": found[-1]["text"]}
+    return told
 
 
 def newest(

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from runner.cli import options, output
+from runner.cli.daemon import countdowns, daemon, ended, moment
 from runner.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from runner.journal import JournalReader
 
 DEGRADED = 3
-ANSWER_WITHIN = 2
 RECENT = 86_400_000
 """Ms: how far back an error is still a problem."""
 
@@ -44,17 +42,16 @@ def status(folder: Path, as_json: bool) -> None:
 
     Exit 0: it runs and takes alerts, 3: it does not, or something needs a person.
     """
-    from runner.cli.reading import journal_of, started
+    from runner.cli.reading import journal_of
     from runner.cli.status_switches import switches
 
     with journal_of(folder) as journal:
         now = time.time_ns() // 1_000_000
-        start = started(journal)
-        told = _daemon(journal, start)
-        told |= _loaded(journal, start.get("at", 0))
+        told = daemon(journal, now)
+        told |= _loaded(journal, told["started_at"] or 0)
         told["rules"] = _rules(folder, journal)
         told["open_orders"] = journal.orders(state=OPEN)
-        told["dead_men"] = journal.dead_men()
+        told["dead_men"] = countdowns(journal.dead_men())
         told |= switches(journal)
         told["events"] = journal.records(limit=EVENTS)
         told["problems"] = _problems(folder, journal, told, now)
@@ -63,38 +60,6 @@ def status(folder: Path, as_json: bool) -> None:
     else:
         _show(told, now)
     sys.exit(DEGRADED if told["problems"] else 0)
-
-
-def _daemon(journal: JournalReader, start: dict[str, Any]) -> dict[str, Any]:
-    """What the newest start said, and what its hook address answers now."""
-    answer = _ready(start.get("hook", "")) if start.get("running") else None
-    return {
-        "mode": start.get("mode"),
-        "account": start.get("account"),
-        "hook": start.get("hook"),
-        "running": answer is not None,
-        "ready": bool(answer and answer.get("ready")),
-        "reasons": (answer or {}).get("reasons", []),
-        "stopped": not start.get("running", False),
-        "started_at": start.get("at"),
-        "alive_at": journal.meta().get("alive_at"),
-    }
-
-
-def _ready(hook: str) -> dict[str, Any] | None:
-    """What GET /readyz answers; None when nobody does."""
-    where = urlsplit(hook)
-    if not where.hostname:
-        return None
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=ANSWER_WITHIN)
-    try:
-        connection.request("GET", "/readyz")
-        answer = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    return answer if isinstance(answer, dict) else None
 
 
 def _loaded(journal: JournalReader, started_at: int) -> dict[str, Any]:
@@ -146,55 +111,90 @@ def _rules(folder: Path, journal: JournalReader) -> list[dict[str, Any]]:
 
 def _problems(
     folder: Path, journal: JournalReader, told: dict[str, Any], now: int
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """What is not as it should be, each with what to do."""
     from runner.cli.status_switches import problems
 
-    found = [*_of_daemon(folder, told), *_of_rules(folder), *problems(folder, told, journal)]
+    found = [*_of_daemon(folder, told, now), *_of_countdowns(told, now), *_of_rules(folder)]
+    found += [_problem(each["what"], each["cure"]) for each in problems(folder, told, journal)]
     if told["refused_reload"] is not None:
         at, text = told["refused_reload"]["at"], told["refused_reload"]["text"]
         what = f"the rules of {output.instant(at)} were {text}"
-        found.append({"what": what, "cure": f"runner check --dir {folder}, then runner reload"})
+        found.append(_problem(what, f"runner check --dir {folder}, then runner reload"))
     for order in journal.orders(state=tuple(CURES)):
         what = f"order {order['client_order_id']} of {order['rule_id']} is {order['state']}"
-        found.append({"what": what, "cure": CURES[order["state"]]})
-    for known in told["dead_men"]:
-        if known["expired"] or known["late_told"]:
-            what = f"the countdown of {known['symbol']} " + (
-                "ran out" if known["expired"] else "is refreshed late"
-            )
-            found.append({"what": what, "cure": "check the connection to the exchange"})
+        found.append(_problem(what, CURES[order["state"]]))
     critical = journal.records(kinds=("error", "notify"), limit=200)
     since = max(now - RECENT, told["started_at"] or 0)
     for record in critical:
         serious = record["kind"] == "error" or record["reason"] in ("critical", "parked")
-        if serious and record["at"] >= since:
+        # what a link to the exchange did is told as it is now, above
+        if serious and record["at"] >= since and "link" not in record["data"]:
             cure = f"runner explain {record['run_id']}" if record["run_id"] else "runner journal"
-            found.append({"what": record["text"], "cure": f"see {cure}"})
+            found.append(_problem(record["text"], f"see {cure}"))
     return found
 
 
-def _of_daemon(folder: Path, told: dict[str, Any]) -> list[dict[str, str]]:
-    cure = f"start it: runner run --dir {folder}"
-    if told["running"] and not told["ready"]:
+def _problem(
+    what: str, cure: str, meaning: str = "", link: str | None = None, since: int | None = None
+) -> dict[str, Any]:
+    """One problem; every one has the same keys."""
+    return {"what": what, "meaning": meaning, "cure": cure, "link": link, "since": since}
+
+
+def _of_daemon(folder: Path, told: dict[str, Any], now: int) -> Iterator[dict[str, Any]]:
+    links = told.pop("links")
+    if not told["running"]:
+        what = f"the runner is not running: {ended(told, now)}"
+        meaning = "no alert is taken, no price watched, no exit follows a fill"
+        yield _problem(what, f"start it: runner run --dir {folder}", meaning)
+    elif not told["taking"]:
         what = f"not ready: {'; '.join(told['reasons'])}"
-        return [{"what": what, "cure": "it takes no alerts until then"}]
-    if told["running"]:
-        return []
-    if told["stopped"]:
-        return [{"what": "the runner is stopped", "cure": cure}]
-    alive = output.instant(told["alive_at"])
-    what = f"the runner does not answer at {told['hook']}; its last sign of life was {alive}"
-    return [{"what": what, "cure": cure}]
+        yield _problem(what, "it takes no alerts until then")
+    elif not told["ready"] and not links:
+        what = f"alerts lead to no order: {'; '.join(told['reasons'])}"
+        yield _problem(what, "runner status again", "they are taken and kept meanwhile")
+    for each in links:
+        known = {name: each[name] for name in ("what", "cure", "meaning", "link", "since")}
+        yield _problem(**known)
 
 
-def _of_rules(folder: Path) -> list[dict[str, str]]:
+def _of_countdowns(told: dict[str, Any], now: int) -> Iterator[dict[str, Any]]:
+    for known in told["dead_men"]:
+        symbol, over = known["symbol"], known["runs_out_time"]
+        if not told["running"] and over is not None:
+            yield _left_alone(symbol, over, now)
+        elif known["expired"] or known["late_told"]:
+            what = "ran out" if known["expired"] else "is refreshed late"
+            text = f"the countdown of {symbol} {what}"
+            yield _problem(text, "check the connection to the exchange")
+
+
+def _left_alone(symbol: str, over: int, now: int) -> dict[str, Any]:
+    """Nobody sets it anew: the exchange does what it was armed for."""
+    if over > now:
+        what = (
+            f"the countdown of {symbol} goes on: the exchange cancels the symbol's open orders at "
+            f"{output.instant(over)[:19]} UTC, in {output.span(over - now)}"
+        )
+        meaning = "conditional orders may stay, positions do; a runner that is back sets it anew"
+        return _problem(what, "start the runner before that, or let it", meaning)
+    what = (
+        f"the countdown of {symbol} ran out at {moment(over, now)}: the exchange has cancelled the "
+        "symbol's open orders"
+    )
+    meaning = "what is shown as LIVE may be gone; conditional orders may stay, positions do"
+    cure = "start the runner, it reads what is open; or look at the exchange"
+    return _problem(what, cure, meaning)
+
+
+def _of_rules(folder: Path) -> list[dict[str, Any]]:
     from runner.cli.rules import rules_of
 
     try:
         rules_of(folder)
     except ConfigurationError:
-        return [{"what": "the rule files have mistakes", "cure": f"runner check --dir {folder}"}]
+        return [_problem("the rule files have mistakes", f"runner check --dir {folder}")]
     return []
 
 
@@ -202,9 +202,15 @@ def _show(told: dict[str, Any], now: int) -> None:
     from runner.cli.orders import row
     from runner.cli.status_switches import off, uncovered
 
-    state = "ready" if told["ready"] else "not ready" if told["running"] else "not running"
-    since = f", started {output.ago(told['started_at'], now)}" if told["started_at"] else ""
-    click.echo(f"{state}: account {told['account']} ({told['mode']}), {told['hook']}{since}")
+    where = f"account {told['account']} ({told['mode']}), {told['hook']}"
+    if told["running"]:
+        state = "ready" if told["ready"] else "not ready"
+        if told["ready"] and any(problem["link"] for problem in told["problems"]):
+            state = "ready, but not all of the exchange can be reached"
+        click.echo(f"{state}: {where}, started {output.ago(told['started_at'], now)}")
+    else:
+        click.echo(f"not running: {ended(told, now)}; {where}")
+        click.echo(f"all that follows is as of {moment(told['as_of'], now)}, not as it is now")
     if told["revision"]:
         at = output.instant(told["revision_at"])
         click.echo(f"rules: revision {told['revision'][:12]}, running since {at} UTC")
@@ -222,19 +228,32 @@ def _show(told: dict[str, Any], now: int) -> None:
     output.table(("rule", "symbol", "enabled", "last fired", "fires"), rows=rules, empty="no rules")
     for line in off(told):
         click.echo(line)
-    click.echo(f"\nopen orders: {len(told['open_orders'])}")
+    then = "" if told["running"] else f" as of {output.instant(told['as_of'])[:19]} UTC"
+    click.echo(f"\nopen orders{then}: {len(told['open_orders'])}")
     if told["open_orders"]:
         headings = ("placed", "rule", "symbol", "order", "state", "filled", "average", "run", "why")
         output.table(headings, [row(order) for order in told["open_orders"]], "")
     for known in told["dead_men"]:
-        confirmed = output.ago(known["confirmed_time"], now)
-        seconds = known["countdown"] // 1000
         beyond = uncovered(told, known["symbol"])
-        click.echo(f"dead man: {known['symbol']} {seconds} s, confirmed {confirmed}{beyond}")
+        click.echo(f"dead man: {_countdown(known, now, running=told['running'])}{beyond}")
     click.echo("\nlast events")
     for record in told["events"]:
         who = f" {record['rule_id'] or '-'} {record['symbol'] or '-'}"
         click.echo(f"  {output.instant(record['at'])}  {record['kind']:<9}{who}  {record['text']}")
     click.echo("\nproblems: none" if not told["problems"] else "\nproblems")
     for problem in told["problems"]:
-        click.echo(f"  {problem['what']}\n    {problem['cure']}")
+        lines = (problem["what"], problem["meaning"], problem["cure"])
+        click.echo("  " + "\n    ".join(line for line in lines if line))
+
+
+def _countdown(known: dict[str, Any], now: int, *, running: bool) -> str:
+    """One countdown in words."""
+    symbol, over = known["symbol"], known["runs_out_time"]
+    if over is None:
+        return f"{symbol} disarmed"
+    seconds = f"{symbol} {known['countdown'] // 1000} s"
+    if running:
+        return f"{seconds}, confirmed {output.ago(known['confirmed_time'], now)}"
+    verb = "ran out" if over <= now else "runs out"
+    set_at, over_at = (output.instant(at)[:19] for at in (known["confirmed_time"], over))
+    return f"{seconds}, last set {set_at} UTC, {verb} {over_at} UTC"

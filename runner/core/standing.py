@@ -105,7 +105,7 @@ def _trigger(trigger: Trigger, memory: Memory, names: Names) -> Line:
             except EvaluationError as error:
                 return _line(trigger, Reason.NO_DATA, error.reason)
             line = _crossing(trigger, memory, names, seen, f"{way} {border}")
-            return line if fresh else _stale(trigger, line, source)
+            return line if fresh else _stale(trigger, line, source, names)
         case CloseTrigger(interval=interval, above=above):
             way = "above" if above else "below"
             what = f"the close of {interval}"
@@ -161,15 +161,19 @@ def _rearm(trigger: Trigger, names: Names) -> str:
 
 def _price(names: Names, source: PriceSource) -> tuple[str, bool]:
     """The price now with how old it is, and whether it is fresh; just its name when unknown."""
-    last = names.view.board.last(names.symbol, source)
+    board = names.view.board
+    last, at = board.last(names.symbol, source), board.seen_at(names.symbol, source)
+    fresh = at is None or names.now - at <= board.stale_after
     if last is None:
-        return source, True
-    fresh = names.now - last.received_at <= names.view.board.stale_after
+        return source, fresh
     return f"{source} {figure(last.value)}", fresh
 
 
-def _stale(trigger: Trigger, line: Line, source: str) -> Line:
-    return _line(trigger, Reason.STALE_DATA, f"{line.text} ({source} is old: it is not acted on)")
+def _stale(trigger: Trigger, line: Line, source: PriceSource, names: Names) -> Line:
+    at = names.view.board.seen_at(names.symbol, source)
+    since = "" if at is None else f" since {_clock(at)}, {_ago(at, names)}"
+    why = f"no {source} price{since}: blind until the next one, which only arms"
+    return _line(trigger, Reason.STALE_DATA, f"{line.text} ({why})")
 
 
 def _line(trigger: Trigger, reason: Reason | None, text: str) -> Line:

@@ -157,21 +157,100 @@ def test_status_of_a_killed_daemon(folder: Path) -> None:
     """It was never stopped and does not answer: exit 3, since when, and how to start it."""
     told = status(folder)
     assert (told["mode"], told["running"], told["stopped"]) == ("paper", False, False)
-    [problem] = told["problems"]
+    problem, countdown = told["problems"]
     assert "last sign of life" in problem["what"]
     assert problem["cure"] == f"start it: runner run --dir {folder}"
+    assert "the countdown of BTCUSDT ran out at" in countdown["what"]
+    assert "has cancelled the symbol's open orders" in countdown["what"]
+    assert told["as_of"] == told["alive_at"]
     rules = {(each["rule_id"], each["symbol"]): each for each in told["rules"]}
     assert rules["btc-breakout", "BTCUSDT"]["fires"] == 1
     assert rules["tv-eth", "ETHUSDT"]["enabled"] is False
     text = call("status", "--dir", folder).stdout
-    assert text.startswith("not running: account paper (paper), http://127.0.0.1:1")
-    assert "dead man: BTCUSDT 120 s" in text
+    assert text.startswith("not running: it does not answer and did not say that it stops; last ")
+    assert "; account paper (paper), http://127.0.0.1:1" in text
+    assert "all that follows is as of" in text
+    assert "open orders as of" in text
+    assert "dead man: BTCUSDT 120 s, last set" in text
+    assert "ran out" in text
 
 
 def test_status_of_a_stopped_daemon(folder: Path) -> None:
-    """A clean stop is said as such."""
-    commit(folder, Decision([Record(now(), "stopped", "stopped as asked")]))
-    assert [each["what"] for each in status(folder)["problems"]] == ["the runner is stopped"]
+    """First that it does not run, with how and when it ended; then all as of that moment."""
+    at = now() - HOUR // 2
+    commit(folder, Decision([Record(at, "stopped", "stopped as asked")]))
+    told = status(folder)
+    assert (told["stopped_at"], told["as_of"], told["how"]) == (at, at, "stopped as asked")
+    what = told["problems"][0]["what"]
+    assert what.startswith("the runner is not running: stopped as asked, ")
+    assert what.endswith("(30 min ago)")
+    assert call("status", "--dir", folder).stdout.startswith("not running: stopped as asked, ")
+
+
+def test_status_says_what_an_armed_countdown_will_do(folder: Path) -> None:
+    """Nobody sets it anew: until when somebody may come back, and what stays."""
+    soon = DeadManState("BTCUSDT", 600_000, now() - 20_000)
+    off = DeadManState("ETHUSDT", 0, now())
+    commit(folder, Decision(dead_men={"BTCUSDT": soon, "ETHUSDT": off}))
+    problems = status(folder)["problems"]
+    [problem] = [each for each in problems if "countdown" in each["what"]]
+    assert "the exchange cancels the symbol's open orders at" in problem["what"]
+    assert "conditional orders may stay" in problem["meaning"]
+    text = call("status", "--dir", folder).stdout
+    assert "dead man: BTCUSDT 600 s, last set" in text
+    assert "runs out" in text
+    assert "dead man: ETHUSDT disarmed" in text
+
+
+@pytest.fixture
+def answering(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The daemon answers at its hook address, by default that all is well."""
+    del folder
+    told: dict[str, Any] = {
+        "ready": True,
+        "taking": True,
+        "reasons": [],
+        "problems": [],
+        "stale": [],
+    }
+    monkeypatch.setattr("runner.cli.daemon._ready", lambda _: told)
+    return told
+
+
+REST = {
+    "link": "REST",
+    "since": 1_700_000_000_000,
+    "what": "the exchange does not answer",
+    "meaning": "no alerts become orders",
+    "cure": "check the network",
+}
+
+
+def test_status_names_the_ways_to_the_exchange_that_fail(
+    folder: Path, answering: dict[str, Any]
+) -> None:
+    """One problem for each, with since when, what it means and the cure; records are not added."""
+    assert status(folder, 0)["problems"] == []
+    commit(folder, Decision([Record(now(), "error", "timed out", data={"link": "rest"})]))
+    assert status(folder, 0)["problems"] == []
+    answering["problems"] = [REST]
+    assert status(folder)["problems"] == [REST]
+    text = call("status", "--dir", folder).stdout
+    assert text.startswith("ready, but not all of the exchange can be reached: account paper")
+    assert "  the exchange does not answer\n    no alerts become orders\n    check" in text
+    answering.update(ready=False, reasons=["it is away"])
+    assert status(folder)["problems"] == [REST]
+    assert call("status", "--dir", folder).stdout.startswith("not ready: account")
+
+
+def test_status_of_a_daemon_that_is_not_ready(folder: Path, answering: dict[str, Any]) -> None:
+    """Starting: no alert is taken; without prices: taken and not executed."""
+    answering.update(ready=False, taking=False, reasons=["no price yet"])
+    [problem] = status(folder)["problems"]
+    assert problem["what"] == "not ready: no price yet"
+    answering["taking"] = True
+    [problem] = status(folder)["problems"]
+    assert problem["what"] == "alerts lead to no order: no price yet"
 
 
 def test_status_of_a_folder_that_never_ran(folder: Path, tmp_path: Path) -> None:
@@ -183,8 +262,9 @@ def test_status_of_a_folder_that_never_ran(folder: Path, tmp_path: Path) -> None
     assert call("status", "--dir", other).exit_code == 3
 
 
-def test_status_names_every_problem(folder: Path) -> None:
+def test_status_names_every_problem(folder: Path, answering: dict[str, Any]) -> None:
     """Parked and unknown orders, a late countdown, errors and broken rules, each with a cure."""
+    assert answering["ready"]
     decision, _, [leg] = firing("1")
     commit(folder, decision)
     parked = changing(leg, replace(leg, state=OrderState.PARKED, message="no verdict"))

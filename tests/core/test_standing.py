@@ -59,6 +59,9 @@ def test_an_old_price_is_told_as_such() -> None:
     bench.price(99, START)
     found = look(bench, START + 3_600 * SECOND)
     assert (found["reason"], found["triggers"][0]["reason"]) == ("stale data", "stale data")
+    assert "no mark price since 2023-11-14 22:13:20 UTC, 1 h ago: blind until" in found["text"]
+    bench.view.board.forget()
+    assert look(bench, START + 3_601 * SECOND)["reason"] == "stale data"
 
 
 def test_conditions_are_told_with_their_values() -> None:
