@@ -65,3 +65,63 @@ def test_saved_symbols_are_served(recorded: Path) -> None:
         addresses = json.loads(process.line())
         info = requests.get(f"{addresses['rest']}/fapi/v1/exchangeInfo", timeout=10).json()
         assert len(info["symbols"]) > 100
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--read-lag", "5", "length of time"),
+        ("--retention", "3d,soon", "length of time"),
+        ("--stream-life", "", "length of time"),
+        ("--fault", "earthquake", "unknown fault kind"),
+        ("--fault", "delay,ms=soon", "whole number"),
+        ("--prices", "moon", "use walk, still"),
+        ("--account", "only-a-key", "KEY:SECRET"),
+        ("--account", "paper-key:x", "there already"),
+        ("--brackets", __file__, "leverageBracket"),
+    ],
+)
+def test_a_wrong_option_says_what_would_be_right(option: str, value: str, said: str) -> None:
+    """Exit 2, with the option's own words."""
+    result = call("paper", option, value)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+def test_prices_that_are_not_there_are_one_message(tmp_path: Path) -> None:
+    """A file that is missing, an exchange that does not answer: exit 78."""
+    for source in (f"klines:BTCUSDT={tmp_path}/gone.csv", "live:http://127.0.0.1:9,ws://x"):
+        result = call("paper", "--prices", source)
+        assert result.exit_code == 78
+        assert "cannot be used" in result.stderr
+
+
+def test_an_unkind_exchange_with_two_accounts(tmp_path: Path) -> None:
+    """Candles, a second key, its own ladder, a lag, a retention and a fault, all at once."""
+    candles = tmp_path / "candles.csv"
+    candles.write_text("t,open,high,low,close,volume\n0,64000,64000,64000,64000,1\n")
+    step = {
+        "bracket": 1,
+        "initialLeverage": 9,
+        "notionalCap": 1000,
+        "notionalFloor": 0,
+        "maintMarginRatio": 0.1,
+        "cum": 0,
+    }
+    ladder = tmp_path / "brackets.json"
+    ladder.write_text(json.dumps([{"symbol": "BTCUSDT", "brackets": [step]}]))
+    words = ("--prices", f"klines:btcusdt={candles}", "--account", "K2:S2", "--brackets", ladder)
+    unkind = ("--read-lag", "1h", "--retention", "1d", "--stream-life", "1h", "--no-limits")
+    fault = "refuse,match=fapi/v1/ping,status=503,code=-1008,msg=Tired"
+    with Process("paper", *words, *unkind, "--fault", fault) as process:
+        rest = json.loads(process.line())["rest"]
+
+        def get(path: str, **headers: str) -> requests.Response:
+            return requests.get(f"{rest}/fapi/v1/{path}", headers=headers, timeout=60)
+
+        assert get("ping").json() == {"code": -1008, "msg": "Tired"}
+        assert get("ping").json() == {}
+        assert get("ticker/price?symbol=BTCUSDT").json()["price"] == "64000.00"
+        key = {"X-MBX-APIKEY": "K2"}
+        assert requests.post(f"{rest}/fapi/v1/listenKey", headers=key, timeout=60).ok
+        assert get("historicalTrades?symbol=BTCUSDT", **key).ok

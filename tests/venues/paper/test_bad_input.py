@@ -190,7 +190,7 @@ TEXTS = st.one_of(st.text(max_size=12), st.sampled_from(WORDS.split()))
     params=st.dictionaries(st.sampled_from(NAMES.split()), TEXTS, max_size=9),
     known=st.booleans(),
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @example(("GET", "/fapi/v1/klines"), {"symbol": "BTCUSDT", "interval": "1m", "limit": "0"}, True)
 @example(("GET", "/fapi/v1/depth"), {"symbol": "BTCUSDT", "limit": "0"}, True)
 @example(("GET", "/fapi/v1/fundingRate"), {"symbol": "BTCUSDT", "startTime": "9" * 20}, True)
