@@ -9,7 +9,7 @@ from runner.audit import LOOK_BACK, described, orphans
 from runner.core import sweep
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
-from runner.core.state import State
+from runner.core.state import MINUTE, State
 from runner.journal import ORPHAN, Journal, place_of
 from runner.rulebook import build
 from runner.settings import Settings
@@ -57,6 +57,9 @@ def remembered(journal: Journal) -> State:
         dead_men=journal.dead_men(),
         restored_at=journal.meta.restored_at,
     )
+    # a restart is no fresh allowance of orders a minute
+    recent = journal.planned_within(MINUTE)
+    state.entries.extend(sorted(leg.planned_at for leg in recent if not leg.intent.protective))
     runs = journal.open_runs()
     legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
     legs |= {leg.client_order_id: leg for leg in journal.open_legs()}

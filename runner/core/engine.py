@@ -117,7 +117,7 @@ class Engine:
 
     def recover(self, moment: Moment) -> Decision:
         """After a start: every SENDING is UNKNOWN, the account is read, runs go on."""
-        self.state.recount_entries(moment.now)
+        self.state.count_entries(moment.now)
         work = Work(self.state, moment.now)
         recovery.recover(work, moment)
         deadman.came_back(work, moment.server_now)

@@ -132,13 +132,6 @@ class State:
         """A leg that is kept, or one that finished not long ago."""
         return self.legs.get(client_order_id) or self.recent.get(client_order_id)
 
-    def recount_entries(self, now: int) -> None:
-        """After a start whose `entries` nobody filled: those of the legs that are kept count on."""
-        if not self.entries:
-            legs = (leg for leg in self.legs.values() if not leg.intent.protective)
-            self.entries = deque(sorted(leg.planned_at for leg in legs))
-        self.count_entries(now)
-
     def seen_until(self, event_time: int, symbol: str | None = None, side: str = "") -> None:
         """A position (every one when `symbol` is None) is stated as of then (server time)."""
         if symbol is None:

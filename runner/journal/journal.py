@@ -325,6 +325,21 @@ class Journal:
         ordered = statement.order_by(tables.legs.c.seq)
         return [rows.leg_of(row) for row in self._rows(ordered)]
 
+    def planned_within(self, ms: int) -> list[Leg]:
+        """Every leg that was planned in the last so many ms, whatever became of it, newest first.
+
+        Looks back from the newest: a long journal costs no more than a short one.
+        """
+        table, since = tables.legs, self._now() - ms
+        newest = select(table).order_by(table.c.seq.desc()).limit(_MANY)
+        page = self._rows(newest)
+        found: list[Leg] = []
+        while page:
+            young = [row for row in page if row["planned_at"] > since]
+            found += [rows.leg_of(row) for row in young]
+            page = self._rows(newest.where(table.c.seq < page[-1]["seq"])) if young else []
+        return found
+
     def known_ids(self, client_order_ids: Iterable[str]) -> set[str]:
         """Those that are orders of this journal, or orphans that it was told of."""
         wanted = list(client_order_ids)

@@ -209,8 +209,6 @@ def test_the_orders_of_the_last_minute_still_count_after_a_restart() -> None:
     for one in list(bench.journal.legs.values()):
         bench.tell(report(one, order_status="NEW"))
     bench.restart()
-    bench.engine.state.entries.clear()
-    bench.engine.state.recount_entries(bench.now)
     bench.fire("one", "2")
     assert len(bench.journal.legs) == 2
     bench.pass_time(60_000)
