@@ -19,7 +19,10 @@ SIDES = ("BOTH", "LONG", "SHORT")
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Close by market or by limit. Legs: `both` in one-way mode, `long` and `short` in hedge."""
+    """Close by market or by limit. Legs: `both` in one-way mode, `long` and `short` in hedge.
+
+    An order whose `position_side` is BOTH closes whatever is held, else that side alone.
+    """
 
     kind: ClassVar[str] = "close"
 
@@ -47,7 +50,7 @@ class Close:
 
     def _planned(self, context: ActionContext) -> list[Planned]:
         planned = []
-        for position_side in SIDES:
+        for position_side in meant_sides(self.order):
             position = context.view.positions.get((context.symbol, position_side))
             if position is None or position.size == 0:
                 continue
@@ -63,10 +66,16 @@ class Close:
         return planned
 
 
+def meant_sides(order: OrderSpec) -> tuple[str, ...]:
+    """The position sides that an order for what is held is about."""
+    return SIDES if order.position_side == "BOTH" else (order.position_side,)
+
+
 SCHEMA: Mapping[str, Any] = schema(
     "type",
     "price",
     "time_in_force",
+    "position_side",
     required=("type",),
     description="Closes the symbol's position, reduce-only. Example: {type: market}",
 )

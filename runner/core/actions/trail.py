@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from runner.core.actions.close import SIDES, meant_sides
 from runner.core.actions.order import OrderSpec, build_order, schema, verdict
 from runner.core.actions.size import NotPossible
 from runner.core.decision import Reason
@@ -14,8 +15,6 @@ from runner.core.document import Node
 from runner.core.formula import Formula
 from runner.core.orders import OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
-
-SIDES = ("BOTH", "LONG", "SHORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,8 @@ class Trail:
         parts = tuple(side.lower() for side in SIDES)
         if any(context.leg(part) is not None for part in parts):
             return verdict(context, parts)
-        held = {side: size for side in SIDES if (size := context.held(side))}
+        sides = meant_sides(self.order)
+        held = {side: size for side in sides if (size := context.held(side))}
         if not held:
             return Step(Progress.DONE, detail=f"{context.symbol} has no position to trail")
         try:
@@ -63,6 +63,7 @@ SCHEMA: Mapping[str, Any] = schema(
     "callback_rate",
     "activation_price",
     "working_type",
+    "position_side",
     "tag",
     required=("callback_rate",),
     description="A trailing stop on the exchange for the whole position, reduce-only; it stays "

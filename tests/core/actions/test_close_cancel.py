@@ -60,6 +60,15 @@ def test_both_sides_of_hedge_mode_are_closed() -> None:
         assert not planned.intent.reduce_only
 
 
+def test_one_side_of_hedge_mode_may_be_named() -> None:
+    """The other one stays; a side that holds nothing has nothing to close."""
+    world = held(position("1", side="LONG"), position("-2", side="SHORT"))
+    short = built("close", {"type": "market", "position_side": "short"})
+    assert [p.name for p in short.step(context(short, world=world)).planned] == ["0.short"]
+    flat = held(position("1", side="LONG"))
+    assert short.step(context(short, world=flat)).progress is Progress.DONE
+
+
 def test_a_flat_symbol_has_nothing_to_close() -> None:
     """Done, and it says so; but flat is known, never guessed."""
     step = CLOSE.step(context(CLOSE, world=held(position("0"))))

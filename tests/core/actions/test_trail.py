@@ -54,6 +54,8 @@ def test_each_side_of_hedge_mode_has_its_own() -> None:
     world.apply_position(position("1", side="LONG"))
     world.apply_position(position("-2", side="SHORT"))
     assert [planned.name for planned in trail(world).planned] == ["0.long", "0.short"]
+    only = trail(world, position_side="long").planned
+    assert [planned.name for planned in only] == ["0.long"]
 
 
 def test_flat_has_nothing_to_trail() -> None:
