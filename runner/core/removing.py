@@ -46,8 +46,11 @@ def _clear(work: Work, world: World, rule: Rule, symbol: str) -> None:
     orders = "1 open order is" if len(left) == 1 else f"{len(left)} open orders are"
     text = f"the rule was removed: {orders} cancelled"
     work.record("run", text, rule_id=rule.id, symbol=symbol, run_id=run.run_id)
-    for leg in left:
-        take_off(work, run, leg, leg.client_order_id, WHY)
+    for number, leg in enumerate(left):
+        # two runs name their orders alike
+        alone = leg.name not in {other.name for other in left[:number]}
+        name = leg.name if alone else f"0.{leg.client_order_id}"
+        take_off(work, run, leg, f"aside.{name}", WHY)
 
 
 def _left(work: Work, rule_id: str, symbol: str) -> Iterator[Leg]:
