@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench import formula, journal, recovery
+from bench import alerts, formula, journal, recovery
 
-BENCHMARKS = {"formula": formula.main, "journal": journal.main, "recovery": recovery.main}
+BENCHMARKS = {
+    "formula": formula.main,
+    "journal": journal.main,
+    "alerts": alerts.main,
+    "recovery": recovery.main,
+}
 
 
 def main(names: list[str]) -> int:
