@@ -99,7 +99,7 @@ def _rule(text: str) -> list[str]:
 
 def _show_order(order: dict[str, Any]) -> None:
     from runner.cli.orders import described
-    from runner.core.wording import leg_words, state_words
+    from runner.core.wording import leg_words, outcome_words, state_words
 
     name, state = leg_words(order["leg"]), state_words(order["state"])
     click.echo(f"  order   {name}: {described(order)} -> {state}")
@@ -113,7 +113,7 @@ def _show_order(order: dict[str, Any]) -> None:
     ]
     click.echo(f"            {', '.join(filter(None, said))}")
     for attempt in order["attempts"]:
-        answer = attempt["outcome"] or "no answer yet"
+        answer = outcome_words(attempt["outcome"] or None)
         more = f" ({attempt['message']})" if attempt["message"] else ""
         signed = output.instant(attempt["signed_at"])
         click.echo(f"            attempt {attempt['attempt']} signed {signed}: {answer}{more}")

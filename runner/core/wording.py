@@ -11,6 +11,7 @@ from runner.core.orders import (
     Intent,
     OrderIntent,
     OrderState,
+    Outcome,
     SettingIntent,
 )
 
@@ -38,6 +39,15 @@ _STATES: Mapping[OrderState, str] = {
     OrderState.LAPSED: "not sent",
     OrderState.PARKED: "parked, a person must look",
     OrderState.DONE: "done",
+}
+
+_OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.ACCEPTED: "accepted",
+    Outcome.REJECTED: "refused",
+    Outcome.NOT_ACCEPTED: "certainly without effect",
+    Outcome.NOT_SENT: "never left",
+    Outcome.ABSENT: "not there",
+    Outcome.UNKNOWN: "no clear answer",
 }
 
 _STEPS: Mapping[tuple[OrderState, OrderState], str] = {
@@ -75,6 +85,11 @@ def _part(part: str) -> str:
 def state_words(state: OrderState | str) -> str:
     """Where an order stands: LIVE -> on the book."""
     return _STATES[OrderState(state)]
+
+
+def outcome_words(outcome: Outcome | str | None) -> str:
+    """What became of one attempt to send: REJECTED -> refused; None -> no answer yet."""
+    return "no answer yet" if outcome is None else _OUTCOMES[Outcome(outcome)]
 
 
 def change_words(before: OrderState, after: OrderState) -> str:

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.orders import Family, OrderState, Setting, SettingIntent, Side
-from runner.core.wording import change_words, intent_words, leg_words, state_words, told_words
+from runner.core.orders import Family, OrderState, Outcome, Setting, SettingIntent, Side
+from runner.core.wording import (
+    change_words,
+    intent_words,
+    leg_words,
+    outcome_words,
+    state_words,
+    told_words,
+)
 from tests.core.factories import cancel, dec, order
 
 CODES = re.compile("|".join(rf"\b{state.value}\b" for state in OrderState))
@@ -46,6 +53,13 @@ def test_every_step_has_words(before: OrderState, after: OrderState) -> None:
     """No state of the journal reaches a reader as a code."""
     assert not CODES.search(change_words(before, after))
     assert state_words(after.value) == state_words(after)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_answer_has_words(outcome: Outcome) -> None:
+    """What an attempt came to, and that there is no answer yet."""
+    assert outcome.value not in outcome_words(outcome.value)
+    assert outcome_words(None) == "no answer yet"
 
 
 def test_what_is_sent_again_says_so() -> None:
