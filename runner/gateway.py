@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 LANES: Mapping[Lane, int] = {"urgent": 2, "order": 3, "probe": 1}
 """How many connections each lane has: one slow answer blocks nothing more urgent."""
 
+WARM_EVERY = 20.0
+"""Seconds of idleness after which a lane uses its connection; no two of a kind at one moment."""
+
 
 def too_old(signed: SignedRequest, monotonic: int) -> RawAnswer | None:
     """The answer to a request whose signature outlived its welcome; None when it may leave.
@@ -53,7 +56,7 @@ class Gateway:
         }
         self._threads = [
             threading.Thread(
-                target=self._work, args=(lane,), name=f"gateway-{lane}-{n}", daemon=True
+                target=self._work, args=(lane, n), name=f"gateway-{lane}-{n}", daemon=True
             )
             for lane, size in lanes.items()
             for n in range(size)
@@ -92,9 +95,18 @@ class Gateway:
         """The dispatcher saw this call's CallDone: its lane has room again."""
         self._busy[lane_of(call)] -= 1
 
-    def _work(self, lane: Lane) -> None:
+    def _work(self, lane: Lane, number: int) -> None:
+        """Send what comes; before it comes, and while nothing does, keep the connection warm."""
         try:
-            while (signed := self._queues[lane].get()) is not None:
+            self._venue.warm()
+            while True:
+                try:
+                    signed = self._queues[lane].get(timeout=WARM_EVERY + number)
+                except queue.Empty:
+                    self._venue.warm()
+                    continue
+                if signed is None:
+                    return
                 self._carry(signed)
         except BaseException as error:
             log.exception("a gateway lane died")

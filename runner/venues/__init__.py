@@ -115,6 +115,12 @@ class Venue(Protocol):
         Called on a gateway lane's thread; keeps one warm connection a thread.
         """
 
+    def warm(self) -> None:
+        """Open the calling thread's connection, or keep it open, so that no order waits for it.
+
+        Takes 2 s at most; never raises.
+        """
+
     def interpret(self, signed: SignedRequest, answer: RawAnswer) -> list[Event]:
         """The answer as events: ExecutionReports for every leg, OpenOrders, DeadManReport …; pure.
 

@@ -43,7 +43,7 @@ from runner.core.orders import (
 from runner.core.prices import Band, PriceBoard
 from runner.errors import VenueError
 from runner.venues.binance_usdm.adapter import BinanceUsdm
-from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.presets import reach
 from runner.venues.paper.server import PaperServer
 from tests.support import eventually
 
@@ -52,7 +52,7 @@ KEYS = {"paper-key": "paper-secret"}
 
 def _adapter(server: PaperServer, secret: str = "paper-secret") -> BinanceUsdm:
     return BinanceUsdm(
-        Addresses(**server.addresses),
+        reach(server.addresses, "rest"),
         "paper-key",
         secret,
         Timing(),
@@ -379,3 +379,14 @@ def test_an_exchange_that_went_is_not_sent(paper: PaperServer) -> None:
     paper.stop()
     (report,) = _placed(venue, _market("r1-m"))
     assert report.outcome is Outcome.NOT_SENT
+
+
+def test_a_connection_is_warm_before_it_is_needed(paper: PaperServer, venue: BinanceUsdm) -> None:
+    """Warming asks for nothing, costs one weight, and the next order uses the same connection."""
+    before = dict(venue.limits_left())
+    venue.warm()
+    after = dict(venue.limits_left())
+    spent = [left - after[limit] for limit, left in before.items()]
+    assert sorted(spent) == [0, 0, 1]
+    paper.stop()
+    venue.warm()

@@ -44,7 +44,7 @@ from runner.core.prices import Band, PriceBoard
 from runner.errors import VenueError
 from runner.settings.schema import ACCOUNT
 from runner.venues import RawAnswer
-from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.presets import Addresses, reach
 from runner.venues.paper.server import PaperServer
 from runner.venues.registry import VENUES, Adapter
 from tests.support import eventually
@@ -77,7 +77,7 @@ def binance_usdm() -> Iterator[Stand]:
     """The Binance adapter, with the paper exchange behind it."""
     with PaperServer(keys={"paper-key": "paper-secret"}) as paper:
         paper.set_price("BTCUSDT", Decimal(70_000))
-        venue = open_venue("binance_usdm", Addresses(**paper.addresses))
+        venue = open_venue("binance_usdm", reach(paper.addresses, "rest"))
         yield Stand(venue, "BTCUSDT", Decimal(69_000), Decimal("0.01"))
 
 

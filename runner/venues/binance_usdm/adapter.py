@@ -267,6 +267,15 @@ class BinanceUsdm:
             self._refresh()
         return answer
 
+    def warm(self) -> None:
+        """Open the calling thread's connection or keep it open, within what the limits leave."""
+        if isinstance(self._transport, Rest) and self._budget.room(
+            Cost(1), "probe", self.server_time()
+        ):
+            answer = self._transport.ping()
+            headers = answer.headers or {}
+            self._budget.learn(answer.status, headers, answer.body, self.server_time())
+
     def _exchange(self, method: str, path: str, payload: str, lane: Lane = "probe") -> RawAnswer:
         pause = self._budget.paused(lane, self.server_time())
         if pause:

@@ -52,7 +52,7 @@ class Breakers:
         with self._lock:
             if not failed:
                 if self._groups.pop(group, _Group()).failures >= FAILURES:
-                    log.warning("%s: answered again", group)
+                    log.info("%s: answered again", group)
                 return
             known = self._groups.setdefault(group, _Group())
             # calls that were on their way together count once a pause
@@ -63,4 +63,4 @@ class Breakers:
             if beyond >= 0:
                 pause = min(FIRST_PAUSE * 2 ** min(beyond, 10), LONGEST_PAUSE)
                 known.closed_at = now + pause
-                log.warning("%s: fails, what is not urgent waits %d ms", group, pause)
+                log.info("%s: fails, what is not urgent waits %d ms", group, pause)

@@ -21,6 +21,10 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 CONNECT_TIMEOUT = 5.0
 """Seconds for a TCP or TLS handshake; nothing of the request has left by then."""
 
+PING = "/fapi/v1/ping"
+PING_WITHIN = 2.0
+"""Seconds after which a ping is given up: an order may be waiting behind it."""
+
 
 class _OneHost(HTTPAdapter):
     """requests' adapter, tied to one pool: no look-up by address, proxy or environment."""
@@ -131,10 +135,17 @@ class Rest:
 
     def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
         """Send once and read the whole answer; never raises."""
+        return self._lane().exchange(method, path, payload, self._deadline)
+
+    def ping(self) -> RawAnswer:
+        """Ask for nothing: afterwards the calling thread's connection stands. Never raises."""
+        return self._lane().exchange("GET", PING, "", min(PING_WITHIN, self._deadline))
+
+    def _lane(self) -> _Lane:
         lane: _Lane | None = getattr(self._local, "lane", None)
         if lane is None:
             lane = self._local.lane = self._open_lane()
-        return lane.exchange(method, path, payload, self._deadline)
+        return lane
 
     def _open_lane(self) -> _Lane:
         progress = Progress()
