@@ -179,8 +179,10 @@ def done(work: Work, links: Links, questions: Questions, call: Call, moment: Mom
         return
     was_down = links.down is not None
     links._without(named(call), moment.now)
-    if was_down and links.down is None:
+    if was_down:
         questions.hurry()
+        if CLOCK in links.calls:
+            questions.clock_at = 0
     if not links.calls:
         lasted = span(max(moment.now - links.began_at, 0))
         text = f"every question to the exchange is answered again: {links.failures} failed"

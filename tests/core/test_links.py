@@ -121,6 +121,16 @@ def test_what_was_put_off_is_asked_at_once_when_the_exchange_answers_again(bench
     assert POSITIONS in bench.calls()
 
 
+def test_the_first_answer_of_any_kind_makes_the_clock_be_asked(bench: Bench) -> None:
+    """It must not be called away for the rest of a wait of 30 s."""
+    bench.engine.questions.want_all()
+    away(bench, 290 * SECOND)
+    assert TimeCall() not in bench.calls()
+    bench.tell(CallDone(POSITIONS, bench.now))
+    assert TimeCall() in bench.calls()
+    assert ACCOUNT in bench.calls()
+
+
 def test_a_question_that_nobody_asks_any_more_is_no_trouble(bench: Bench) -> None:
     """A countdown that failed and was taken out of the rules is forgotten with time."""
     call = DeadManCall("ETHUSDT", 60 * SECOND)

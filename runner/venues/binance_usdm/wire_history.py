@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runner.core.orders import Family
+from runner.errors import VenueError
 from runner.venues import PlacedOrder
 from runner.venues.binance_usdm.wire_values import integer, label
 
@@ -62,7 +63,9 @@ def placed(ask: Ask, symbols: Iterable[str], since: int, now: int) -> list[Place
     found: dict[tuple[Family, str], PlacedOrder] = {}
     children: set[str] = set()
     for family, names in _FAMILIES.items():
-        rows = [*_rows(ask(names.open, "")), *_history(ask, names, symbols, since, now)]
+        rows = [*_rows(ask(names.open, ""))]
+        whole = _of_account(ask, names, since, now) if family is Family.ORDER else None
+        rows += _history(ask, names, symbols, since, now) if whole is None else whole
         for row in rows:
             order = _placed(row, family, names)
             found[family, order.order_id] = order
@@ -72,6 +75,25 @@ def placed(ask: Ask, symbols: Iterable[str], since: int, now: int) -> list[Place
         for (family, order_id), order in found.items()
         if family is Family.ALGO or order_id not in children
     ]
+
+
+def _of_account(ask: Ask, names: _Names, since: int, now: int) -> list[Mapping[str, Any]] | None:
+    """The orders of every symbol in one question a week; None where symbols must be named.
+
+    `symbol` of allOrders is optional since 2026-08-25; pages go by order ids, which are a
+    symbol's own, so that a full page tells too little.
+    """
+    found: list[Mapping[str, Any]] = []
+    for start in range(since, now + 1, WEEK):
+        end = min(start + WEEK - 1, now)
+        try:
+            rows = _rows(ask(names.all, f"startTime={start}&endTime={end}&limit={PAGE}"))
+        except VenueError:
+            return None
+        if len(rows) >= PAGE:
+            return None
+        found += rows
+    return found
 
 
 def _history(
