@@ -26,6 +26,10 @@ from runner.settings.schema import FILE_NAME, SCHEMA, schema_text
 
 KEY = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789AB"
 
+LIVE = (
+    "version: 1\naccounts: {a: {venue: binance_usdm, address: live, api_key: k, api_secret: s}}\n"
+)
+
 WHOLE = b"""\
 # yaml-language-server: $schema=schemas/settings.v1.schema.json
 version: 1
@@ -200,6 +204,19 @@ DEFAULT = f"{ACCOUNT}, default: true"
         ("version: 1\nsecrets: {a: {command: pass}}", "command must be a list, this is text"),
         ("version: 1\nsecrets: {a: {command: []}}", "command cannot be this"),
         ("version: 1\nsecrets: {a: {env: 1X}}", "env cannot be this"),
+        ("version: 1\ntiming: {recv_window: 1ms}", "recv_window must be at least 100ms"),
+        ("version: 1\ntiming: {engine_margin: 0s}", "engine_margin must be at least 100ms"),
+        ("version: 1\ntiming: {recv_window: 2m}", "recv_window must be at most 1m"),
+        ("version: 1\ntiming: {retention: 4d}", "retention must be at most 3d"),
+        ("version: 1\ntiming: {probe_offsets: [5s]}", "needs 2 questions or more even in a test"),
+        ("version: 1\ntiming: {probe_offsets: [0s, 1ms]}", "must be at least 100ms"),
+        ("version: 1\ntiming: {back_off: [1s, 1ms]}", "back_off must be at least 5ms"),
+        ("version: 1\ntiming: {max_attempts: 99}", "max_attempts must be at most 20"),
+        (f"{LIVE}timing: {{engine_margin: 5s}}", "must be at least 10s on a real exchange"),
+        (f"{LIVE}timing: {{probe_offsets: [0s, 30s]}}", "needs 3 questions"),
+        (f"{LIVE}timing: {{probe_offsets: [0s, 1s, 2s]}}", "must be at least 20s on a real"),
+        ("version: 1\ncommands: {panic: {command: stop, secret: s}}", "command cannot be stop"),
+        ("version: 1\ncommands: {panic: {command: kill}}", "panic needs secret"),
         ("version: 1\ntiming: {skew: 3}", "must be a length of time with a unit, this is a number"),
         ("version: 1\ntiming: {skew: ''}", "skew cannot be this"),
         ("version: 1\ntiming: {skew: 3 s}", "skew cannot be 3 s"),

@@ -1,0 +1,109 @@
+"""The kill switch's own way out: at once, for every symbol, repeated until it got through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.core.orders import CancelCall
+from runner.killing import REQUEST, TRIES, KillSwitch, leave_request
+from runner.venues import RawAnswer
+from tests.support import eventually
+
+
+class Wire:
+    """A venue as far as the kill switch looks at it."""
+
+    def __init__(self, answer: Callable[[int], RawAnswer]) -> None:
+        """`answer` to the call of this number."""
+        self.sent: list[tuple[str, str]] = []
+        self._answer = answer
+
+    def request(self, call: CancelCall) -> CancelCall:
+        """The call itself."""
+        assert call.intent.target is None
+        return call
+
+    def sign(self, call: CancelCall) -> CancelCall:
+        """The call itself."""
+        return call
+
+    def send(self, call: CancelCall) -> RawAnswer:
+        """Note it."""
+        self.sent.append((call.intent.symbol, call.intent.family.value))
+        return self._answer(len(self.sent))
+
+
+def switch(folder: Path, wire: Wire) -> KillSwitch:
+    """A kill switch of two symbols."""
+    venue: Any = wire
+    return KillSwitch(folder, venue, lambda: ["BTCUSDT", "ETHUSDT"])
+
+
+ALL = [(symbol, family) for symbol in ("BTCUSDT", "ETHUSDT") for family in ("order", "algo")]
+
+
+def test_a_request_in_the_folder_cancels_everything_once(tmp_path: Path) -> None:
+    """Both families of each symbol; the request is gone."""
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        leave_request(tmp_path)
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+        assert sorted(wire.sent) == sorted(ALL)
+        assert not (tmp_path / REQUEST).exists()
+        assert kill.alive
+    finally:
+        kill.stop()
+    assert len(wire.sent) == len(ALL)
+
+
+def test_a_hook_asks_from_inside(tmp_path: Path) -> None:
+    """Without a file."""
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        kill.now()
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+    finally:
+        kill.stop()
+
+
+def test_an_old_request_is_left_to_the_journal(tmp_path: Path) -> None:
+    """Whoever unlocked meanwhile shall not be killed again."""
+    leave_request(tmp_path)
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    kill.stop()
+    assert wire.sent == []
+    assert not (tmp_path / REQUEST).exists()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [RawAnswer("broken"), RawAnswer("ok", 503), RawAnswer("ok", 429), RawAnswer("not_sent")],
+)
+def test_what_did_not_get_through_is_repeated(
+    tmp_path: Path, failure: RawAnswer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only that; when nothing does it says what protects."""
+    wire = Wire(lambda number: failure if number == 2 else RawAnswer("ok", 200))
+    switch(tmp_path, wire).cancel_all()
+    assert wire.sent == [*ALL, ALL[1]]
+    never = Wire(lambda _: failure)
+    switch(tmp_path, never).cancel_all()
+    assert len(never.sent) == TRIES * len(ALL)
+    assert "a countdown on the exchange cancels without us" in caplog.text
+
+
+def test_an_order_that_is_gone_needs_no_repetition(tmp_path: Path) -> None:
+    """A refusal is an answer."""
+    wire = Wire(lambda _: RawAnswer("ok", 400))
+    switch(tmp_path, wire).cancel_all()
+    assert wire.sent == ALL
