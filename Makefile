@@ -40,6 +40,7 @@ many = $(shell awk 'BEGIN { print int($(1) * $(SOAK)) }')
 
 soak: $(DEV) ## play histories and kill processes for an hour (SOAK=0.1: six minutes)
 	@export RUNNER_HISTORIES=$(call many,60000) RUNNER_PAIRS=$(call many,12000)
+	export RUNNER_TWICE=$(call many,2000) RUNNER_TAKEOVERS=$(call many,4000)
 	export RUNNER_KILLS=$(call many,12000) RUNNER_KILL_SECONDS=$(call many,1500)
 	timeout 2h $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		tests/simulation tests/crash $(ARGS)

@@ -26,7 +26,7 @@ from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
 from runner.core.view import View
-from runner.dispatcher import Dispatcher, Observer
+from runner.dispatcher import LONGEST_WAIT, Dispatcher, Observer
 from runner.gateway import LANES, too_old
 from runner.journal import Journal
 from runner.reloading import Told
@@ -131,7 +131,7 @@ class VirtualRunner:
         self.network: Network = network or Calm()
         self.timing = timing or Timing()
         self.alive = True
-        self._due_at = clock.now
+        self._due_at = self._turned_at = clock.now
         self.journal = Journal.open(
             journal,
             namespace,
@@ -276,10 +276,25 @@ class VirtualRunner:
     def _turn(self) -> None:
         """One turn; then the loop sleeps until something is handed in, or until then."""
         self.dispatcher.step()
+        self._turned_at = self.clock.now
         at, scheduled = self.dispatcher.next_at(), self.dispatcher.schedules.next_at()
         self._due_at = (
             at if scheduled is None or self.dispatcher.full else min(at, scheduled)
         ) - self.clock.offset
+
+    @property
+    def due_at(self) -> int:
+        """When the loop turns next: now, if something was handed in; seldom later than a second.
+
+        `advance` leaves out the turns that would only say that the runner is alive.
+        """
+        if self.dispatcher.waiting():
+            return self.clock.now
+        return min(self._due_at, self._turned_at + int(LONGEST_WAIT * 1000))
+
+    def turn(self) -> None:
+        """One turn of the loop, for who moves the clock of several runners."""
+        self._turn()
 
     def _next_at(self) -> int:
         times = [self.clock.next_at(), self.exchange.next_at()]
@@ -331,7 +346,7 @@ class VirtualRunner:
         """End as by a kill: nothing more is written, said or heard."""
         self.alive = False
         self._deafen()
-        self.journal.close()
+        self.journal.close(killed=True)
 
     def _deafen(self) -> None:
         for ear in self._ears:

@@ -94,6 +94,12 @@ class Database(Protocol):
     def missing(self) -> str | None:
         """Why it is not there any more, though it was opened."""
 
+    def system(self) -> str | None:
+        """Which server this is, where the database has a number of its own; outside transactions.
+
+        None where nobody can tell.
+        """
+
     def before_migration(self, version: int) -> None:
         """The journal has this older schema and will be changed: keep a copy where one can."""
 

@@ -112,6 +112,7 @@ class Journal:
         accept_restored: bool,
     ) -> Journal:
         connection = database.connection
+        system = database.system()
         outdated = schema.outdated(connection, database.name)
         if outdated is not None:
             database.before_migration(outdated)
@@ -125,10 +126,12 @@ class Journal:
         meta = schema.prepare(connection, database.name, namespace, now())
         seen = witness.read()
         late = behind(database.name, schema.sighting(connection, meta, 0), seen)
+        late = late or schema.moved(connection, database.name, system)
         if late is not None and not accept_restored:
             raise late
         floor = (seen.epoch if seen is not None else 0) if accept_restored else None
         lease = schema.take_lease(database, now(), floor)
+        schema.note_system(connection, system)
         if accept_restored:
             meta = schema.note_restored(connection, meta, now())
         database.check_whole()
@@ -138,9 +141,12 @@ class Journal:
         witness.write(journal.sighting())
         return journal
 
-    def close(self) -> None:
-        """Stop using the journal and let another runner have it; may be called twice."""
-        if self._failure is None and self._open_for_writing:
+    def close(self, *, killed: bool = False) -> None:
+        """Stop using the journal and let another runner have it; may be called twice.
+
+        `killed`: as by a kill, which leaves a lease to run out.
+        """
+        if self._failure is None and self._open_for_writing and not killed:
             self._open_for_writing = False
             self._give_lease_back()
         self._database.close()

@@ -85,6 +85,18 @@ class PostgresDatabase:
         """Nothing can be moved away from under a connection."""
         return None
 
+    def system(self) -> str | None:
+        """The cluster's own number, which a dump that is loaded elsewhere does not take along."""
+        try:
+            found = self.connection.exec_driver_sql(
+                "SELECT system_identifier::text FROM pg_control_system()"
+            ).scalar_one()
+        except DBAPIError as error:
+            if isinstance(error.orig, causes.InsufficientPrivilege):
+                return None
+            raise
+        return str(found)
+
     def before_migration(self, version: int) -> None:
         """Copies of a server's database are its keeper's; a migration that fails leaves nothing."""
 

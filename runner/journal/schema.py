@@ -10,13 +10,16 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, inspect, select, update
 
-from runner.errors import JournalBusy, JournalError
+from runner.errors import JournalBusy, JournalError, JournalRestored
 from runner.journal import tables
 from runner.journal.database import Database
 from runner.journal.tables import DATABASE_NOW, LEADER, LEASE_TTL
-from runner.journal.witness import Sighting
+from runner.journal.witness import CURE, Sighting
 
 RESTORED_LEAP: Final = 1_000
+SYSTEM: Final = "system"
+"""The key of the server's number in `meta`."""
+
 NEVER: Final = 0
 """The `alive_at` of a lease whose holders have not written anything yet."""
 
@@ -148,6 +151,27 @@ def note_restored(connection: Connection, meta: Meta, now: int) -> Meta:
     connection.execute(delete(table).where(table.c.key == "restored_at"))
     connection.execute(insert(table).values(key="restored_at", value=str(now)))
     return replace(meta, restored_at=now)
+
+
+def moved(connection: Connection, name: str, system: str | None) -> JournalRestored | None:
+    """The error for a journal that another server led on: a dump loaded there; else None."""
+    table = tables.meta
+    known = connection.execute(select(table.c.value).where(table.c.key == SYSTEM)).scalar()
+    if system is None or known in (None, system):
+        return None
+    return JournalRestored(
+        f"{name} was kept by another PostgreSQL server before: what was committed there after the "
+        f"copy is missing here. {CURE}"
+    )
+
+
+def note_system(connection: Connection, system: str | None) -> None:
+    """Remember which server keeps the journal; inside a transaction."""
+    if system is None:
+        return
+    table = tables.meta
+    connection.execute(delete(table).where(table.c.key == SYSTEM))
+    connection.execute(insert(table).values(key=SYSTEM, value=system))
 
 
 def sighting(connection: Connection, meta: Meta, now: int, epoch: int | None = None) -> Sighting:

@@ -79,6 +79,10 @@ class SqliteDatabase:
             "back, or restore a backup, then start again"
         )
 
+    def system(self) -> str | None:
+        """A file may be moved to another machine by its owner."""
+        return None
+
     def before_migration(self, version: int) -> None:
         """Copy it to `<journal>.v<version>`, and let tables be rebuilt.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import requests
 
 from runner.audit import differences
 from runner.journal import JournalReader
+from tests import figures
 from tests.crash.stage import TOKEN, Stage
 from tests.postgres import Server
 from tests.support import eventually, free_port
@@ -32,6 +35,7 @@ rules:
           - {side: buy, type: market, quantity: 0.1}
 """
 TAKEN_OVER_WITHIN = 15.0
+TAKEOVERS = int(os.environ.get("RUNNER_REAL_TAKEOVERS", "3"))
 
 
 class Pair:
@@ -172,3 +176,29 @@ def test_a_leader_that_cannot_renew_ends(pair: Pair, postgres: Server) -> None:
     assert pair.wrong() == []
     second.terminate()
     assert second.wait(15) == 0
+
+
+def test_takeover_after_takeover_doubles_and_loses_nothing(
+    request: pytest.FixtureRequest, pair: Pair
+) -> None:
+    """Whoever leads is killed or stopped, again and again: the other leads, mostly within 15 s."""
+    leading, address = pair.start()
+    assert line(leading).startswith("READY")
+    took = []
+    for number in range(TAKEOVERS):
+        following, other = pair.start()
+        assert line(following).startswith("STANDBY")
+        assert pair.post(address, 2 * number) == "fired"
+        assert pair.post(other, 2 * number + 1) == "stored"
+        leading.send_signal(signal.SIGSTOP if number % 5 == 4 else signal.SIGKILL)
+        ended_at = time.monotonic()
+        eventually(lambda at=other: ready(at), 60)  # type: ignore[misc]
+        took.append(time.monotonic() - ended_at)
+        leading.send_signal(signal.SIGCONT)
+        assert leading.wait(60) != 0
+        leading, address = following, other
+    eventually(lambda: pair.settled(4 * TAKEOVERS), 60)
+    assert pair.wrong() == []
+    assert len(pair.stage.accepted()) == 4 * TAKEOVERS
+    assert statistics.median(took) < TAKEN_OVER_WITHIN, took
+    figures.report(request, "two runners", {"takeovers of real processes": len(took)})

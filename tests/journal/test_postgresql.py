@@ -21,7 +21,7 @@ from runner.core.decision import (
 )
 from runner.core.events import Fill
 from runner.core.orders import OrderState, Outcome
-from runner.errors import CommitFailed, JournalBusy, JournalError
+from runner.errors import CommitFailed, JournalBusy, JournalError, JournalRestored
 from runner.journal import Journal, JournalReader
 from runner.journal.inbox import TableInbox
 from runner.journal.postgresql import connected
@@ -54,6 +54,27 @@ def execute(url: str, statement: str) -> None:
     dsn = f"host={parts.query['host']} user={parts.username} dbname={parts.database}"
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def test_a_journal_on_another_server_is_a_restored_one(url: str) -> None:
+    """A dump that was loaded elsewhere may lack what came after it: a person must accept it."""
+    open_on(url).close()
+    open_on(url).close()
+    execute(url, "UPDATE meta SET value = '1' WHERE key = 'system'")
+    with pytest.raises(JournalRestored, match=r"another PostgreSQL server .*--accept-restored"):
+        open_on(url)
+    Journal.open(url, NAMESPACE, lambda: NOW, accept_restored=True).close()
+    open_on(url).close()
+
+
+def test_a_user_who_may_not_ask_for_the_servers_number_can_lead(url: str) -> None:
+    """Then only the witness and the exchange tell of a restore."""
+    execute(url, "CREATE ROLE plain LOGIN")
+    execute(url, "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    execute(url, "GRANT ALL ON SCHEMA public TO plain")
+    plain = make_url(url).set(username="plain").render_as_string(hide_password=False)
+    open_on(plain).close()
+    execute(url, "DROP OWNED BY plain; DROP ROLE plain")
 
 
 def test_everything_is_there_after_reopening(url: str) -> None:

@@ -63,6 +63,8 @@ class Witness(VirtualExchange):
         self.accepted: Counter[str] = Counter()
         self.accepted_at: dict[str, int] = {}
         self.trace = hashlib.sha256()
+        self.stale: set[str] = set()
+        """What left a runner after another had taken the lead over."""
         self._refusal: RawAnswer | None = None
         self.placed: Counter[tuple[str, ...]] = Counter()
         self._journal = journal
@@ -117,6 +119,8 @@ class Witness(VirtualExchange):
         answer = super().request(method, path, payload)
         if changes:
             self._count(method, answer)
+            if payload in self.stale and answer.status == 200:
+                self.wrong.append(f"{method} {path} of a leader that was replaced was accepted")
         self.trace.update(f"{self.clock.now}{method}{path}{answer.status}".encode())
         return answer
 

@@ -13,6 +13,7 @@ from tests.simulation.history import rule_set
 from tests.simulation.scripts import SCRIPTS, enact
 
 PAIRS = int(os.environ.get("RUNNER_PAIRS", "480"))
+PARTS = 4
 RULES = rule_set()
 
 
@@ -30,14 +31,15 @@ def test_a_crash_at_each_point_loses_and_doubles_nothing(
     figures.report(request, "crash points", {"single crashes": len(reached)})
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_crash_after_a_crash_loses_and_doubles_nothing(
-    request: pytest.FixtureRequest, base_seed: int, name: str
+    request: pytest.FixtureRequest, base_seed: int, name: str, part: int
 ) -> None:
     """The restarted process dies again, anywhere on its way: pairs drawn anew in each run."""
-    dice = random.Random(f"{base_seed} {name}")
+    dice = random.Random(f"{base_seed} {name} {part}")
     _, reached = enact(SCRIPTS[name], (), RULES)
-    count = PAIRS // len(SCRIPTS)
+    count = -(-PAIRS // (len(SCRIPTS) * PARTS))
     for _ in range(count):
         pair = (dice.randint(1, len(reached)), dice.randint(1, len(reached)))
         outcome, _ = enact(SCRIPTS[name], pair, RULES)
