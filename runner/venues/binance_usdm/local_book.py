@@ -125,6 +125,9 @@ class LocalBook:
             if one.final < self._snapshot:
                 return "old"
             follows = one.first <= self._snapshot <= one.final or one.before == self._snapshot
+        elif one.final <= self.final:
+            # told twice, where one connection took over from another
+            return "old"
         else:
             follows = one.before == self.final
         if not follows:

@@ -56,6 +56,13 @@ def test_each_message_follows_the_one_before() -> None:
     assert book.bids == {Decimal(10): Decimal(1), Decimal(8): Decimal(1)}
 
 
+def test_what_is_told_twice_is_left_out() -> None:
+    """A connection that took over repeats what the old one said last."""
+    book = _aligned()
+    assert book.take(_change(100, 110, 99)) == "old"
+    assert book.take(_change(111, 112, 110)) == "applied"
+
+
 def test_a_missed_message_asks_for_a_new_snapshot() -> None:
     """The book is emptied, and what comes meanwhile is applied to the next snapshot."""
     book = _aligned()
