@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .history import History
 from .numbers import ZERO, ceil_to, floor_to
+from .orders import Order
 from .symbols import Symbol
 
 # What funding is usually: 0.01 % every eight hours.
@@ -34,6 +35,7 @@ class Print:
 class Market:
     """Prices of one symbol; `level_quantity` None stands for a book without a bottom.
 
+    `resting` are the accounts' orders, which stand in the book beside what is synthesised.
     `own_index` and `funding_rate` are as given, None before: then the index is the mark.
     """
 
@@ -54,6 +56,7 @@ class Market:
     time: int = 0
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=1000))
     history: History = field(default_factory=History)
+    resting: Mapping[int, Order] = field(default_factory=dict, repr=False)
 
     @property
     def index(self) -> Decimal:
@@ -103,6 +106,34 @@ class Market:
         wave = int(self.level_price(side, depth) / self.symbol.tick) * 37 % 97
         return self.symbol.min_quantity * (_SHOWN + 25 * wave)
 
+    def visible(self, side: str, count: int) -> list[tuple[Decimal, Decimal]]:
+        """Return the best (price, quantity) levels of a side as everybody sees them."""
+        levels: dict[Decimal, Decimal] = {}
+        # Nothing of the accounts can stand between levels when they have no orders.
+        for depth in range(LEVELS if self.resting else min(count, LEVELS)):
+            price = self.level_price(side, depth)
+            if price > 0:
+                levels[price] = self.shown(side, depth)
+        if not self.resting:
+            return list(levels.items())
+        self._add_resting(side, levels)
+        return sorted(levels.items(), reverse=side == "BUY")[:count]
+
+    def _add_resting(self, side: str, levels: dict[Decimal, Decimal]) -> None:
+        limits = [one for one in self.resting.values() if one.type == "LIMIT"]
+        facing = [one.price for one in limits if one.side != side]
+        # Where an order waits for more of the other side, that side has no more.
+        for price in [one for one in levels if facing and _meets(side, one, facing)]:
+            del levels[price]
+        for one in limits:
+            if one.side == side:
+                levels[one.price] = levels.get(one.price, ZERO) + one.left
+
+    def best(self, side: str) -> tuple[Decimal, Decimal]:
+        """Return the best price of a side, and the quantity there."""
+        found = self.visible(side, 1)
+        return found[0] if found else (self.bid if side == "BUY" else self.ask, ZERO)
+
     def move(
         self,
         now: int,
@@ -149,6 +180,10 @@ class Market:
         self.prints.append(entry)
         self.history.add(now, price, quantity, buyer_is_maker)
         return entry
+
+
+def _meets(side: str, price: Decimal, facing: list[Decimal]) -> bool:
+    return price >= min(facing) if side == "BUY" else price <= max(facing)
 
 
 def open_market(symbol: Symbol, price: Decimal, now: int) -> Market:

@@ -137,15 +137,16 @@ def trade(market: Market, now: int) -> JsonObject:
 def book_ticker(market: Market, now: int) -> JsonObject:
     """Return the best bid and ask."""
     tick, lot = market.symbol.price_digits, market.symbol.quantity_digits
+    (bid, bids), (ask, asks) = market.best("BUY"), market.best("SELL")
     return {
         "e": "bookTicker",
         "u": market.update_id,
         "s": market.symbol.name,
         "ps": market.symbol.name,
-        "b": fixed(market.bid, tick),
-        "B": fixed(market.shown("BUY", 0), lot),
-        "a": fixed(market.ask, tick),
-        "A": fixed(market.shown("SELL", 0), lot),
+        "b": fixed(bid, tick),
+        "B": fixed(bids, lot),
+        "a": fixed(ask, tick),
+        "A": fixed(asks, lot),
         "T": market.time,
         "E": now,
         "st": 1,

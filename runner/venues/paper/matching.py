@@ -204,7 +204,9 @@ def fill(
     )
     account.fills.append(one)
     note_fill(state, account, one)
-    if not order.is_open:
+    if order.is_open:
+        state.stir(order)
+    else:
         state.unrest(order)
     state.tell(order.account, trade_lite(order, symbol, one))
     state.tell(order.account, account_update(state, account, "ORDER", [position], now))

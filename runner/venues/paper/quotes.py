@@ -63,14 +63,10 @@ def depth(call: Call) -> JsonObject:
 def levels(market: Market, side: str, count: int) -> list[Json]:
     """Return the best levels of a side as [price, quantity] texts."""
     symbol = market.symbol
-    rows: list[Json] = []
-    for number in range(min(count, LEVELS)):
-        price = market.level_price(side, number)
-        if price <= 0:
-            break
-        shown = fixed(market.shown(side, number), symbol.quantity_digits)
-        rows.append([fixed(price, symbol.price_digits), shown])
-    return rows
+    return [
+        [fixed(price, symbol.price_digits), fixed(quantity, symbol.quantity_digits)]
+        for price, quantity in market.visible(side, min(count, LEVELS))
+    ]
 
 
 def trades(call: Call) -> list[Json]:
@@ -221,12 +217,13 @@ def book_ticker(call: Call) -> Json:
 
 def _book_ticker(market: Market) -> JsonObject:
     tick, lot = market.symbol.price_digits, market.symbol.quantity_digits
+    (bid, bids), (ask, asks) = market.best("BUY"), market.best("SELL")
     return {
         "symbol": market.symbol.name,
-        "bidPrice": fixed(market.bid, tick),
-        "bidQty": fixed(market.shown("BUY", 0), lot),
-        "askPrice": fixed(market.ask, tick),
-        "askQty": fixed(market.shown("SELL", 0), lot),
+        "bidPrice": fixed(bid, tick),
+        "bidQty": fixed(bids, lot),
+        "askPrice": fixed(ask, tick),
+        "askQty": fixed(asks, lot),
         "time": market.time,
         "lastUpdateId": market.update_id,
     }

@@ -29,13 +29,17 @@ class UserEvent:
 
 @dataclass(frozen=True, slots=True)
 class MarketEvent:
-    """A move of one symbol's prices; `trade` is the public trade that came with it."""
+    """A move of one symbol's prices; `trade` is the public trade that came with it.
+
+    `quoted` says that the best prices changed, `deep` that the book did.
+    """
 
     symbol: str
     time: int
     trade: Print | None = None
     marked: bool = False
     quoted: bool = False
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ class State:
             price = min(price, symbol.max_price or price)
             found = open_market(symbol, price, self.now)
             found.level_quantity = self.level_quantity
+            found.resting = self.resting.setdefault(name, {})
             self.markets[name] = found
         return found
 
@@ -162,11 +167,22 @@ class State:
         """Put an order into the book and on its account."""
         self.accounts[order.account].add(order)
         self.resting.setdefault(order.symbol, {})[order.order_id] = order
+        self.stir(order)
 
     def unrest(self, order: Order) -> None:
         """Take a finished order out of the book."""
         self.accounts[order.account].open.pop(order.order_id, None)
         self.resting.get(order.symbol, {}).pop(order.order_id, None)
+        self.stir(order)
+
+    def stir(self, order: Order) -> None:
+        """Note that the book changed at an order's price."""
+        market = self.markets.get(order.symbol)
+        if market is None or order.type != "LIMIT":
+            return
+        market.update_id += 1
+        near = order.price >= market.bid if order.side == "BUY" else order.price <= market.ask
+        self.events.append(MarketEvent(order.symbol, self.now, quoted=near, deep=True))
 
     def wait(self, algo: Algo) -> None:
         """Let a conditional order wait for its trigger."""

@@ -288,8 +288,10 @@ class Streams:
 def _concerns(kind: str, event: MarketEvent) -> bool:
     if kind == "markPrice":
         return event.marked
-    if kind == "bookTicker" or kind.startswith("depth"):
+    if kind == "bookTicker":
         return event.quoted
+    if kind.startswith("depth"):
+        return event.quoted or event.deep
     return event.trade is not None
 
 

@@ -57,8 +57,7 @@ def test_their_trade_is_on_the_tape(desk: Desk) -> None:
     desk.exchange.drain()
     desk.limit("SELL", "69993")
     events = desk.exchange.drain()
-    trades = [one.trade for one in events if isinstance(one, MarketEvent)]
-    assert trades[0] is not None
+    trades = [one.trade for one in events if isinstance(one, MarketEvent) and one.trade]
     assert (trades[0].price, trades[0].buyer_is_maker) == (Decimal(69_993), True)
     found = desk.call("GET", "algoOrder", algoId=stop["algoId"])
     assert found["algoStatus"] == "FINISHED"
@@ -159,6 +158,29 @@ def test_prevention_skips_the_own_order_and_goes_on_with_others(desk: Desk) -> N
     assert found["status"] == "EXPIRED_IN_MATCH"
     assert desk.held() == Decimal("0.010")
     assert desk.exchange.state.accounts["other"].amount("BTCUSDT", "BOTH") == Decimal("-0.010")
+
+
+def test_everybody_sees_the_resting_orders(desk: Desk) -> None:
+    """In depth and as the best price; a fill and a cancellation take them away again."""
+    order = other(desk, "SELL", "70000", quantity="0.030")
+    seen = desk.call("GET", "depth", symbol="BTCUSDT", limit=5)
+    assert seen["asks"][0] == ["70000.00", "0.030"]
+    assert seen["asks"][1][0] == "70010.00"
+    desk.limit(price="70000")
+    best = desk.call("GET", "ticker/bookTicker", symbol="BTCUSDT")
+    assert (best["askPrice"], best["askQty"]) == ("70000.00", "0.020")
+    assert best["lastUpdateId"] > seen["lastUpdateId"]
+    desk.call("DELETE", "order", "other", symbol="BTCUSDT", orderId=order["orderId"])
+    assert desk.call("GET", "ticker/bookTicker", symbol="BTCUSDT")["askPrice"] == "70010.00"
+
+
+def test_the_book_never_looks_crossed() -> None:
+    """An order that waits for more than the book had stands before what is synthesised."""
+    desk = Desk(level_quantity=Decimal("0.002"))
+    desk.limit(price="70000.3", quantity="1")
+    seen = desk.call("GET", "depth", symbol="BTCUSDT", limit=5)
+    assert seen["bids"][0][0] == "70000.30"
+    assert Decimal(seen["asks"][0][0]) > Decimal("70000.3")
 
 
 def test_a_held_order_meets_nobody(desk: Desk) -> None:
