@@ -35,9 +35,9 @@ def say(verb: str, *words: object) -> str:
 
 
 def problems(folder: Path) -> list[dict[str, str]]:
-    """What status finds, but that nobody runs."""
+    """What status finds about switches."""
     told = json.loads(call("status", "--dir", folder, "--json").stdout)["problems"]
-    return [each for each in told if "stopped" not in each["what"] and "answer" not in each["what"]]
+    return [each for each in told if each["what"].startswith(("paused", "killed", "rule "))]
 
 
 def test_a_pause_is_shown_until_it_is_resumed(folder: Path) -> None:
