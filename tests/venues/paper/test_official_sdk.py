@@ -87,6 +87,25 @@ def test_an_order_is_placed_found_by_its_client_id_and_cancelled(client: Any) ->
         client.rest_api.cancel_order(symbol="BTCUSDT", orig_client_order_id="mine")
 
 
+def test_an_order_is_amended(client: Any) -> None:
+    """Price and quantity change, the id stays."""
+    placed = limit(client, "mine")
+    changed = client.rest_api.modify_order(
+        symbol="BTCUSDT", side="BUY", orig_client_order_id="mine", quantity=0.02, price=69010.0
+    ).data()
+    assert (changed.order_id, changed.price, changed.orig_qty) == (
+        placed.order_id,
+        "69010.00",
+        "0.020",
+    )
+
+
+def test_leverage_and_margin_type_are_set(client: Any) -> None:
+    """Each answers with what is now so."""
+    assert client.rest_api.change_initial_leverage("BTCUSDT", 7).data().leverage == 7
+    assert client.rest_api.change_margin_type("BTCUSDT", "ISOLATED").data().msg == "success"
+
+
 def test_a_batch_with_one_bad_leg_answers_leg_by_leg(client: Any) -> None:
     """The good legs are orders, the one off its tick is an error, all in the order sent."""
     leg = models.PlaceMultipleOrdersBatchOrdersParameterInner
