@@ -143,7 +143,7 @@ class TwoRunners(History):
             led = host.up(now) and host.runner.journal.epoch == self.epoch()
             if host is self.led_by and (led or self.lost_at is None):
                 self.lost_at = now
-        host.runner = None
+        host.runner, host.asleep_until = None, 0
         host.down_until = host.ready_since = now + down
         if host.network is not None:
             host.network.life += 1
