@@ -41,7 +41,7 @@ def fire(stage: Stage, number: int, orders: int) -> None:
     """Send a number and wait until the journal knows what became of all its orders so far."""
     answer = eventually(lambda: stage.alert({"n": number}), 15)
     assert answer is not None
-    assert answer["outcome"] == "fired"
+    assert answer["outcome"] == "fired", answer
     eventually(lambda: stage.settled(orders), 30)
 
 
