@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import PAPER, App, Place, RulesRefused, embedded_paper, hook_table, read_rules
+from runner.app import PAPER, App, Place, RulesRefused, embedded_paper, read_rules
 from runner.core.events import Alert
 from runner.errors import ConfigurationError, JournalBusy, RunnerError
+from runner.hooking import hook_table
 from runner.journal import JournalReader
 from runner.ops.secrets import Secrets
 from runner.settings import Account, Settings

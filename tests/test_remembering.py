@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.core.decision import RunStatus
-from runner.core.orders import OrderState
+from runner.core.orders import OrderIntent, OrderState
 from runner.core.state import MINUTE
 from runner.journal import Journal
 from runner.remembering import remembered
@@ -46,6 +46,7 @@ def planned(journal: Journal, key: str, at: int, count: int = 1, *, exits: bool 
     decision.runs[run.run_id] = replace(run, status=RunStatus.DONE)
     for number in range(count):
         leg = leg_of(run, f"0.{number}", planned_at=at, state=OrderState.FILLED)
+        assert isinstance(leg.intent, OrderIntent)
         intent = replace(leg.intent, reduce_only=exits)
         decision.change_leg(None, replace(leg, intent=intent))
     journal.commit([decision])

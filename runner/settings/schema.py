@@ -150,7 +150,8 @@ TIMING: Mapping[str, Any] = _block(
         "max_attempts": {
             "type": "integer",
             "minimum": 1,
-            "description": "How often one order is sent at most: 5",
+            "description": "How often an order whose answer was lost is sent at most: 5. One that the "
+            "exchange was too busy to take is sent until its deadline",
         },
     },
 )

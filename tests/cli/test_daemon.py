@@ -46,9 +46,14 @@ def started(folder: Path, *words: object) -> tuple[Process, str]:
 
 
 def post(url: str, **fields: Any) -> dict[str, Any]:
-    """Post an alert with the right secret."""
+    """Post an alert with the right secret, again while it is not taken, as TradingView does."""
     body = {"secret": TOKEN, **fields}
-    told: dict[str, Any] = requests.post(f"{url}/hook/eth", json=body, timeout=5).json()
+
+    def taken() -> requests.Response | None:
+        answer = requests.post(f"{url}/hook/eth", json=body, timeout=30)
+        return None if answer.status_code == 503 else answer
+
+    told: dict[str, Any] = eventually(taken, 60).json()
     return told
 
 

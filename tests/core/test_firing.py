@@ -360,7 +360,7 @@ def test_a_fire_records_what_its_formulas_saw() -> None:
 
 
 @pytest.mark.parametrize("limit", [{"max_fires": 1}, {"max_fires_per_day": 1}])
-def test_that_it_fired_often_enough_is_recorded_once(limit: dict[str, int]) -> None:
+def test_that_it_fired_often_enough_is_recorded_once(limit: dict[str, Any]) -> None:
     """Crosses that follow leave no line; a per-day limit is said again on the next day."""
     bench = Bench(rule("r", price(crosses_above=100), **limit))
     bench.price(99, START)
