@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.core import sweep, switches
+from runner.core import looking, sweep, switches
 from runner.core.decision import AlertAnswer, Leg, RuleAnswer, Run, RunStatus
 from runner.core.events import Command
 from runner.core.firing import fire
 from runner.core.orders import Identity, OrderState
 from runner.core.rules import Hit
 from runner.core.running import World, advance
-from runner.core.standing import standing
 from runner.core.state import State, Work
 from runner.core.sweep import Sweep
 from runner.core.switches import KILLED, PAUSED, Latch, latch
@@ -176,16 +175,20 @@ def _halt(work: Work, world: World, event: Command) -> Done:
 
 
 def _look(work: Work, world: World, event: Command) -> Done:
-    """Nothing changes: how a rule, or each rule, stands now with the values that it sees."""
+    """Nothing changes: how a rule, or each rule (of a symbol), stands with what it sees now."""
     rules = world.rules.rules
     if event.rule_id and event.rule_id not in rules:
         return False, _no_rule(world, event.rule_id), {}
     chosen = [rules[event.rule_id]] if event.rule_id else list(rules.values())
-    found = {
-        rule.id: [standing(work, world, rule, symbol).plain() for symbol in rule.symbols]
-        for rule in chosen
-    }
-    return True, f"looked at {event.rule_id or 'every rule'}", {"rules": found}
+    chosen = [rule for rule in chosen if event.symbol in ("", *rule.symbols)]
+    text = f"looked at {event.rule_id or 'every rule'}"
+    return True, text, looking.seen_rules(work, world, chosen)
+
+
+def _account(work: Work, world: World, event: Command) -> Done:
+    """Nothing changes: the positions and balances that it knows."""
+    del work, event
+    return True, "looked at the account", looking.seen_account(world.view)
 
 
 VERBS: Mapping[str, Callable[[Work, World, Command], Done]] = {
@@ -199,6 +202,7 @@ VERBS: Mapping[str, Callable[[Work, World, Command], Done]] = {
     "unlock": _unlock,
     "fire": _fire,
     "look": _look,
+    "account": _account,
 }
 
 
