@@ -53,6 +53,12 @@ log = logging.getLogger(__name__)
 ALERT_PATIENCE = 2.5
 """Seconds an alert waits for its commit; TradingView gives up after 3."""
 
+SHORTEST_PATIENCE = 0.2
+"""Of it, what is left at least for the commit when the alert had to wait for the start."""
+
+LOOK_AGAIN = 0.02
+"""Seconds between two looks whether the start is over."""
+
 FIRST_PRICES = 5.0
 """Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
 
@@ -189,6 +195,7 @@ class App:
         self._observers = tuple(observers)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
+        self._began = False
         self.journal = journal or lead(place.folder, settings, wall_ms, accept_restored)
         try:
             self._build(observers, accept_restored, hook_server)
@@ -373,11 +380,19 @@ class App:
         command = command_of(event, self.settings) if isinstance(event, Alert) else None
         if command is not None and command.verb == "kill":
             self.kill_switch.now()
-        if self._stop.is_set() or not (command or self.readiness().taking):
+        until = time.monotonic() + ALERT_PATIENCE
+        if self._stop.is_set() or not (command or self._takes(until)):
             return None
-        if command is not None:
-            return self.dispatcher.ask(command, ALERT_PATIENCE)
-        return self.dispatcher.ask(event, ALERT_PATIENCE)
+        left = max(until - time.monotonic(), SHORTEST_PATIENCE)
+        return self.dispatcher.ask(command or event, left)
+
+    def _takes(self, until: float) -> bool:
+        """Whether alerts are taken; those that come during the start wait for its end."""
+        while not (taking := self.readiness().taking) and not self._began:
+            if time.monotonic() >= until or self._stop.wait(LOOK_AGAIN):
+                return False
+        self._began = True
+        return taking
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""

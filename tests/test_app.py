@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import PAPER, App, Place, RulesRefused, embedded_paper, read_rules
+from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.errors import ConfigurationError, JournalBusy, RunnerError
 from runner.hooking import hook_table
@@ -70,6 +71,23 @@ def test_nothing_is_taken_before_it_is_ready(place: Place, paper: PaperServer) -
     assert "no price yet: BTCUSDT mark" in reasons
     app.journal.close()
     app.hook_server.stop()
+
+
+def test_an_alert_that_comes_during_the_start_waits_for_it(
+    place: Place, paper: PaperServer
+) -> None:
+    """As one does that systemd held back over a restart: it is decided, not sent away."""
+    app = App(place, SETTINGS, paper)
+    answers: list[AlertAnswer | None] = []
+    sender = threading.Thread(target=lambda: answers.append(app.submit(ALERT)))
+    sender.start()
+    app.start()
+    sender.join()
+    if answers == [None]:  # a slow machine: its sender sends it again
+        eventually(lambda: app.readiness().ready, 60)
+        answers = [app.submit(ALERT)]
+    assert [answer.outcome for answer in answers if answer is not None] == ["unfit"]
+    app.stop()
 
 
 def test_a_start_and_a_stop_are_in_the_journal(place: Place, paper: PaperServer) -> None:
