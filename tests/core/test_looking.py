@@ -9,7 +9,7 @@ from runner.core.events import AccountUpdate, Command, Positions, PositionUpdate
 from tests.core.trigger_factories import START, Bench, build, price, rule
 
 
-def asked(bench: Bench, verb: str, **more: str) -> dict[str, Any]:
+def asked(bench: Bench, verb: str, **more: Any) -> dict[str, Any]:
     """The data of the record that answers."""
     told = bench.process(Command(verb, f"{verb}-1", "ann", START, **more), START)
     [record] = [each for each in told.records if each.kind == "command"]
