@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from runner.core.events import Fill, Value
+from runner.core.notice import Outgoing, Settled
 from runner.core.orders import Identity, Intent, OrderState, Outcome
 
 
@@ -261,6 +262,8 @@ class Decision:
     dead_men: dict[str, DeadManState] = field(default_factory=dict)
     rule_texts: dict[str, str] = field(default_factory=dict)
     taken: list[Received] = field(default_factory=list)
+    outbox: list[Outgoing] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     answer: AlertAnswer | None = None
 
     @property
@@ -279,6 +282,8 @@ class Decision:
             or self.dead_men
             or self.rule_texts
             or self.taken
+            or self.outbox
+            or self.settled
         )
 
     def change_leg(self, before: Leg | None, after: Leg) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, select
 
 from runner.core.decision import DeadManState, Decision, Leg, Received, RuleMemory, Run
+from runner.core.notice import Outgoing
 from runner.errors import CommitFailed, JournalError
 from runner.journal import retention, rows, schema, tables
 from runner.journal.database import Database
@@ -288,8 +289,8 @@ class Journal:
 
     def open_runs(self) -> list[Run]:
         """The runs whose `do` is still going on, oldest first."""
-        statement = select(tables.runs).where(tables.RUNNING_RUN)
-        return [rows.run_of(row) for row in self._rows(statement.order_by(tables.runs.c.seq))]
+        statement = select(tables.runs).where(tables.RUNNING_RUN).order_by(tables.runs.c.seq)
+        return [rows.run_of(row) for row in self._rows(statement)]
 
     def runs(self, run_ids: Iterable[str]) -> list[Run]:
         """These runs, oldest first, whatever became of them."""
@@ -327,9 +328,8 @@ class Journal:
 
     def open_legs(self) -> list[Leg]:
         """Every leg of which something may still come, oldest first; `runs` has their runs."""
-        statement = select(tables.legs).where(tables.OPEN_LEG)
-        ordered = statement.order_by(tables.legs.c.seq)
-        return [rows.leg_of(row) for row in self._rows(ordered)]
+        statement = select(tables.legs).where(tables.OPEN_LEG).order_by(tables.legs.c.seq)
+        return [rows.leg_of(row) for row in self._rows(statement)]
 
     def planned_within(self, ms: int) -> list[Leg]:
         """Every leg that was planned in the last so many ms, whatever became of it, newest first.
@@ -366,6 +366,11 @@ class Journal:
     def memories(self) -> dict[tuple[str, str], RuleMemory]:
         """What is kept of each (rule id, symbol)."""
         return dict(rows.memory_of(row) for row in self._rows(select(tables.memories)))
+
+    def unsent(self) -> list[Outgoing]:
+        """The notices that did not reach their targets yet, oldest first."""
+        statement = select(tables.outbox).where(tables.UNSENT).order_by(tables.outbox.c.seq)
+        return [rows.outgoing_of(row) for row in self._rows(statement)]
 
     def dead_men(self) -> dict[str, DeadManState]:
         """Each symbol's countdown, as last confirmed."""

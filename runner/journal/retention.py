@@ -15,11 +15,12 @@ KEPT_REASONS = ("orphan", "parked", "critical")
 
 def statements(before: int, at_most: int) -> list[Delete]:
     """Delete at most so many rows of each table from before then (ms), the oldest first."""
-    records, alerts = tables.records, tables.alerts
+    records, alerts, outbox = tables.records, tables.alerts, tables.outbox
     idle = records.c.kind.not_in(KEPT_KINDS) & records.c.reason.not_in(KEPT_REASONS)
     return [
         _oldest(records, (records.c.at < before) & idle, at_most),
         _oldest(alerts, alerts.c.received_at < before, at_most),
+        _oldest(outbox, outbox.c.settled_at < before, at_most),
     ]
 
 

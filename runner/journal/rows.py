@@ -21,6 +21,7 @@ from runner.core.decision import (
     RunStatus,
 )
 from runner.core.events import Fill
+from runner.core.notice import Notice, Outgoing
 from runner.core.orders import (
     AmendIntent,
     CancelIntent,
@@ -330,6 +331,25 @@ def received_of(row: Mapping[str, Any]) -> Received:
     """What a row of `inbox` holds."""
     values = {field.name: row[field.name] for field in fields(Received)}
     return Received(**{**values, "data": decode(row["data"])})
+
+
+def outgoing_row(item: Outgoing) -> Row:
+    """A notice that must reach its target as a row of `outbox`."""
+    notice = item.notice
+    return {
+        "key": item.key,
+        "target": item.target,
+        "kind": notice.kind,
+        "title": legible(notice.title),
+        "body": legible(notice.body),
+        "at": notice.at,
+    }
+
+
+def outgoing_of(row: Mapping[str, Any]) -> Outgoing:
+    """The notice that a row of `outbox` holds."""
+    notice = Notice(row["at"], row["kind"], row["title"], row["body"])
+    return Outgoing(row["key"], row["target"], notice)
 
 
 def record_row(record: Record) -> Row:

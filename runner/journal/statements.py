@@ -33,6 +33,7 @@ _FIXED: Final = {"seq", "client_order_id", "run_id", "name", "symbol", "planned_
 _LEG_COLUMNS: Final = [column.name for column in tables.legs.c if column.name not in _FIXED]
 _RUN_COLUMNS: Final = ["status", "step", "watching", "reason"]
 _OUTCOME_COLUMNS: Final = ["outcome", "code", "message", "answered_at"]
+_SETTLED_COLUMNS: Final = ["settled_at", "trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Statements:
     alert: Prepared
     record: Prepared
     taken: Prepared
+    outgoing: Prepared
+    settled: Prepared
     renewal: Prepared
     lease: Prepared
     seen: Prepared
@@ -113,6 +116,8 @@ def compile_for(dialect: Dialect) -> Statements:
         alert=inserting(tables.alerts),
         record=inserting(tables.records),
         taken=prepare(_taken(upsert), dialect, _written(tables.inbox)),
+        outgoing=inserting(tables.outbox, without=_SETTLED_COLUMNS),
+        settled=prepare(_settled(), dialect, _SETTLED_COLUMNS),
         renewal=prepare(_renewal(dialect), dialect, ["alive_at"]),
         lease=prepare(_lease(), dialect),
         seen=prepare(_seen(), dialect),
@@ -141,6 +146,13 @@ def _outcome() -> Executable:
     return update(table).where(
         table.c.client_order_id == bindparam("the_id"),
         table.c.attempt == bindparam("the_attempt"),
+    )
+
+
+def _settled() -> Executable:
+    table = tables.outbox
+    return update(table).where(
+        table.c.key == bindparam("the_key"), table.c.target == bindparam("the_target")
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from runner.core.decision import FINAL, RunStatus
 from runner.core.orders import OrderState
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Of migrations/versions; 1 was the first."""
 
 LEADER: Final = "leader"
@@ -76,6 +76,21 @@ inbox = Table(
     Column("event_time", BigInteger),
     Column("taken_at", BigInteger),
     UniqueConstraint("key", name="inbox_key"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Sequence, primary_key=True),
+    Column("key", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("trouble", Text),
+    UniqueConstraint("key", "target", name="outbox_key"),
 )
 
 rule_texts = Table(
@@ -227,6 +242,7 @@ OPEN_LEG: Final = _among(legs.c.state, [state.value for state in OrderState if s
 RUNNING_RUN: Final = _among(runs.c.status, [RunStatus.RUNNING.value])
 HAS_RULE: Final = records.c.rule_id != literal_column("''")
 WAITING: Final = inbox.c.taken_at.is_(None)
+UNSENT: Final = outbox.c.settled_at.is_(None)
 HAS_RUN: Final = records.c.run_id != literal_column("''")
 
 
@@ -241,4 +257,5 @@ _partial("runs_running", RUNNING_RUN, runs.c.seq)
 _partial("records_by_rule", HAS_RULE, records.c.rule_id)
 _partial("records_by_run", HAS_RUN, records.c.run_id)
 _partial("inbox_waiting", WAITING, inbox.c.seq)
+_partial("outbox_unsent", UNSENT, outbox.c.seq)
 Index("fills_of_leg", fills.c.client_order_id)

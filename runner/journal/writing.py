@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from runner.core.decision import Decision, LegChange
+from runner.core.notice import Settled
 from runner.errors import CommitFailed
 from runner.journal.rows import (
     Row,
@@ -19,6 +20,7 @@ from runner.journal.rows import (
     leg_row,
     memory_row,
     outcome_row,
+    outgoing_row,
     received_row,
     record_row,
     run_change_row,
@@ -74,6 +76,8 @@ class Writer:
         self._many(self._do.dead_man, [dead_man_row(state) for state in dead_men.values()])
         self._many(self._do.alert, [alert_row(alert) for d in decisions for alert in d.alerts])
         self._many(self._do.record, [record_row(record) for d in decisions for record in d.records])
+        self._many(self._do.outgoing, [outgoing_row(each) for d in decisions for each in d.outbox])
+        self._many(self._do.settled, [_settled_row(each) for d in decisions for each in d.settled])
 
     def take(self, decisions: Sequence[Decision], now: int) -> None:
         """Note what was taken out of the inbox. Raises CommitFailed for what was taken before."""
@@ -155,6 +159,15 @@ class Writer:
 def _folded(mappings: Iterable[dict[K, V]]) -> dict[K, V]:
     """The last word on each key."""
     return dict(chain.from_iterable(mapping.items() for mapping in mappings))
+
+
+def _settled_row(item: Settled) -> Row:
+    return {
+        "the_key": item.key,
+        "the_target": item.target,
+        "settled_at": item.at,
+        "trouble": item.trouble,
+    }
 
 
 def _change_row(change: LegChange) -> Row:

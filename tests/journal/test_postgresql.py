@@ -20,9 +20,10 @@ from runner.core.decision import (
     RuleMemory,
 )
 from runner.core.events import Fill
+from runner.core.notice import Notice, Outgoing, Settled
 from runner.core.orders import OrderState, Outcome
 from runner.errors import CommitFailed, JournalBusy, JournalError, JournalRestored
-from runner.journal import Journal, JournalReader
+from runner.journal import Journal, JournalReader, tables
 from runner.journal.inbox import TableInbox
 from runner.journal.postgresql import connected
 from tests.journal.building import NAMESPACE, NOW, changing, firing
@@ -219,3 +220,18 @@ def test_another_namespace_is_refused(journal: Journal, url: str) -> None:
     journal.close()
     with pytest.raises(JournalError, match="belongs to the namespace"):
         Journal.open(url, "other", lambda: NOW)
+
+
+def test_a_journal_of_the_second_schema_is_brought_up_to_date(url: str) -> None:
+    """The steps run on the server as well: the outbox is there afterwards, and works."""
+    open_on(url).close()
+    execute(url, "DROP TABLE outbox")
+    execute(url, "UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+    journal = open_on(url)
+    assert journal.meta.schema_version == tables.SCHEMA_VERSION
+    item = Outgoing("1-1", "phone", Notice(NOW, "critical", "look", "now"))
+    journal.commit([Decision(outbox=[item])])
+    assert journal.unsent() == [item]
+    journal.commit([Decision(settled=[Settled("1-1", "phone", NOW)])])
+    assert journal.unsent() == []
+    journal.close()
