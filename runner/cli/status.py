@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from runner.cli.daemon import countdowns, daemon, ended, moment
 from runner.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from runner.core.rules import Rule, RuleSet
     from runner.journal import JournalReader
 
 DEGRADED = 3
@@ -43,23 +44,40 @@ def status(folder: Path, as_json: bool) -> None:
     Exit 0: it runs and takes alerts, 3: it does not, or something needs a person.
     """
     from runner.cli.reading import journal_of
-    from runner.cli.status_switches import switches
+    from runner.cli.rules import rules_of
 
     with journal_of(folder) as journal:
         now = time.time_ns() // 1_000_000
-        told = daemon(journal, now)
-        told |= _loaded(journal, told["started_at"] or 0)
-        told["rules"] = _rules(folder, journal)
-        told["open_orders"] = journal.orders(state=OPEN)
-        told["dead_men"] = countdowns(journal.dead_men())
-        told |= switches(journal)
-        told["events"] = journal.records(limit=EVENTS)
-        told["problems"] = _problems(folder, journal, told, now)
+        told = told_of(folder, journal, now, lambda: rules_of(folder))
     if as_json:
         output.document(told)
     else:
         _show(told, now)
     sys.exit(DEGRADED if told["problems"] else 0)
+
+
+def told_of(
+    folder: Path, journal: JournalReader, now: int, read: Callable[[], RuleSet]
+) -> dict[str, Any]:
+    """The document of `runner status --json`; `read` gives the rules of the rule files.
+
+    It may raise ConfigurationError for mistakes in them, which is one problem of those told.
+    """
+    from runner.cli.status_switches import switches
+
+    told = daemon(journal, now)
+    told |= _loaded(journal, told["started_at"] or 0)
+    try:
+        files: Mapping[str, Rule] | None = read().rules
+    except ConfigurationError:
+        files = None
+    told["rules"] = _rules(files or {}, journal)
+    told["open_orders"] = journal.orders(state=OPEN)
+    told["dead_men"] = countdowns(journal.dead_men())
+    told |= switches(journal)
+    told["events"] = journal.records(limit=EVENTS)
+    told["problems"] = _problems(folder, journal, told, now, mistaken=files is None)
+    return told
 
 
 def _loaded(journal: JournalReader, started_at: int) -> dict[str, Any]:
@@ -81,15 +99,9 @@ def _loaded(journal: JournalReader, started_at: int) -> dict[str, Any]:
     }
 
 
-def _rules(folder: Path, journal: JournalReader) -> list[dict[str, Any]]:
+def _rules(files: Mapping[str, Rule], journal: JournalReader) -> list[dict[str, Any]]:
     """Every rule and symbol of the rule files, and what the journal remembers besides."""
-    from runner.cli.rules import rules_of
-
     memories = {(each["rule_id"], each["symbol"]): each for each in journal.memories()}
-    try:
-        files = rules_of(folder).rules
-    except ConfigurationError:
-        files = {}
     keys = [(rule.id, symbol) for rule in files.values() for symbol in rule.symbols]
     keys += sorted(key for key in memories if key not in keys and key[1] and not files)
     found = []
@@ -110,12 +122,14 @@ def _rules(folder: Path, journal: JournalReader) -> list[dict[str, Any]]:
 
 
 def _problems(
-    folder: Path, journal: JournalReader, told: dict[str, Any], now: int
+    folder: Path, journal: JournalReader, told: dict[str, Any], now: int, *, mistaken: bool
 ) -> list[dict[str, Any]]:
     """What is not as it should be, each with what to do."""
     from runner.cli.status_switches import problems
 
-    found = [*_of_daemon(folder, told, now), *_of_countdowns(told, now), *_of_rules(folder)]
+    found = [*_of_daemon(folder, told, now), *_of_countdowns(told, now)]
+    if mistaken:
+        found.append(_problem("the rule files have mistakes", f"runner check --dir {folder}"))
     found += [_problem(each["what"], each["cure"]) for each in problems(folder, told, journal)]
     if told["refused_reload"] is not None:
         at, text = told["refused_reload"]["at"], told["refused_reload"]["text"]
@@ -186,16 +200,6 @@ def _left_alone(symbol: str, over: int, now: int) -> dict[str, Any]:
     meaning = "what is shown as LIVE may be gone; conditional orders may stay, positions do"
     cure = "start the runner, it reads what is open; or look at the exchange"
     return _problem(what, cure, meaning)
-
-
-def _of_rules(folder: Path) -> list[dict[str, Any]]:
-    from runner.cli.rules import rules_of
-
-    try:
-        rules_of(folder)
-    except ConfigurationError:
-        return [_problem("the rule files have mistakes", f"runner check --dir {folder}")]
-    return []
 
 
 def _show(told: dict[str, Any], now: int) -> None:

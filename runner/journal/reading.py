@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
 from runner.core.orders import OrderIntent
@@ -130,6 +130,54 @@ class JournalReader:
             statement = statement.where(table.c.symbol == symbol)
         found = self._page(statement, table.c.seq, after, limit)
         return [row | {"data": plain(decode(row["data"]))} for row in found]
+
+    def history(
+        self,
+        before: int | None = None,
+        limit: int = 50,
+        *,
+        rule_id: str | None = None,
+        symbol: str | None = None,
+        reason: str | None = None,
+        kinds: Collection[str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> list[Plain]:
+        """A page of the log, newest first: what stands below the seq `before`, as `records`.
+
+        `since` and `until` (ms) bound its time, both included.
+        """
+        table = tables.records
+        statement = select(table).order_by(table.c.seq.desc()).limit(limit)
+        equal = {"rule_id": rule_id, "symbol": symbol, "reason": reason}
+        for name, value in equal.items():
+            if value is not None:
+                statement = statement.where(table.c[name] == value)
+        if rule_id is not None:
+            statement = statement.where(tables.HAS_RULE)
+        if kinds is not None:
+            statement = statement.where(table.c.kind.in_(sorted(kinds)))
+        for bound in (
+            None if before is None else table.c.seq < before,
+            None if since is None else table.c.at >= since,
+            None if until is None else table.c.at <= until,
+        ):
+            statement = statement if bound is None else statement.where(bound)
+        return [row | {"data": plain(decode(row["data"]))} for row in self._rows(statement)]
+
+    def steps(self, run_ids: Collection[str]) -> Mapping[str, list[Plain]]:
+        """The log of each of these runs, oldest first; at most 500 runs at once."""
+        table = tables.records
+        statement = select(table).where(tables.HAS_RUN, table.c.run_id.in_(sorted(run_ids)))
+        found: defaultdict[str, list[Plain]] = defaultdict(list)
+        for row in self._rows(statement.order_by(table.c.seq)):
+            found[row["run_id"]].append(row | {"data": plain(decode(row["data"]))})
+        return found
+
+    def newest_seq(self) -> int:
+        """The seq of the newest record; 0 when there is none: whoever watches asks this."""
+        statement = select(func.max(tables.records.c.seq).label("seq"))
+        return int(self._rows(statement)[0]["seq"] or 0)
 
     def alerts(
         self, after: int | None = None, limit: int | None = None, path: str | None = None

@@ -211,6 +211,37 @@ def test_the_log_can_be_followed_and_chosen(journal: Journal, reader: JournalRea
     assert lines(reader.records(kinds=[])) == []
 
 
+def test_the_history_is_paged_and_filtered(journal: Journal, reader: JournalReader) -> None:
+    """Newest first, below a seq; rule, symbol, reason, kind and time combine; steps by run."""
+    assert reader.newest_seq() == 0
+    for number in range(6):
+        record = Record(
+            NOW + number,
+            "refused" if number % 2 else "fired",
+            f"line {number}",
+            rule_id="a" if number < 4 else "",
+            symbol="BTCUSDT" if number < 3 else "ETHUSDT",
+            run_id=f"r{number // 2}" if number % 2 == 0 else "",
+            reason="cooldown" if number % 2 else "",
+        )
+        journal.commit([Decision(records=[record])])
+
+    def lines(records: list[dict[str, str]]) -> list[int]:
+        return [int(record["text"][5:]) for record in records]
+
+    newest = reader.history(limit=2)
+    assert lines(newest) == [5, 4]
+    assert reader.newest_seq() == newest[0]["seq"]
+    assert lines(reader.history(before=newest[-1]["seq"], limit=2)) == [3, 2]
+    assert lines(reader.history(rule_id="a", reason="cooldown")) == [3, 1]
+    assert lines(reader.history(symbol="ETHUSDT", kinds=["fired"])) == [4]
+    assert lines(reader.history(since=NOW + 2, until=NOW + 3)) == [3, 2]
+    assert {run: lines(found) for run, found in reader.steps(["r0", "r2", "r9"]).items()} == {
+        "r0": [0],
+        "r2": [4],
+    }
+
+
 def test_runs_are_told_with_their_rule_and_orders(journal: Journal, reader: JournalReader) -> None:
     """A run tells its event and rule; one alone also the rule's text and its orders."""
     first, run, _ = firing("k1", legs=2)
