@@ -12,6 +12,7 @@ from runner.errors import ConfigurationError
 from runner.ops.secrets import Secrets
 from runner.settings import CommandHook, Settings
 from runner.sources.hooks import Hook, HookTable
+from runner.sources.texts import TextForm
 
 
 def hook_table(rules: RuleSet, secrets: Secrets, settings: Settings) -> HookTable:
@@ -19,12 +20,12 @@ def hook_table(rules: RuleSet, secrets: Secrets, settings: Settings) -> HookTabl
 
     Raises ConfigurationError for a missing secret, or one path for an alert and a command.
     """
-    table = {
-        trigger.path: Hook(trigger.path, secrets.get(trigger.secret).encode(), trigger.secret_field)
-        for rule in rules.rules.values()
-        for trigger in rule.triggers
-        if isinstance(trigger, WebhookTrigger | HeartbeatTrigger) and trigger.secret
-    }
+    triggers = [trigger for rule in rules.rules.values() for trigger in rule.triggers]
+    table: dict[str, Hook] = {}
+    for kind in (HeartbeatTrigger, WebhookTrigger):  # in this order: only webhooks read text
+        for trigger in triggers:
+            if isinstance(trigger, kind) and trigger.secret:
+                table[trigger.path] = _hook(trigger, secrets)
     for path, hook in settings.commands.items():
         if path in table:
             raise ConfigurationError(
@@ -33,6 +34,16 @@ def hook_table(rules: RuleSet, secrets: Secrets, settings: Settings) -> HookTabl
             )
         table[path] = Hook(path, _own_secret(hook, rules, secrets).encode())
     return table
+
+
+def _hook(trigger: WebhookTrigger | HeartbeatTrigger, secrets: Secrets) -> Hook:
+    secret, where = secrets.get(trigger.secret).encode(), trigger.secret_field
+    if not isinstance(trigger, WebhookTrigger) or not trigger.text:
+        return Hook(trigger.path, secret, where)
+    if trigger.text == "words":
+        return Hook(trigger.path, secret, where, TextForm("words", tuple(trigger.body), where))
+    # pairs are read in small letters; the JSON of the same path keeps its own
+    return Hook(trigger.path, secret, where, TextForm("pairs", (), where))
 
 
 def _own_secret(hook: CommandHook, rules: RuleSet, secrets: Secrets) -> str:

@@ -33,17 +33,26 @@ PLACEHOLDERS = {
     "market_position": "{{strategy.market_position}}",
     "open": "{{open}}",
     "order_id": "{{strategy.order.id}}",
+    "position": "{{strategy.market_position}}",
     "position_size": "{{strategy.position_size}}",
+    "prev_market_position": "{{strategy.prev_market_position}}",
     "price": "{{close}}",
     "quantity": "{{strategy.order.contracts}}",
+    "sentiment": "{{strategy.market_position}}",
     "side": "{{strategy.order.action}}",
+    "signal": "{{strategy.order.action}}",
+    "stopLoss": '{{plot("SL")}}',
     "symbol": "{{ticker}}",
+    "takeProfit": '{{plot("TP")}}',
     "ticker": "{{ticker}}",
     "time": "{{timenow}}",
     "timenow": "{{timenow}}",
     "volume": "{{volume}}",
 }
-"""TradingView's placeholder for a field of this name (its help page on alert placeholders)."""
+"""TradingView's placeholder for a field of this name (its help page on alert placeholders).
+
+What an indicator draws has the name that its script gives it: SL and TP are examples.
+"""
 
 
 @click.command(
@@ -122,6 +131,8 @@ def _message(trigger: WebhookTrigger, secret: str, values: dict[str, str], *, ex
     A number's placeholder stands without quotes. Raises UsageError for a field that must be
     given before it can be sent.
     """
+    if trigger.text:
+        return _text(trigger, secret, values, example=example)
     lines = {trigger.secret_field: json.dumps(secret)}
     for name, kind in trigger.body.items():
         lines[name] = _value(name, kind, values.get(name), example=example)
@@ -132,6 +143,23 @@ def _message(trigger: WebhookTrigger, secret: str, values: dict[str, str], *, ex
         lines[name] = json.dumps(values.get(name, PLACEHOLDERS.get(name, f"{{{{{name}}}}}")))
     inner = ",\n".join(f"  {json.dumps(name)}: {text}" for name, text in lines.items())
     return f"{{\n{inner}\n}}"
+
+
+def _text(trigger: WebhookTrigger, secret: str, values: dict[str, str], *, example: bool) -> str:
+    """The body where the rule takes plain text: pairs, a line each, or words after the secret."""
+    words = {
+        name: _value(name, kind, values.get(name), example=example).strip('"')
+        for name, kind in trigger.body.items()
+    }
+    if trigger.text == "words":
+        between = "|" if any(" " in value for value in (secret, *words.values())) else " "
+        return between.join((secret, *words.values()))
+    named = [name for name in (*trigger.dedupe, *values) if name not in words]
+    if trigger.max_age is not None and example and "time" not in words:
+        named.append("time")
+    more = {n: values.get(n, PLACEHOLDERS.get(n, f"{{{{{n}}}}}")) for n in named}
+    pairs = {trigger.secret_field.lower(): secret, **words, **more}
+    return "\n".join(f"{name}={value}" for name, value in pairs.items())
 
 
 def _value(name: str, kind: Type, given: str | None, *, example: bool) -> str:
@@ -147,7 +175,7 @@ def _value(name: str, kind: Type, given: str | None, *, example: bool) -> str:
     if kind == BOOLEAN:
         return "true"
     usual = "{{close}}" if kind == NUMBER else "{{strategy.order.comment}}"
-    placeholder = PLACEHOLDERS.get(name, usual)
+    placeholder = PLACEHOLDERS.get(name.rpartition(".")[2], usual)
     return placeholder if bare else json.dumps(placeholder)
 
 

@@ -45,7 +45,13 @@ def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
 
 def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
     """Every mistake between rules. `complete` is False when a file could not be read at all."""
-    found = [*_duplicate_ids(parts), *_secrets(parts), *_dead_men(parts), *_renames(parts)]
+    found = [
+        *_duplicate_ids(parts),
+        *_secrets(parts),
+        *_texts(parts),
+        *_dead_men(parts),
+        *_renames(parts),
+    ]
     if complete:
         found += [*_references(parts), *_tags(parts), *_never_expires(parts)]
         found += _without_secret(parts)
@@ -91,6 +97,27 @@ def _secrets(parts: Sequence[Part]) -> Iterator[Diagnostic]:
             other = _related(known[0], known[1], "the other is at")
             problem = Problem((*path, key), "webhook-secret", message, f"write {key}: {value}")
             yield part.source.locate(problem, (other,))
+
+
+def _texts(parts: Sequence[Part]) -> Iterator[Diagnostic]:
+    """Text on a path is read in one way, whichever rules listen there."""
+    first: dict[str, tuple[Source, Path, str, list[str]]] = {}
+    hooks = [(part, place, hook) for part in parts for place, _, hook in _hooks(part)]
+    for part, place, hook in hooks:
+        route, body = hook.get("path"), hook.get("body") or {}
+        if not isinstance(route, str) or not isinstance(body, dict):
+            continue
+        form = str(hook.get("text", "none"))
+        words = [str(name) for name in body] if form == "words" else []
+        known = first.setdefault(route, (part.source, place, form, words))
+        if known[2:] == (form, words):
+            continue
+        key = "text" if "text" in hook else "path"
+        same = known[2] == form
+        message = f"two rules listen on {route} and read its text in different ways"
+        cure = f"write body with {', '.join(known[3])} in this order" if same else "write the same"
+        problem = Problem((*place, "body" if same else key), "webhook-text", message, cure)
+        yield part.source.locate(problem, (_related(known[0], known[1], "the other is at"),))
 
 
 def _renames(parts: Sequence[Part]) -> Iterator[Diagnostic]:

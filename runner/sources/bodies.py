@@ -35,7 +35,7 @@ def parse(data: bytes) -> dict[str, Value]:
     text: formulas cannot look into it, but it is no reason to refuse an alert. Raises BodyError
     for anything that is not one JSON object (RFC 8259) of sane size, without duplicate names.
     """
-    tree = _tree(_text(data))
+    tree = _tree(text_of(data))
     fields: dict[str, Value] = {}
     _flatten(tree, "", 1, fields)
     return fields
@@ -62,7 +62,8 @@ def event_time(fields: Mapping[str, Value]) -> int | None:
     return None
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """Return the body's text. Raises BodyError when it is empty or not UTF-8."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -100,7 +101,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _written_twice(name)
+            raise written_twice(name)
         found[name] = value
     return found
 
@@ -118,7 +119,7 @@ def _number(text: str) -> object:
 
 def _flatten(tree: Mapping[str, Any], prefix: str, depth: int, fields: dict[str, Value]) -> None:
     for name, value in tree.items():
-        whole = prefix + _clean(name, "a field's name")
+        whole = prefix + clean(name, "a field's name")
         if len(whole) > MAX_NAME:
             raise BodyError(
                 f"a field's name is longer than {MAX_NAME} characters", "give it a shorter one"
@@ -130,7 +131,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str, depth: int, fields: dict[str,
         elif value is not None:
             _check(value, whole, depth)
             if whole in fields:
-                raise _written_twice(whole)
+                raise written_twice(whole)
             fields[whole] = _canonical(value) if isinstance(value, list) else value
         if len(fields) > MAX_FIELDS:
             raise BodyError(f"the body has more than {MAX_FIELDS} fields", "send fewer")
@@ -149,7 +150,7 @@ def _check(value: Any, name: str, depth: int) -> None:
             f"at most {MAX_DIGITS} digits; an identifier belongs in quotes",
         )
     if isinstance(value, str):
-        _clean(value, name)
+        clean(value, name)
     elif isinstance(value, (dict, list)):
         if depth == MAX_DEPTH:
             raise _too_deep()
@@ -157,7 +158,7 @@ def _check(value: Any, name: str, depth: int) -> None:
             _check(below, name, depth + 1)
 
 
-def _clean(text: str, name: str) -> str:
+def clean(text: str, name: str) -> str:
     """Return the text if every store and every answer can carry it; raise BodyError if not."""
     try:
         text.encode()
@@ -210,6 +211,7 @@ def _too_deep() -> BodyError:
     return BodyError(f"the body is nested deeper than {MAX_DEPTH} levels", "send it flatter")
 
 
-def _written_twice(name: str) -> BodyError:
+def written_twice(name: str) -> BodyError:
+    """Return the error for a field that stands there twice."""
     shown = name[:MAX_NAME].encode("utf-8", "backslashreplace").decode()
     return BodyError(f"the field {shown} is written twice", "keep one of them")

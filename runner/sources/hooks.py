@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runner.core.events import Value
+from runner.sources.texts import TextForm
 
 
 @dataclass(frozen=True, slots=True)
 class Hook:
     """`POST /hook/<path>`; the secret is in the body's `secret_field`, follows the path, or
-    signs the body.
+    signs the body. `text`: how this path reads text, None where it takes JSON only.
     """
 
     path: str
     secret: bytes = field(repr=False)
     secret_field: str = "secret"  # noqa: S105  # the name of a field
+    text: TextForm | None = None
 
     def admits(self, given: Value | None) -> bool:
         """Return whether this is the secret; the time it takes does not tell how near it came.

@@ -36,7 +36,10 @@ class BodyError(Exception):
 def explain(text: str, error: json.JSONDecodeError) -> BodyError:
     """Return the error that a person can act on, for a text in which JSON breaks off at a place."""
     if text.lstrip()[:1] not in ("{", "["):
-        return BodyError("the body is plain text, not JSON", f"write it like {EXAMPLE}")
+        return BodyError(
+            "the body is plain text, not JSON",
+            f"write it like {EXAMPLE}; where the rule says text:, look at the secret",
+        )
     message, cure = _at(text, error)
     return BodyError(f"line {error.lineno} column {error.colno}: {message}", cure)
 

@@ -24,12 +24,13 @@ from werkzeug.exceptions import (
 )
 
 from runner.core.decision import AlertAnswer
-from runner.core.events import Alert
+from runner.core.events import Alert, Value
 from runner.sources.bodies import MAX_BYTES, body_hash, event_time, parse
 from runner.sources.hooks import Hook, HookTable
 from runner.sources.malformed import BodyError
 from runner.sources.readiness import Readiness
 from runner.sources.senders import MOST_ALERTS, Refusals, Senders, Tally, networks
+from runner.sources.texts import is_text
 
 SIGNATURE = "X-Signature"
 """The header of senders that sign: sha256= and HMAC-SHA256 of the body, in hexadecimal."""
@@ -121,7 +122,7 @@ class _Door:
         address = self._address()
         proven = self._proven(hook, token, body)
         try:
-            fields = parse(body)
+            fields = _fields(hook, body, proven is True)
         except BodyError as error:
             self._refuse(address, "malformed body", error.message, polite=proven is True)
             raise
@@ -129,6 +130,8 @@ class _Door:
         if not (hook.admits(given) if proven is None else proven):
             # not the path: people put secrets there
             self._refuse(address, "unknown hook or wrong secret")
+            if is_text(body):
+                parse(body)  # which refuses it, as on a path that takes JSON only
             raise NotFound
         if not self._senders.admits(address):
             self._refuse(address, "right secret, but hooks.allow lacks this address", polite=True)
@@ -166,6 +169,18 @@ class _Door:
             log.warning(text, extra={"address": address, **more})
         if wait and not polite:
             raise TooManyRequests(WAIT, retry_after=60)
+
+
+def _fields(hook: Hook, body: bytes, proven: bool) -> dict[str, Value]:
+    """The body's fields. Raises BodyError; who is not `proven` learns nothing about the path."""
+    if hook.text is None or not is_text(body):
+        return parse(body)
+    try:
+        return hook.text.fields(body)
+    except BodyError:
+        if proven:
+            raise
+        return {}
 
 
 def _outcome(answer: AlertAnswer) -> Response:

@@ -28,6 +28,8 @@ _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 class WebhookTrigger:
     """`POST /hook/<path>` with the named secret and a body that fits `body`.
 
+    `text` is how plain text is read: pairs, words, or "" where only JSON is taken.
+
     Memory: `recent` maps the hashes of bodies seen within the window to when each was first
     seen. With `dedupe` the named fields are the identity for ever, and nothing is remembered
     here: the journal's unique key decides.
@@ -43,6 +45,7 @@ class WebhookTrigger:
     max_age: int | None
     dedupe: tuple[str, ...]
     dedupe_window: int
+    text: str = ""
     fingerprint: str = "webhook"
 
     @property
@@ -193,6 +196,13 @@ SCHEMA: Mapping[str, Any] = {
             "too. Example: {action: {one_of: [buy, sell]}, price: number}",
             "additionalProperties": FIELD,
         },
+        "text": {
+            "enum": ["pairs", "words"],
+            "description": "Also takes plain text. pairs: name=value, separated by ; or line "
+            "breaks, the names in small letters. words: the fields of body, in their order, "
+            "separated by blanks or |. The secret follows the path, or is a pair, or the first "
+            "word.",
+        },
         "max_age": {
             "type": "string",
             "description": "An alert whose own time is older than this is not fired: 20s",
@@ -220,6 +230,8 @@ def build(node: Node, name: str) -> WebhookTrigger | None:
         if kind is not None:
             body[str(key)] = kind
     window = node.duration("dedupe_window")
+    text = node.text("text")
+    _refuse_unreadable(node, text, body)
     return WebhookTrigger(
         name=name,
         path=node.text("path"),
@@ -229,7 +241,25 @@ def build(node: Node, name: str) -> WebhookTrigger | None:
         max_age=node.duration("max_age"),
         dedupe=tuple(str(item.value) for item in node.child("dedupe").items()),
         dedupe_window=DEDUPE_WINDOW if window is None else window,
+        text=text,
     )
+
+
+def _refuse_unreadable(node: Node, text: str, body: Mapping[str, Type]) -> None:
+    """Note what no text could ever bring."""
+    if text == "words" and not body:
+        node.child("text").problem(
+            "wrong-value",
+            "text: words, and body does not say what the words are",
+            "add body: {action: {one_of: [buy, sell]}}",
+        )
+    for name in body if text == "pairs" else ():
+        if name != name.lower():
+            node.child("body").child(name).problem(
+                "wrong-value",
+                f"{name} has capitals, and the names of pairs are read in small letters",
+                f"write {name.lower()}",
+            )
 
 
 def _type(node: Node) -> Type | None:
