@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
 POLL_SECONDS = 0.01
+LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+CHANCE = random.SystemRandom()
 
 
 def eventually(check: Callable[[], T], timeout: float = 10.0) -> T:
@@ -33,11 +38,15 @@ def eventually(check: Callable[[], T], timeout: float = 10.0) -> T:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listened on a moment ago.
+    """Return a TCP port of 127.0.0.1 that nobody listens on, and that nobody is given meanwhile.
 
-    Port 0 is better wherever the listener can say what it got.
+    Port 0 is better wherever the listener can say what it got. Its ports are also those of
+    outgoing connections, so a listener that starts again might find its own taken: these are not.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    given = LOCAL_PORTS.read_text().split() if LOCAL_PORTS.exists() else ["32768"]
+    for _ in range(1_000):
+        port = CHANCE.randrange(10_000, max(int(given[0]), 20_000))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a thousand ports of 127.0.0.1 are all taken")

@@ -39,6 +39,8 @@ from tests.simulation import cheap
 from tests.support import free_port
 
 TOKEN = "loop-token"
+PATIENCE = 90.0
+"""Seconds for what ends at once on a machine with nothing else to do."""
 UNSETTLED = frozenset({"PLANNED", "SENDING", "UNKNOWN"})
 
 RULES = """\
@@ -126,7 +128,7 @@ class World:
         """Start, take alerts, and be killed: at a point of the way, or from outside."""
         point, count = self.dice.choice(failpoints.POINTS), self.dice.randint(1, 14)
         pid, ready = self.start(point, count)
-        if _readable(ready, 20):
+        if _readable(ready, PATIENCE):
             for _ in range(self.dice.randint(1, 3)):
                 self._send_one()
         how = self._wait(pid, self.dice.choice((0.0, 0.02, 0.1, 0.4)))
@@ -170,7 +172,7 @@ class World:
 
     def _post(self, number: int, path: str) -> str | None:
         body = json.dumps({"n": number, "secret": TOKEN})
-        connection = http.client.HTTPConnection("127.0.0.1", self.hook, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.hook, timeout=PATIENCE)
         try:
             connection.request("POST", f"/hook/{path}", body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -187,9 +189,9 @@ class World:
         """A last life without a death: everything is acknowledged and comes to an end."""
         pid, ready = self.start()
         wrong: list[str] = []
-        if not _readable(ready, 20):
+        if not _readable(ready, PATIENCE):
             wrong.append(f"{self.name} did not start")
-        until = time.monotonic() + 40
+        until = time.monotonic() + PATIENCE
         while self.waiting and time.monotonic() < until:
             self._send_one()
         while (orders := self._orders()) is None and time.monotonic() < until:
@@ -263,7 +265,7 @@ def _exchange(names: Sequence[str]) -> tuple[int, dict[str, str]]:
 
 
 def _accepted(rest: str) -> list[str]:
-    connection = http.client.HTTPConnection(rest.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(rest.removeprefix("http://"), timeout=PATIENCE)
     connection.request("GET", "/paper/orders")
     seen = json.loads(connection.getresponse().read())
     connection.close()

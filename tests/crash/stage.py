@@ -18,6 +18,8 @@ from runner.journal import JournalReader
 from tests.support import eventually, free_port
 
 KEY, SECRET, TOKEN = "stage-key", "stage-secret", "stage-token"
+PATIENCE = 90
+"""Seconds that anything may take on a busy machine; nothing waits so long when all is well."""
 
 SETTINGS = """\
 version: 1
@@ -79,13 +81,15 @@ class Stage:
         """Start the runner, with these further words, and wait until it takes alerts."""
         env = {"RUNNER_FAILPOINT": f"{failpoint}@{self.armed}"} if failpoint else {}
         self.runner = self._start("run", "--dir", str(self.folder), *words, env=env)
-        eventually(self._ready, 30)
+        eventually(self._ready, PATIENCE)
 
     def _ready(self) -> bool:
         assert self.runner is not None
-        assert self.runner.poll() is None, f"the runner ended with {self.runner.returncode}"
+        if self.runner.poll() is not None:
+            said = (self.folder.parent / "run.log").read_text()[-2_000:]
+            raise RuntimeError(f"the runner ended with {self.runner.returncode}: {said}")
         try:
-            return requests.get(self.url("/readyz"), timeout=2).status_code == 200
+            return requests.get(self.url("/readyz"), timeout=PATIENCE).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -97,7 +101,7 @@ class Stage:
         """Post an alert as TradingView does; the answer if there was a 200, else None."""
         try:
             answer = requests.post(
-                self.url("/hook/signal"), json={**body, "secret": TOKEN}, timeout=5
+                self.url("/hook/signal"), json={**body, "secret": TOKEN}, timeout=PATIENCE
             )
         except requests.RequestException:
             return None
@@ -107,19 +111,19 @@ class Stage:
     def died(self) -> None:
         """Wait until the runner was killed by its failpoint."""
         assert self.runner is not None
-        assert self.runner.wait(20) == -signal.SIGKILL
+        assert self.runner.wait(PATIENCE) == -signal.SIGKILL
 
     def kill(self) -> None:
         """Kill -9, now."""
         assert self.runner is not None
         self.runner.kill()
-        self.runner.wait(10)
+        self.runner.wait(PATIENCE)
 
     def stop(self) -> None:
         """End every process, however the test ended."""
         for process in self.processes:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
             if process.stdout is not None:
                 process.stdout.close()
 
@@ -127,18 +131,20 @@ class Stage:
 
     def fault(self, **fault: Any) -> None:
         """Ask the exchange for a fault."""
-        answer = requests.post(f"{self.addresses['rest']}/paper/fault", json=fault, timeout=5)
+        answer = requests.post(
+            f"{self.addresses['rest']}/paper/fault", json=fault, timeout=PATIENCE
+        )
         assert answer.status_code == 200, answer.text
 
     def price(self, symbol: str, price: str) -> None:
         """Move a price."""
         body = {"symbol": symbol, "price": price}
-        answer = requests.post(f"{self.addresses['rest']}/paper/price", json=body, timeout=5)
+        answer = requests.post(f"{self.addresses['rest']}/paper/price", json=body, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
 
     def accepted(self) -> list[str]:
         """The client order ids of every order that the exchange ever accepted."""
-        seen = requests.get(f"{self.addresses['rest']}/paper/orders", timeout=5).json()
+        seen = requests.get(f"{self.addresses['rest']}/paper/orders", timeout=PATIENCE).json()
         plain = [order["clientOrderId"] for order in seen["orders"] if not order.get("algoId")]
         return [*plain, *(algo["clientAlgoId"] for algo in seen["algos"])]
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from runner.failpoints import POINTS
-from tests.crash.stage import Stage
+from tests.crash.stage import PATIENCE, Stage
 from tests.support import eventually
 
 RULES = """\
@@ -67,19 +67,24 @@ def bracket(folder: Path) -> Iterator[Stage]:
 
 def send_until_answered(stage: Stage) -> str:
     """Post the alert again and again, as a sender does that got no 200; the first outcome."""
-    answer = eventually(lambda: stage.alert(ALERT), 15)
+    answer = eventually(lambda: stage.alert(ALERT), PATIENCE)
     assert answer is not None
     return str(answer["outcome"])
 
 
 def check_one_set(stage: Stage, count: int) -> None:
     """Exactly one set of orders, and the alert is known wherever it is sent again."""
-    eventually(lambda: stage.settled(count), 30)
+    eventually(lambda: stage.settled(count), PATIENCE)
     again = stage.alert(ALERT)
     assert again is not None
     assert again["outcome"] == "duplicate"
     assert len(stage.accepted()) == count
     assert stage.audit() == []
+
+
+def attempts(stage: Stage) -> list[int]:
+    """How often each order was sent, as far as the journal knows."""
+    return [order["attempt"] for order in stage.orders()]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -119,11 +124,12 @@ def test_a_batch_sent_but_not_answered_when_the_process_dies_is_not_sent_again(
     batch.run()
     batch.fault(kind="hang", match="batchOrders", ms=20_000)
     assert batch.alert(ALERT)
-    eventually(lambda: len(batch.accepted()) == 3)
+    eventually(lambda: len(batch.accepted()) == 3, PATIENCE)
+    sent = attempts(batch)
     batch.kill()
     batch.run()
     check_one_set(batch, 3)
-    assert {order["attempt"] for order in batch.orders()} == {1}
+    assert attempts(batch) == sent
 
 
 def test_an_answer_that_is_lost_is_asked_for_and_nothing_is_doubled(batch: Stage) -> None:
@@ -140,7 +146,7 @@ def test_a_request_that_never_arrived_is_proven_absent_and_sent_again(batch: Sta
     batch.fault(kind="reject_503_unknown", match="batchOrders", execute=False)
     assert batch.alert(ALERT)
     check_one_set(batch, 3)
-    assert {order["attempt"] for order in batch.orders()} == {2}
+    assert min(attempts(batch)) >= 2
 
 
 def test_the_same_alert_three_times_at_once_makes_one_set(batch: Stage) -> None:
@@ -159,11 +165,11 @@ def test_sigterm_stops_cleanly_and_the_next_start_doubles_nothing(batch: Stage) 
     """A clean stop exits 0; the journal is whole and nothing is sent twice afterwards."""
     batch.run()
     assert batch.alert(ALERT)
-    eventually(lambda: batch.settled(3))
+    eventually(lambda: batch.settled(3), PATIENCE)
     assert batch.runner is not None
     batch.runner.terminate()
-    assert batch.runner.wait(15) == 0
+    assert batch.runner.wait(PATIENCE) == 0
     with pytest.raises(requests.ConnectionError):
-        requests.get(batch.url("/readyz"), timeout=2)
+        requests.get(batch.url("/readyz"), timeout=PATIENCE)
     batch.run()
     check_one_set(batch, 3)

@@ -13,10 +13,9 @@ import requests
 
 from runner.killing import leave_request
 from tests.cli.calling import call
-from tests.crash.stage import Stage
+from tests.crash.stage import PATIENCE, Stage
 from tests.support import eventually
 
-PATIENCE = 90
 PANIC = "panic-secret-123456"
 
 RULES = """\
@@ -53,7 +52,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def seen(stage: Stage) -> dict[str, str]:
     """The exchange's orders: the newest state of each type."""
-    told = requests.get(f"{stage.addresses['rest']}/paper/orders", timeout=10).json()
+    told = requests.get(f"{stage.addresses['rest']}/paper/orders", timeout=PATIENCE).json()
     plain = {order["type"]: order["status"] for order in told["orders"]}
     [stop] = told["algos"] or [{"algoStatus": ""}]
     return {**plain, "STOP": stop["algoStatus"]}
@@ -102,10 +101,10 @@ def test_kill_cancels_closes_and_holds_until_unlock(stage: Stage) -> None:
 
 def test_a_webhook_kills_with_its_own_secret_only(stage: Stage) -> None:
     """404 for any other; 200 and what was begun once it is committed."""
-    wrong = requests.post(stage.url("/hook/panic"), json={"secret": "x" * 20}, timeout=10)
+    wrong = requests.post(stage.url("/hook/panic"), json={"secret": "x" * 20}, timeout=PATIENCE)
     assert wrong.status_code == 404
     body = {"secret": PANIC, "reason": "by phone"}
-    right = requests.post(stage.url("/hook/panic"), json=body, timeout=10)
+    right = requests.post(stage.url("/hook/panic"), json=body, timeout=PATIENCE)
     assert (right.status_code, right.json()["outcome"]) == (200, "done")
     eventually(lambda: position(stage) == ["FILLED"], PATIENCE)
     assert status(stage)["killed"] | {"at": 0} == {"who": "hook panic", "at": 0, "why": "by phone"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.journal import JournalReader
-from tests.crash.stage import Stage
+from tests.crash.stage import PATIENCE, Stage
 from tests.support import eventually
 
 RULES = """\
@@ -39,10 +39,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 def fire(stage: Stage, number: int, orders: int) -> None:
     """Send a number and wait until the journal knows what became of all its orders so far."""
-    answer = eventually(lambda: stage.alert({"n": number}), 15)
+    answer = eventually(lambda: stage.alert({"n": number}), PATIENCE)
     assert answer is not None
     assert answer["outcome"] == "fired", answer
-    eventually(lambda: stage.settled(orders), 30)
+    eventually(lambda: stage.settled(orders), PATIENCE)
 
 
 def back_up(stage: Stage, to: Path) -> None:
@@ -60,7 +60,7 @@ def put_back(stage: Stage, copy: Path) -> None:
 def refused(stage: Stage) -> str:
     """Start the runner, which must refuse; what it says."""
     words = [sys.executable, "-m", "runner", "run", "--dir", str(stage.folder)]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ended.returncode == CONFIGURATION, ended.stderr
     return ended.stderr
 
@@ -69,7 +69,7 @@ def end(stage: Stage) -> None:
     """Stop the runner cleanly, so that its file is whole."""
     assert stage.runner is not None
     stage.runner.terminate()
-    assert stage.runner.wait(20) == 0
+    assert stage.runner.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("witness", [True, False])
@@ -94,7 +94,7 @@ def test_a_restored_journal_doubles_nothing(stage: Stage, tmp_path: Path, witnes
     again = stage.alert({"n": 2})
     assert again is not None
     assert again["outcome"] == "fired"
-    eventually(lambda: stage.settled(4), 30)
+    eventually(lambda: stage.settled(4), PATIENCE)
     fire(stage, 3, 6)
     assert stage.audit() == []
     assert len(stage.accepted()) == 6

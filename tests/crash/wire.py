@@ -50,7 +50,7 @@ class Cable:
                 _close(near)
                 return
             try:
-                far = socket.create_connection(("127.0.0.1", self._to), 5)
+                far = socket.create_connection(("127.0.0.1", self._to), 60)
             except OSError:
                 _close(near)
                 return
