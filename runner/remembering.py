@@ -50,12 +50,13 @@ class LeadWatch:
         return ttl is not None and now - self._at >= ttl
 
 
-def remembered(journal: Journal) -> State:
-    """The engine's state as the journal has it."""
+def remembered(journal: Journal, *, fresh: bool = False) -> State:
+    """The engine's state as the journal has it; `fresh`: it was just accepted as a restored one."""
     state = State(
         memories=journal.memories(),
         dead_men=journal.dead_men(),
         restored_at=journal.meta.restored_at,
+        fresh=fresh,
     )
     # a restart is no fresh allowance of orders a minute
     recent = journal.planned_within(MINUTE)

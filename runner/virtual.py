@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from runner.app import PAPER_KEY, PAPER_SECRET
 from runner.audit import forgotten
+from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.core.decision import AlertAnswer
 from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Event, Fire, StreamState
@@ -42,6 +42,7 @@ __all__ = ["Calm", "Network", "VirtualClock", "VirtualExchange", "VirtualRunner"
 
 ADDRESSES = Addresses("http://paper", "ws://paper", "ws://paper/ws-fapi/v1")
 STALE_AFTER = 10_000
+FAR = 10 * 365 * 86_400_000
 
 
 class _Ear:
@@ -174,7 +175,8 @@ class VirtualRunner:
         self.board = PriceBoard(STALE_AFTER, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(rules, self.view, namespace, "paper", self.journal.seen)
-        self.engine = Engine(world, remembered(self.journal))
+        fresh = self.journal.date_restore(self.venue.server_time())
+        self.engine = Engine(world, remembered(self.journal, fresh=fresh))
         self.dispatcher = Dispatcher(
             self.engine,
             self.journal,
@@ -291,6 +293,26 @@ class VirtualRunner:
         if self.dispatcher.waiting():
             return self.clock.now
         return min(self._due_at, self._turned_at + int(LONGEST_WAIT * 1000))
+
+    def work_at(self) -> int | None:
+        """When the loop has something to do besides asking for the time and the account.
+
+        None: nothing is waited for. For who lets hours pass in which nothing happens.
+        """
+        engine, now = self.engine, self.clock.now
+        if self.busy or engine.state.waiting or engine.questions.paused or engine.links.deaf:
+            return max(self._due_at, now + 1)
+        # at a moment far off, what is asked every minute is due later than all that is planned
+        far = now + FAR
+        found = engine.next_at(Moment(far, far, self.timing))
+        scheduled = self.dispatcher.schedules.next_at()
+        times = [at for at in (found, scheduled) if at is not None and at < far]
+        return max(min(times), now + 1) if times else None
+
+    @property
+    def turned_at(self) -> int:
+        """When the loop turned last."""
+        return self._turned_at
 
     def turn(self) -> None:
         """One turn of the loop, for who moves the clock of several runners."""

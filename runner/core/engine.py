@@ -155,6 +155,7 @@ class Engine:
 
     def process(self, event: Event | Reload, moment: Moment) -> Decision:
         """All that this event changes. If it raises, nothing was changed but the view."""
+        recovery.note_time(self.state, moment)
         work = Work(self.state, moment.now)
         try:
             self._handlers[type(event)](work, event, moment)
@@ -176,6 +177,7 @@ class Engine:
 
     def wake(self, moment: Moment) -> Decision:
         """What the passing of time changes: lapsed entries, countdowns, timers."""
+        recovery.note_time(self.state, moment)
         work = Work(self.state, moment.now)
         recovery.ask(work, moment)
         reporting.lapse(work, moment)

@@ -20,9 +20,10 @@ LEAP = 1_000
 def recover(work: Work, moment: Moment) -> None:
     """Every SENDING leg is UNKNOWN; after a restore whatever may have been sent is asked for."""
     state = work.state
+    note_time(state, moment)
     for leg in list(state.legs.values()):
         after = legs.recovered(leg, moment)
-        if state.restored_at is not None and leg.planned_at <= state.restored_at:
+        if state.fresh or (state.restored_at is not None and leg.planned_at <= state.restored_at):
             after = _forgotten(after, moment)
         if after != leg:
             reporting.change(work, leg, after)
@@ -49,9 +50,18 @@ def _leapt(memory: RuleMemory, restored_at: int) -> RuleMemory:
     return replace(memory, triggers=triggers)
 
 
+def note_time(state: State, moment: Moment) -> None:
+    """Tell by the exchange's clock whether any event may still be from the forgotten time.
+
+    Not by ours: on a machine that was put back it may be hours off, and be set at any moment.
+    """
+    restored_at = state.restored_at
+    state.in_doubt = restored_at is not None and moment.server_now <= restored_at + DOUBTFUL_FOR
+
+
 def doubt(state: State, run: Run, event_time: int) -> None:
     """A run begins: note it when the time that the journal forgot may have seen its event."""
-    if state.restored_at is not None and event_time <= state.restored_at:
+    if state.in_doubt or (state.restored_at is not None and event_time <= state.restored_at):
         state.doubtful.add(run.run_id)
 
 
@@ -60,7 +70,9 @@ def ask_first(work: Work, run: Run) -> bool:
     restored_at = work.state.restored_at
     if restored_at is None:
         return False
-    if run.run_id in work.state.doubtful or run.fired_at <= restored_at + DOUBTFUL_FOR:
+    if work.state.in_doubt or run.run_id in work.state.doubtful:
+        return True
+    if run.fired_at <= restored_at + DOUBTFUL_FOR:
         return True
     return any(leg.ask_first for leg in work.legs_of(run.run_id).values())
 

@@ -56,9 +56,10 @@ class State:
     `entries` are the times at which risk-adding orders were planned, for the guard that counts
     them; `unseen` are fills until the position shows them, and all positions were last read at
     `read_time` (server time). `armed` are the symbols whose dead-man switch an action set.
-    `restored_at` (ms) is when a journal was accepted that had forgotten what came after it,
-    `doubtful` are runs of events that may be from the forgotten time. `disarming`: the runner
-    stops and leaves no countdown behind.
+    `restored_at` (ms, the exchange's clock) is when a journal was accepted that had forgotten what
+    came after it; `fresh`: this start accepted it, so all it knows is from before; `in_doubt`: any
+    event may still be from the forgotten time; `doubtful` are runs of events that may be.
+    `disarming`: the runner stops and leaves no countdown behind.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -77,6 +78,8 @@ class State:
     unseen: list[Unseen] = field(default_factory=list)
     read_time: int = 0
     restored_at: int | None = None
+    fresh: bool = False
+    in_doubt: bool = False
     doubtful: set[str] = field(default_factory=set)
     disarming: bool = False
     armed: dict[str, DeadMan | None] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Remembers: every event, decision, order and outcome, durably."""
 
 from runner.journal.database import place_of
-from runner.journal.journal import ORPHAN, Journal
+from runner.journal.journal import Journal
+from runner.journal.lookups import ORPHAN
 from runner.journal.opening import inbox_of
 from runner.journal.reading import JournalReader
 

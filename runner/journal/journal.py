@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, select
 from runner.core.decision import DeadManState, Decision, Leg, Received, RuleMemory, Run
 from runner.core.notice import Outgoing
 from runner.errors import CommitFailed, JournalError
-from runner.journal import retention, rows, schema, tables
+from runner.journal import lookups, retention, rows, schema, tables
 from runner.journal.database import Database
 from runner.journal.opening import open_database
 from runner.journal.room import RESERVE
@@ -26,13 +25,9 @@ log = logging.getLogger(__name__)
 Failpoint = Callable[[str], None]
 """Called with before_commit and after_commit; tests stop the process there."""
 
-ORPHAN: Final = "orphan"
-"""The reason of a record about an order that only the exchange knew of."""
-
 ALIVE_EVERY: Final = 1_000
 WAL_BYTES: Final = 4_200_000  # a little more than the 1000 pages between two checkpoints
 PRUNED_AT_ONCE: Final = 2_000
-_MANY: Final = 500
 
 
 class Journal:
@@ -52,7 +47,7 @@ class Journal:
         """Its path, or its URL without the password."""
         self.lease_ttl: Final = database.lease_ttl
         """Ms within which the lead must be renewed, or None where a lock tells who leads."""
-        self.meta: Final = meta
+        self.meta = meta
         self.epoch: Final = lease.epoch
         self.last_alive: Final = lease.last_alive
         """When the runner before this one last wrote (ms); None for a new journal."""
@@ -134,7 +129,7 @@ class Journal:
         lease = schema.take_lease(database, now(), floor)
         schema.note_system(connection, system)
         if accept_restored:
-            meta = schema.note_restored(connection, meta, now())
+            meta = schema.note_restored(connection, meta)
         database.check_whole()
         connection.exec_driver_sql("COMMIT")
         database.opened(wal_bytes)
@@ -187,6 +182,21 @@ class Journal:
     def _write(self, decisions: Sequence[Decision]) -> None:
         self._writer.write(decisions)
         self._writer.take(decisions, self._now())
+
+    def date_restore(self, server_now: int) -> bool:
+        """Count a restore that was accepted from this time on (the exchange's, ms); True if so.
+
+        False where there was none, or it has its date. Raises as `commit`.
+        """
+        if self.meta.restored_at != schema.UNDATED:
+            return False
+        meta = self.meta
+
+        def write() -> None:
+            self.meta = schema.note_restored(self._connection, meta, server_now)
+
+        self._transact(write)
+        return True
 
     def beat(self) -> None:
         """Note that the runner is alive, when nothing else was committed for a while.
@@ -336,32 +346,11 @@ class Journal:
 
         Looks back from the newest: a long journal costs no more than a short one.
         """
-        table, since = tables.legs, self._now() - ms
-        newest = select(table).order_by(table.c.seq.desc()).limit(_MANY)
-        page = self._rows(newest)
-        found: list[Leg] = []
-        while page:
-            young = [row for row in page if row["planned_at"] > since]
-            found += [rows.leg_of(row) for row in young]
-            page = self._rows(newest.where(table.c.seq < page[-1]["seq"])) if young else []
-        return found
+        return lookups.planned_since(self._rows, self._now() - ms)
 
     def known_ids(self, client_order_ids: Iterable[str]) -> set[str]:
         """Those that are orders of this journal, or orphans that it was told of."""
-        wanted = list(client_order_ids)
-        records = tables.records
-        known: set[str] = set()
-        for start in range(0, len(wanted), _MANY):
-            some = wanted[start : start + _MANY]
-            column = tables.legs.c.client_order_id
-            legs = select(column).where(column.in_(some))
-            told = select(records.c.client_order_id).where(
-                records.c.reason == ORPHAN, records.c.client_order_id.in_(some)
-            )
-            known |= {row["client_order_id"] for row in self._rows(legs)}
-            if known < set(some):
-                known |= {row["client_order_id"] for row in self._rows(told)}
-        return known
+        return lookups.known_ids(self._rows, client_order_ids)
 
     def memories(self) -> dict[tuple[str, str], RuleMemory]:
         """What is kept of each (rule id, symbol)."""
@@ -393,8 +382,4 @@ class Journal:
     def _rows_among(
         self, statement: Select[Any], column: ColumnElement[str], keys: Iterable[str]
     ) -> list[rows.Row]:
-        wanted = list(keys)
-        found: list[rows.Row] = []
-        for start in range(0, len(wanted), _MANY):
-            found += self._rows(statement.where(column.in_(wanted[start : start + _MANY])))
-        return sorted(found, key=itemgetter("seq"))
+        return lookups.among(self._rows, statement, column, keys)

@@ -20,13 +20,19 @@ RESTORED_LEAP: Final = 1_000
 SYSTEM: Final = "system"
 """The key of the server's number in `meta`."""
 
+UNDATED: Final = 1 << 62
+"""The `restored_at` until the exchange's time is known: later than everything."""
+
 NEVER: Final = 0
 """The `alive_at` of a lease whose holders have not written anything yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What is told of a journal: `created_at`, and when it was last accepted as restored (ms)."""
+    """What is told of a journal: when it was made, and last accepted as a restored one (ms).
+
+    `created_at` is by our clock, `restored_at` by the exchange's, UNDATED until that is known.
+    """
 
     schema_version: int
     namespace: str
@@ -145,8 +151,11 @@ def release_lease(connection: Connection, epoch: int) -> None:
     connection.execute(mine.values(expires_at=0))
 
 
-def note_restored(connection: Connection, meta: Meta, now: int) -> Meta:
-    """Remember that the journal was accepted as a restored one; inside a transaction."""
+def note_restored(connection: Connection, meta: Meta, now: int = UNDATED) -> Meta:
+    """Remember that the journal was accepted as a restored one; inside a transaction.
+
+    `now` is the exchange's time: ours may be wrong by hours on a machine that was put back.
+    """
     table = tables.meta
     connection.execute(delete(table).where(table.c.key == "restored_at"))
     connection.execute(insert(table).values(key="restored_at", value=str(now)))

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from runner.settings import outward
+
 FILE_NAME = "settings.v1.schema.json"
 
 SECRET_NAME = "^[a-z][a-z0-9_]*$"  # noqa: S105  # the form of a name
@@ -150,8 +152,8 @@ TIMING: Mapping[str, Any] = _block(
         "max_attempts": {
             "type": "integer",
             "minimum": 1,
-            "description": "How often an order whose answer was lost is sent at most: 5. One that the "
-            "exchange was too busy to take is sent until its deadline",
+            "description": "How often an order whose answer was lost is sent at most: 5. "
+            "One that the exchange was too busy to take is sent until its deadline",
         },
     },
 )
@@ -291,6 +293,9 @@ SCHEMA: Mapping[str, Any] = {
             },
             "commands": COMMANDS,
             "reload": RELOAD,
+            "notifications": outward.NOTIFICATIONS,
+            "metrics": outward.METRICS,
+            "log": outward.LOG,
             "paper": PAPER,
         },
         required=["version"],

@@ -49,12 +49,12 @@ def post(url: str, **fields: Any) -> dict[str, Any]:
     """Post an alert with the right secret, again while it is not taken, as TradingView does."""
     body = {"secret": TOKEN, **fields}
 
-    def taken() -> requests.Response | None:
+    def taken() -> dict[str, Any]:
         answer = requests.post(f"{url}/hook/eth", json=body, timeout=30)
-        return None if answer.status_code == 503 else answer
+        told: dict[str, Any] = answer.json()
+        return {} if answer.status_code == 503 else told
 
-    told: dict[str, Any] = eventually(taken, 60).json()
-    return told
+    return eventually(taken, 60)
 
 
 def filled(folder: Path) -> list[dict[str, Any]]:

@@ -112,6 +112,31 @@ def test_new_orders_are_asked_for_while_events_may_be_old() -> None:
     assert not recovery.ask_first(Work(State(), NOW), RUN)
 
 
+def test_doubt_goes_by_the_exchanges_clock() -> None:
+    """Ours was an hour behind at the restore and is right now: ten minutes are ten minutes."""
+    state = State(restored_at=NOW)
+    ahead = NOW + 3_600_000
+    run = replace(RUN, fired_at=ahead)
+    recovery.note_time(state, replace(AT, now=ahead, server_now=NOW + recovery.DOUBTFUL_FOR))
+    assert recovery.ask_first(Work(state, ahead), run)
+    recovery.doubt(state, run, ahead)
+    recovery.note_time(state, replace(AT, now=ahead, server_now=NOW + recovery.DOUBTFUL_FOR + 1))
+    assert recovery.ask_first(Work(state, ahead), run), "what it began it ends"
+    assert not recovery.ask_first(Work(state, ahead), replace(run, run_id="another"))
+
+
+def test_a_fresh_restore_doubts_all_that_it_knows() -> None:
+    """Also what our clock, an hour ahead then, dates after the restore."""
+    late = leg_of(planned_at=NOW + 3_600_000)
+    for fresh in (False, True):
+        state = State(restored_at=NOW, fresh=fresh)
+        state.put_run(RUN)
+        state.put_leg(late)
+        work = Work(state, NOW)
+        recovery.recover(work, AT)
+        assert bool(work.decision.legs) is fresh
+
+
 def test_the_question_begins_with_the_next_turn() -> None:
     """A planned leg that must be asked for first becomes UNKNOWN before anything is sent."""
     state = State(restored_at=NOW)
