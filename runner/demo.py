@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from runner import resources
-from runner.app import PAPER_KEY, PAPER_SECRET, App, Place
+from runner.app import App
 from runner.audit import differences
+from runner.connecting import PAPER_KEY, PAPER_SECRET, Place
 from runner.core.decision import Decision, Record
 from runner.journal import JournalReader
 from runner.settings import Settings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from runner.app import wall_ms
+from runner.connecting import wall_ms
 from runner.core.actions.order import fills_at_once
 from runner.core.decision import Decision, Leg, Reason, RuleAnswer, Run, RunStatus
 from runner.core.engine import Engine

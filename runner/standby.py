@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 
-from runner.app import App, Place, read_rules, wall_ms
+from runner.app import App, read_rules
+from runner.connecting import Place, wall_ms
 from runner.core.decision import AlertAnswer, Received
 from runner.core.events import Alert
 from runner.errors import JournalAway, JournalBusy, JournalError

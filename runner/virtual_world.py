@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qsl
 
-from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import Place, read_rules
+from runner.app import read_rules
+from runner.connecting import Place
 from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Alert
 from runner.core.rules import Hit

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import PAPER, App, Place, RulesRefused, embedded_paper, read_rules
+from runner.app import App, RulesRefused, read_rules
+from runner.connecting import PAPER, Place, embedded_paper
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.errors import ConfigurationError, JournalBusy, RunnerError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from runner.app import Place, connect
+from runner.connecting import Place, connect
 from runner.errors import ConfigurationError
 from runner.settings import Account, Settings
 from runner.venues.paper.server import PaperServer

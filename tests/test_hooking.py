@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import Place, read_rules
+from runner.app import read_rules
+from runner.connecting import Place
 from runner.core.events import Alert, Command
 from runner.errors import ConfigurationError
 from runner.hooking import command_of, hook_table

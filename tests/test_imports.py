@@ -87,6 +87,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.hooking": (4, 0),
     "runner.killing": (4, 0),
     "runner.app": (5, 0),
+    "runner.connecting": (4, 0),
     "runner.demo": (5, 1),
     "runner.occasions": (5, 0),
     "runner.planning": (5, 1),

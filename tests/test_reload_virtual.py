@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.app import PAPER_KEY
+from runner.connecting import PAPER_KEY
 from runner.core.decision import Decision, Record
 from runner.core.events import Alert
 from runner.core.rules import RuleSet

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runner.app import wall_ms
 from runner.cli.reading import journal_of
+from runner.connecting import wall_ms
 from runner.core.decision import Received
 from runner.journal import Journal, inbox_of, place_of
 from runner.remembering import lead

@@ -39,7 +39,7 @@ def backup(file: Path | None, folder: Path) -> None:
 
     with journal_of(folder) as reader:
         if file is None:
-            from runner.app import wall_ms
+            from runner.connecting import wall_ms
 
             stamp = output.instant(wall_ms())[:19].replace(" ", "T").replace(":", "")
             file = folder / "backups" / f"journal-{stamp}Z.db"
@@ -84,8 +84,8 @@ def prune(days: int, folder: Path) -> None:
     Runs, orders and fills stay for ever: they keep an event from firing twice. A running daemon
     does it, a little at a time.
     """
-    from runner.app import wall_ms
     from runner.cli import commanding
+    from runner.connecting import wall_ms
     from runner.settings import load
     from runner.taking import PRUNE
 

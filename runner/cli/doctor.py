@@ -87,7 +87,7 @@ def _examined(folder: Path, paper: bool) -> Iterator[Finding]:
 
 def declared(folder: Path, settings: Settings, paper: bool) -> Declared:
     """What runner.yaml says of the account, and the symbols of the rules that can be read."""
-    from runner.app import on_paper
+    from runner.connecting import on_paper
     from runner.rulebook.load import load
     from runner.venues.findings import Declared
 
@@ -139,8 +139,8 @@ def _journal(folder: Path, settings: Settings) -> Iterator[Finding]:
 @contextmanager
 def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[Venue]:
     """The account's exchange, not connected yet, or the paper exchange. Raises RunnerError."""
-    from runner.app import on_paper
     from runner.cli.exchange import exchange_of
+    from runner.connecting import on_paper
 
     if settings.accounts and not paper and not on_paper(settings):
         yield unconnected(folder, settings)
@@ -151,7 +151,7 @@ def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[Venue]:
 
 def unconnected(folder: Path, settings: Settings) -> Venue:
     """The account's venue, nothing asked yet. Raises ConfigurationError for a missing secret."""
-    from runner.app import monotonic_ms, wall_ms
+    from runner.connecting import monotonic_ms, wall_ms
     from runner.ops.secrets import Secrets
     from runner.venues.binance_usdm.presets import reach
     from runner.venues.registry import VENUES

@@ -22,7 +22,7 @@ def exchange_of(folder: Path, settings: Settings, paper: bool) -> Iterator[tuple
 
     Raises ConfigurationError or VenueError with the cure.
     """
-    from runner.app import PAPER, Place, connect, embedded_paper, on_paper
+    from runner.connecting import PAPER, Place, connect, embedded_paper, on_paper
 
     place = Place(folder)
     if settings.accounts and not paper and not on_paper(settings):
@@ -45,8 +45,8 @@ def exchange_of(folder: Path, settings: Settings, paper: bool) -> Iterator[tuple
 
 def _running_paper(folder: Path, settings: Settings) -> Venue | None:
     """The paper exchange of the runner that runs in this folder, if one does."""
-    from runner.app import connect_paper
     from runner.cli.reading import journal_of, started
+    from runner.connecting import connect_paper
 
     try:
         with journal_of(folder, settings) as journal:

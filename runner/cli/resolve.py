@@ -34,8 +34,8 @@ def resolve(client_order_id: str, verdict: str, reason: str, folder: Path, as_js
 
     Exit 0: done, or kept for the next start; 1: refused, and why.
     """
-    from runner.app import wall_ms
     from runner.cli.commanding import command
+    from runner.connecting import wall_ms
     from runner.settings import load
     from runner.taking import RESOLVE
 

@@ -18,7 +18,8 @@ from runner.cli.stopping import StopRequests, stop_requests
 from runner.errors import ConfigurationError, JournalAway, JournalBusy, JournalError, RunnerError
 
 if TYPE_CHECKING:
-    from runner.app import App, Place
+    from runner.app import App
+    from runner.connecting import Place
     from runner.settings import Settings
     from runner.standby import Front
 
@@ -85,9 +86,10 @@ def _run(
     restored: bool,
 ) -> None:
     from runner import logs
-    from runner.app import App, Place, embedded_paper, on_paper
+    from runner.app import App
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
+    from runner.connecting import Place, embedded_paper, on_paper
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.settings import load
     from runner.shown import logged

@@ -83,8 +83,8 @@ def who() -> str:
 
 def give(folder: Path, settings: Settings, verb: str, data: Mapping[str, Any]) -> Answer:
     """Have the leader do it, or do what can be done without one. Raises RunnerError."""
-    from runner.app import wall_ms
     from runner.cli.commanding import command
+    from runner.connecting import wall_ms
 
     if not _runs_here(folder, settings):
         if verb not in OFFLINE:

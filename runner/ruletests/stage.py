@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.app import PAPER_KEY
+from runner.connecting import PAPER_KEY
 from runner.core.rules import Rule, RuleSet
 from runner.errors import UsageError
 from runner.rulebook.tests_model import Case, TestsFile

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.venues.paper.server import PaperServer
 from tests.cli.calling import call, demo_folder
 

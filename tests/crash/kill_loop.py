@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from runner import app, failpoints
-from runner.app import App, Place
+from runner.app import App
 from runner.audit import differences
+from runner.connecting import Place, wall_ms
 from runner.core.rules import RuleSet
 from runner.journal import Journal, JournalReader
 from runner.remembering import remembered
@@ -118,7 +119,7 @@ class World:
             path.write_text(value)
         # read once: a life's own reading of them is no part of what is tested here
         self.rules = app.read_rules(Place(self.folder), None)
-        journal = Journal.open(self.folder / "warm.db", self.name, app.wall_ms)
+        journal = Journal.open(self.folder / "warm.db", self.name, wall_ms)
         remembered(journal)
         journal.close()
 

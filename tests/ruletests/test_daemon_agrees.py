@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import App, Place
+from runner.app import App
+from runner.connecting import Place
 from runner.journal import JournalReader
 from runner.rulebook.tests_file import load_tests
 from runner.ruletests.playing import play

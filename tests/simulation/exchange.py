@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.venues import RawAnswer
 from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange

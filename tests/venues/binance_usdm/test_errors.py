@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import PAPER_KEY
+from runner.connecting import PAPER_KEY
 from runner.core.decision import Leg
 from runner.core.events import Alert
 from runner.core.lifecycle import Answer, classify

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from runner.app import PAPER_KEY, PAPER_SECRET
+from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.core.lifecycle import Timing
 from runner.core.orders import (
     Call,

@@ -1,0 +1,111 @@
+"""Where a runner lives and what it trades on: its folder, its clocks, the venue it connects to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import ConfigurationError
+from runner.ops.secrets import Secrets
+from runner.settings import Settings
+from runner.venues import Venue
+from runner.venues.binance_usdm.presets import reach
+from runner.venues.paper.market import Walk
+from runner.venues.paper.server import PaperServer
+from runner.venues.registry import VENUES
+
+PAPER = "paper"
+"""The name of the account, and of the address, that means the embedded paper exchange."""
+
+PAPER_KEY = "paper-key"
+PAPER_SECRET = "paper-secret"  # noqa: S105 - it opens nothing but the exchange inside this process
+
+
+def wall_ms() -> int:
+    """Our clock: UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that never steps, in ms."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a runner lives: `rules/*.yaml`, `journal.db`, `runner.yaml` and `secrets/`."""
+
+    folder: Path
+
+    @property
+    def rules(self) -> Path:
+        """The folder of the rule files."""
+        return self.folder / "rules"
+
+    def paper_state(self, settings: Settings) -> Path:
+        """Where the embedded paper exchange keeps orders and positions."""
+        return self.folder / settings.paper.state
+
+
+def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venue:
+    """The account's venue, connected. Raises ConfigurationError or VenueError with the cure."""
+    if paper is not None:
+        return connect_paper(paper.addresses, settings)
+    account = settings.account()
+    if account.address == PAPER:
+        raise ConfigurationError(
+            f"the account {account.name} is on the embedded paper exchange: start with --paper"
+        )
+    secrets = Secrets(settings.secrets, place.folder)
+    venue = VENUES[account.venue](
+        reach(account.address, account.transport),
+        secrets.get(account.api_key),
+        secrets.get(account.api_secret),
+        settings.timing,
+        wall_ms,
+        monotonic_ms,
+    )
+    venue.connect()
+    if venue.hedge_mode is not (account.position_mode == "hedge"):
+        found = "hedge" if venue.hedge_mode else "one_way"
+        raise ConfigurationError(
+            f"the account {account.name} is in {found} mode, runner.yaml says "
+            f"position_mode: {account.position_mode}; change one of them"
+        )
+    return venue
+
+
+def on_paper(settings: Settings) -> bool:
+    """True when the account that would be traded is on the embedded paper exchange."""
+    return bool(settings.accounts) and settings.account().address == PAPER
+
+
+def connect_paper(addresses: Mapping[str, str], settings: Settings) -> Venue:
+    """The embedded paper exchange of this process or another. Raises VenueError."""
+    venue = VENUES["binance_usdm"](
+        reach(addresses, "rest"), PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
+    )
+    venue.connect()
+    return venue
+
+
+def embedded_paper(place: Place, settings: Settings) -> PaperServer:
+    """The paper exchange inside this process, started; its orders and positions survive a kill.
+
+    Raises ConfigurationError when it cannot keep them.
+    """
+    state = place.paper_state(settings)
+    try:
+        return PaperServer(
+            keys={PAPER_KEY: PAPER_SECRET},
+            market=Walk(settings.paper.seed),
+            state_file=state,
+            balance=str(settings.paper.balance),
+        ).start()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the paper exchange cannot use {state}: {error}; give the runner a folder it may "
+            "write in, with --dir, or move the file away"
+        ) from error
