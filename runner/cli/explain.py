@@ -98,11 +98,10 @@ def _rule(text: str) -> list[str]:
 
 
 def _show_order(order: dict[str, Any]) -> None:
-    from runner.cli.orders import described
-    from runner.core.wording import leg_words, outcome_words, state_words
+    from runner.core.wording import leg_words, outcome_words, plain_words, state_words
 
     name, state = leg_words(order["leg"]), state_words(order["state"])
-    click.echo(f"  order   {name}: {described(order)} -> {state}")
+    click.echo(f"  order   {name}: {plain_words(order)} -> {state}")
     said = [
         f"client order id {order['client_order_id']}",
         f"order id {order['order_id']}" if order["order_id"] else "",

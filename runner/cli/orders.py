@@ -54,37 +54,19 @@ def orders(
 
 def row(order: dict[str, object]) -> Row:
     """An order as a line of a table."""
+    from runner.core.wording import plain_words
+
     return (
         output.instant(order["planned_at"]),  # type: ignore[arg-type]
         order["rule_id"],
         order["symbol"],
-        described(order),
+        plain_words(order),
         order["state"],
         order["cumulative_quantity"],
         order["average_price"],
         order["run_id"],
         order["message"],
     )
-
-
-def described(order: dict[str, object]) -> str:
-    """An order in a trader's words: buy market 0.02, sell stop_market 0.02 @ 68000."""
-    from runner.core.wording import cancel_words
-
-    if "setting" in order:
-        return f"set {order['setting']} {order['value']}"
-    if order["kind"] == "cancel" and "quantity" in order:
-        return f"change {order['target']} to {order['quantity']} @ {order['price']}"
-    if order["kind"] == "cancel":
-        target = None if order["target"] is None else str(order["target"])
-        return cancel_words(target, str(order["leg"]), str(order["family"]))
-    words = [str(order["side"]).lower(), str(order["type"]).lower()]
-    if order["quantity"] is not None:
-        words.append(str(order["quantity"]))
-    prices = (order["trigger_price"], order["price"])
-    words += [f"@ {price}" for price in prices if price is not None]
-    words += [flag.replace("_", " ") for flag in ("reduce_only", "close_position") if order[flag]]
-    return " ".join(words)
 
 
 def _states(states: tuple[str, ...]) -> list[str] | None:

@@ -113,6 +113,24 @@ def intent_words(intent: Intent, name: str = "") -> str:
     return _order_words(intent)
 
 
+def plain_words(order: Mapping[str, object]) -> str:
+    """An order of the journal's reader in a trader's words: sell stop_market 0.02 @ 68000."""
+    if "setting" in order:
+        return f"set {order['setting']} {order['value']}"
+    if order["kind"] == "cancel" and "quantity" in order:
+        return f"change {order['target']} to {order['quantity']} @ {order['price']}"
+    if order["kind"] == "cancel":
+        target = None if order["target"] is None else str(order["target"])
+        return cancel_words(target, str(order["leg"]), str(order["family"]))
+    words = [str(order["side"]).lower(), str(order["type"]).lower()]
+    if order["quantity"] is not None:
+        words.append(str(order["quantity"]))
+    prices = (order["trigger_price"], order["price"])
+    words += [f"@ {price}" for price in prices if price is not None]
+    words += [flag.replace("_", " ") for flag in ("reduce_only", "close_position") if order[flag]]
+    return " ".join(words)
+
+
 def cancel_words(target: str | None, name: str, family: str) -> str:
     """What a cancel is about: cancel stop for 0.02, cancel all orders."""
     if target is None:

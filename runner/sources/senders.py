@@ -53,9 +53,13 @@ class Senders:
         """
         chain = [part.strip() for header in forwarded for part in header.split(",")]
         address = peer
-        while chain and _among(address, self.proxies):
+        while chain and self.trusts(address):
             address = chain.pop()
         return address
+
+    def trusts(self, peer: str) -> bool:
+        """Return whether what this peer says about the sender counts."""
+        return _among(peer, self.proxies)
 
     def admits(self, address: str) -> bool:
         """Return whether alerts from this address are taken."""
