@@ -16,7 +16,10 @@ KINDS: Final[Mapping[str, tuple[Loudness, str]]] = {
     "opened": ("on", "an order that opens or adds to a position is filled"),
     "closed": ("on", "an order that closes a position, or part of it, is filled"),
     "partly_filled": ("off", "part of an order is filled, more may come"),
-    "rejected": ("on", "an order was refused by the exchange, or was too late to be sent"),
+    "rejected": (
+        "on",
+        "an order was refused by the exchange, came too late, or could not be made",
+    ),
     "cancelled": ("off", "an order was cancelled or ran out"),
     "unknown": ("silent", "it is not known yet whether an order is at the exchange"),
     "guard": ("on", "a guard kept an order back"),

@@ -12,7 +12,9 @@ from typing import Any, Literal
 from runner.core.document import duration
 from runner.core.lifecycle import Timing
 from runner.errors import ConfigurationError
+from runner.settings import outward
 from runner.settings.checking import schema_mistakes
+from runner.settings.outward import Log, Notifications
 from runner.settings.reading import Mistake, read
 from runner.settings.waits import senseless
 
@@ -91,6 +93,9 @@ class Settings:
     reload_poll: int = 1_000
     reload_tests: bool = False
     paper: Paper = field(default_factory=Paper)
+    notifications: Notifications = field(default_factory=Notifications)
+    metrics: tuple[str, int] | None = None
+    log: Log = field(default_factory=Log)
 
     def account(self, name: str = "") -> Account:
         """Return the account of this name; without a name the only one, or the default.
@@ -157,7 +162,7 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     if parse_hook(tree.get("hook", "127.0.0.1:8080")) is None:
         text = "hook is not an address"
         mistakes.append(Mistake(("hook",), "wrong-value", text, "write HOST:PORT: 127.0.0.1:8080"))
-    mistakes += _addresses(tree.get("hooks", {}))
+    mistakes += [*_addresses(tree.get("hooks", {})), *_metrics(tree), *outward.mistakes(tree)]
     accounts = tree.get("accounts", {})
     defaults = [name for name, account in accounts.items() if account.get("default")]
     if len(accounts) > 1 and not defaults:
@@ -174,6 +179,19 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
         path = ("timing", "probe_offsets")
         mistakes.append(Mistake(path, "wrong-value", text, "write [0s, 5s, 20s, 1m]"))
     return [*mistakes, *senseless(tree)]
+
+
+def _metrics(tree: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Alerts come from everywhere; what the metrics tell is not everybody's business."""
+    if "metrics" not in tree:
+        return
+    where = parse_hook(tree["metrics"])
+    if where is None:
+        text, cure = "metrics is not an address", "write HOST:PORT: 127.0.0.1:9464"
+        yield Mistake(("metrics",), "wrong-value", text, cure)
+    elif where[1] and where == parse_hook(tree.get("hook", "127.0.0.1:8080")):
+        text = "metrics and hook are the same address"
+        yield Mistake(("metrics",), "wrong-value", text, "write another port: 127.0.0.1:9464")
 
 
 def _addresses(hooks: Mapping[str, list[str]]) -> Iterator[Mistake]:
@@ -215,6 +233,9 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         secrets={name: _source(source) for name, source in tree.get("secrets", {}).items()},
         timing=Timing(**{name: _waits(value) for name, value in timing.items()}),
         paper=Paper(**paper),
+        notifications=outward.notifications(tree),
+        metrics=parse_hook(tree["metrics"]) if "metrics" in tree else None,
+        log=outward.log(tree),
     )
 
 
