@@ -58,6 +58,7 @@ LOOK_AGAIN = 0.02
 FIRST_PRICES = 5.0
 """Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
 
+
 class RulesRefused(ConfigurationError):
     """The rule files have mistakes; the text is their diagnostics."""
 
@@ -124,7 +125,12 @@ class App:
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(
-            self.rules, self.view, self.settings.namespace, self.account, self.journal.seen
+            self.rules,
+            self.view,
+            self.settings.namespace,
+            self.account,
+            self.journal.seen,
+            self.settings.limits(self.account),
         )
         fresh = self.journal.date_restore(self.venue.server_time())
         self.engine = Engine(world, remembered(self.journal, fresh=fresh))

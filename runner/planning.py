@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +60,8 @@ class Plan:
     """What would happen on one symbol.
 
     `rounds` are requests that leave together; a later one leaves once the one before was
-    accepted. `answer` says why not when there are none. `notes` say what else would happen.
+    accepted. `answer` says why not when there are none. `notes` say what else would happen,
+    `verdicts` what the guards made of each leg, by its name.
     """
 
     symbol: str
@@ -71,6 +72,7 @@ class Plan:
     rounds: tuple[tuple[SignedRequest, ...], ...]
     legs: Mapping[str, str]
     notes: tuple[str, ...]
+    verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Planner:
@@ -145,7 +147,14 @@ class Planner:
     def plan(self, rule: Rule, symbol: str, occasion: Occasion) -> Plan:
         """What the rule would do on this symbol. Raises UsageError when the occasion fits none."""
         engine = Engine(
-            World(self._rules, self._view, self._settings.namespace, self._account, _unseen),
+            World(
+                self._rules,
+                self._view,
+                self._settings.namespace,
+                self._account,
+                _unseen,
+                self._settings.limits(self._account),
+            ),
             State(),
         )
         engine.load(self._rules, self._moment())
@@ -187,6 +196,7 @@ class Planner:
             rounds,
             legs,
             (*_told(decisions), *_open_ends(rule, run)),
+            _verdicts(decisions, legs),
         )
 
     def _rounds(
@@ -211,6 +221,18 @@ class Planner:
     def _moment(self) -> Moment:
         ahead = self._present.now - wall_ms()
         return Moment(self._present.now, self._venue.server_time() + ahead, self._settings.timing)
+
+
+def _verdicts(
+    decisions: list[Decision], legs: Mapping[str, str]
+) -> Mapping[str, Mapping[str, Any]]:
+    """What the guards made of each order that was planned, by the name of its leg."""
+    records = [record for decision in decisions for record in decision.records]
+    return {
+        legs[record.client_order_id]: record.data
+        for record in records
+        if record.kind == "planned" and record.data and record.client_order_id in legs
+    }
 
 
 def _unseen(rule_id: str, trigger: str, symbol: str, event_key: str) -> None:

@@ -9,7 +9,7 @@ from runner.audit import LOOK_BACK, described, orphans
 from runner.core import sweep
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
-from runner.core.state import MINUTE, State
+from runner.core.state import MINUTE, Entry, State
 from runner.journal import ORPHAN, Journal, place_of
 from runner.rulebook import build
 from runner.settings import Settings
@@ -59,8 +59,7 @@ def remembered(journal: Journal, *, fresh: bool = False) -> State:
         fresh=fresh,
     )
     # a restart is no fresh allowance of orders a minute
-    recent = journal.planned_within(MINUTE)
-    state.entries.extend(sorted(leg.planned_at for leg in recent if not leg.intent.protective))
+    state.entries.extend(_entries(journal))
     runs = journal.open_runs()
     legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
     legs |= {leg.client_order_id: leg for leg in journal.open_legs()}
@@ -74,6 +73,16 @@ def remembered(journal: Journal, *, fresh: bool = False) -> State:
     for leg in legs.values():
         state.put_leg(leg)
     return state
+
+
+def _entries(journal: Journal) -> list[Entry]:
+    """The entries of the last minute, whatever became of them."""
+    recent = [leg for leg in journal.planned_within(MINUTE) if not leg.intent.protective]
+    runs = journal.runs({leg.run_id for leg in recent})
+    rules = {run.run_id: run.identity.rule_id for run in runs}
+    return sorted(
+        Entry(leg.planned_at, rules.get(leg.run_id, ""), leg.intent.symbol) for leg in recent
+    )
 
 
 def unknown_orders(

@@ -20,6 +20,7 @@ from runner.core.engine import Engine
 from runner.core.events import Alert, CallDone, Event, Fire, StreamState
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
+from runner.core.limits import Limits
 from runner.core.loading import Reload
 from runner.core.orders import Call, Lane, lane_of
 from runner.core.prices import PriceBoard
@@ -121,11 +122,13 @@ class VirtualRunner:
         witness: Path | None = None,
         audit: bool = False,
         accept_restored: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         """Open the journal, recover, connect the streams; `on_commit` may crash it.
 
         With `audit` the exchange is asked for orders that the journal does not know, as a real
-        start does. Raises JournalRestored as that, unless `accept_restored`.
+        start does. Raises JournalRestored as that, unless `accept_restored`. `limits` are the
+        account's own guards.
         """
         self.clock = clock
         self.exchange = exchange
@@ -144,7 +147,7 @@ class VirtualRunner:
             accept_restored=accept_restored,
         )
         try:
-            self._build(rules, namespace, observers, audit, accept_restored)
+            self._build(rules, namespace, observers, audit, accept_restored, limits)
         except BaseException:
             self.journal.close()
             raise
@@ -156,6 +159,7 @@ class VirtualRunner:
         observers: Sequence[Observer],
         audit: bool,
         accept_restored: bool,
+        limits: Limits | None,
     ) -> None:
         clock = self.clock
         self.venue = BinanceUsdm(
@@ -174,7 +178,7 @@ class VirtualRunner:
             raise forgotten(self.journal.name, orphans)
         self.board = PriceBoard(STALE_AFTER, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
-        world = World(rules, self.view, namespace, "paper", self.journal.seen)
+        world = World(rules, self.view, namespace, "paper", self.journal.seen, limits or Limits())
         fresh = self.journal.date_restore(self.venue.server_time())
         self.engine = Engine(world, remembered(self.journal, fresh=fresh))
         self.dispatcher = Dispatcher(

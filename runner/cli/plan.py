@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -156,6 +157,7 @@ def _as_json(plan: Plan) -> dict[str, Any]:
             for signed in together
         ],
         "notes": list(plan.notes),
+        "guards": {name: dict(verdict) for name, verdict in plan.verdicts.items()},
     }
 
 
@@ -203,7 +205,8 @@ def _show(rule: Rule, account: str, plan: Plan) -> None:
         verdict = {True: "holds", False: "does not hold", None: "has no value"}[each.holds]
         click.echo(f"  {'if' if not number else '  '}     {each.text}: {verdict} ({each.seen})")
     if answer.outcome == "fired":
-        click.echo(f"  guards {_guards(rule)}")
+        for number, line in enumerate(_guards(plan)):
+            click.echo(f"  {'      ' if number else 'guards'} {line}")
     else:
         click.echo(f"  NOT SENT, {answer.reason or answer.outcome}: {answer.detail}")
     count = 0
@@ -218,14 +221,15 @@ def _show(rule: Rule, account: str, plan: Plan) -> None:
     click.echo("  Nothing was sent.")
 
 
-def _guards(rule: Rule) -> str:
-    limits = rule.limits
-    known = {
-        name: getattr(limits, name)
-        for name in ("max_order_notional", "max_position_notional", "max_orders_per_minute")
-    }
-    said = [f"{name} {value}" for name, value in known.items() if value is not None]
-    return f"passed: {', '.join(said)}" if said else "none"
+def _guards(plan: Plan) -> Iterator[str]:
+    """What each guard saw of each order, or that none is set."""
+    from runner.core.wording import leg_words
+
+    for name, verdict in plan.verdicts.items():
+        word = verdict["verdict"]
+        yield f"{leg_words(name)}: {word}"
+        for check in verdict["guards"]:
+            yield f"  {check['guard']}: {check['seen']}, the limit is {check['limit']}"
 
 
 def _show_request(number: int, plan: Plan, signed: SignedRequest) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.core.decision import RuleMemory
+from runner.core.losses import closed
 from runner.core.switches import KILLED, PAUSED, Latch, latch, switched
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def switches(journal: JournalReader) -> dict[str, Any]:
     """Who paused, killed or disabled what, when and why: `paused`, `killed` (null when not so)
-    and `disabled` (by rule id), each with `who`, `at`, `why`.
+    and `disabled` (by rule id), each with `who`, `at`, `why`; `reduce_only` are the limits on
+    losses that are reached, each with its sentence.
     """
     memories = _memories(journal)
     disabled = {
@@ -26,6 +28,7 @@ def switches(journal: JournalReader) -> dict[str, Any]:
         "paused": _plain(latch(memories, PAUSED)),
         "killed": _plain(latch(memories, KILLED)),
         "disabled": disabled,
+        "reduce_only": dict(closed(memories)),
     }
 
 
@@ -55,6 +58,11 @@ def problems(folder: Path, told: dict[str, Any], journal: JournalReader) -> list
     if told["paused"]:
         what = f"paused {_latch(told['paused'])}: no new entries, exits go on"
         found.append({"what": what, "cure": f"runner resume --dir {folder}"})
+    for guard, text in told["reduce_only"].items():
+        cure = "wait for the next UTC day"
+        if guard.startswith("max_drawdown"):
+            cure = f"runner unlock --reason TEXT --dir {folder}"
+        found.append({"what": f"reduce-only, exits go on: {text}", "cure": cure})
     for run in journal.runs(status="running"):
         if run["reason"]:
             what = f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['reason']}"

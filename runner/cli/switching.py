@@ -145,7 +145,8 @@ def _decided(
 
     state = remembered(journal)
     view = View(PriceBoard(settings.stale_after), {})
-    world = World(rules_of(folder), view, settings.namespace, account, journal.seen)
+    limits = settings.limits(account)
+    world = World(rules_of(folder), view, settings.namespace, account, journal.seen, limits)
     work = Work(state, event.at)
     commands.command(work, world, event)
     decision = work.apply(state.revisions)

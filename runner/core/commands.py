@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.core import looking, sweep, switches
+from runner.core import curbs, looking, losses, sweep, switches
 from runner.core.decision import AlertAnswer, Leg, RuleAnswer, Run, RunStatus
 from runner.core.events import Command
 from runner.core.firing import fire
@@ -97,11 +97,13 @@ def _resume(work: Work, world: World, event: Command) -> Done:
 
 
 def _unlock(work: Work, world: World, event: Command) -> Done:
-    del world
     if not event.reason:
         return False, "unlock needs a reason: runner unlock --reason TEXT", {}
+    forgiven = _forgive(work, world)
     if latch(work.state.memories, KILLED) is None:
-        return True, "it is not killed", {}
+        if not forgiven:
+            return True, "it is not killed", {}
+        return True, f"unlocked by {event.who}: {forgiven}", {}
     switches.set_latch(work, KILLED, None)
     for run in list(work.state.runs.values()):
         if run.identity.rule_id == ":kill":
@@ -109,6 +111,16 @@ def _unlock(work: Work, world: World, event: Command) -> Done:
     paused = latch(work.state.memories, PAUSED)
     rest = "; it is still paused: runner resume" if paused else ": entries are taken again"
     return True, f"unlocked by {event.who}{rest}", {}
+
+
+def _forgive(work: Work, world: World) -> str:
+    """A drawdown past its guard counts from now on anew; what that means, empty without one."""
+    if not any(key.startswith("max_drawdown") for key in losses.closed(work.state.memories)):
+        return ""
+    account = world.view.account
+    losses.forgive(work, None if account is None else account.equity)
+    curbs.follow(work, world)
+    return "the drawdown counts from the present equity on"
 
 
 def _cancel(work: Work, world: World, event: Command) -> Done:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from runner.core import asking, commands, daily, deadman, legs, links, polling, recovery, reporting
+from runner.core import asking, commands, curbs, deadman, legs, links, polling, recovery, reporting
 from runner.core.asking import Questions, Signed
 from runner.core.countdowns import Countdowns
 from runner.core.decision import (
@@ -112,7 +112,7 @@ class Engine:
         work.record("reload", text, data={"revision": rules.revision, "rules": len(rules.rules)})
         take_up(work, self.world, self._listening, rules)
         self.state.armed = deadman.armed(self.state.memories)
-        self.world.view.opening = daily.opening(self.state.memories)
+        curbs.begin(self.world, self.state)
         return self._applied(work, moment)
 
     def recover(self, moment: Moment) -> Decision:
@@ -184,12 +184,14 @@ class Engine:
         for run_id in dict.fromkeys(key[0] for key in (*self.state.waiting, *self.state.held_up)):
             advance(work, self.world, run_id)
         self._telling.pass_time(work, moment)
+        curbs.pass_time(work, self.world)
         self._countdowns.pass_time(work, moment, self.questions, self.links.streams)
         if self.links.deaf:
             polling.poll(self.state, self.questions, moment)
         return self._applied(work, moment)
 
     def _applied(self, work: Work, moment: Moment) -> Decision:
+        curbs.withdraw(work, self.world)
         told: dict[str, Leg] = {}
         while (touched := list(work.touched_runs())) or self._telling.orders(work, told):
             held_up = (run_id for run_id, _ in self.state.held_up)
@@ -364,10 +366,12 @@ class Engine:
         self._telling.positions(work, event)
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
-        daily.stated(work, self.world.view, event)
+        again = curbs.stated(work, self.world, event)
         self._listening.moved()
         if event.available is None:
-            self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
+            again = ACCOUNT_PAUSE
+        if again is not None:
+            self.questions.want(ReadCall("account"), moment.now + again)
 
     def _open_orders(self, work: Work, event: OpenOrders, moment: Moment) -> None:
         reporting.open_orders(work, self.world.namespace, event, moment)

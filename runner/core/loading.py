@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from runner.core import removing
+from runner.core import curbs, removing
 from runner.core.decision import Record
 from runner.core.firing import lose_sight, trigger_memory
 from runner.core.listening import Listening
@@ -45,6 +45,7 @@ def take_up(work: Work, world: World, listening: Listening, rules: RuleSet) -> N
         work.state.revisions[rule.text_hash] = rule
         work.decision.rule_texts[rule.text_hash] = rule.text
     world.rules = rules
+    curbs.follow(work, world)
 
 
 def _inherit(work: Work, rule: Rule) -> None:

@@ -18,7 +18,7 @@ def clear(work: Work, world: World, rules: RuleSet) -> None:
     """Cancel the open entries of what is removed and says so; exits of what filled stay."""
     for former, heir, symbol in _removed(world.rules, rules):
         if (heir or former).cancel_on_remove:
-            _clear(work, world, former, symbol)
+            clear_entries(work, world, former, symbol, WHY, "removed")
 
 
 def _removed(before: RuleSet, after: RuleSet) -> Iterator[tuple[Rule, Rule | None, str]]:
@@ -31,26 +31,29 @@ def _removed(before: RuleSet, after: RuleSet) -> Iterator[tuple[Rule, Rule | Non
                 yield rule, heir, symbol
 
 
-def _clear(work: Work, world: World, rule: Rule, symbol: str) -> None:
+def clear_entries(
+    work: Work, world: World, rule: Rule, symbol: str, why: str, trigger: str
+) -> None:
+    """Take a rule's open entries of one symbol off the book; its runs begin nothing more."""
     for run_id in work.all_running(rule.id, symbol):
         run = work.run(run_id)
         assert run is not None
-        make_way(work, work.state.revisions.get(run.rule_hash, rule), run, WHY)
+        make_way(work, work.state.revisions.get(run.rule_hash, rule), run, why)
     left = list(_left(work, rule.id, symbol))
     if not left:
         return
     # the runs that placed them are over: one that is over too carries their cancels
-    who = Identity(world.namespace, world.account, rule.id, "removed", symbol, str(work.now))
+    who = Identity(world.namespace, world.account, rule.id, trigger, symbol, str(work.now))
     run = Run(who.run_id(), who, rule.text_hash, {}, work.now, RunStatus.DONE, len(rule.actions))
     work.add_run(run, rule)
     orders = "1 open order is" if len(left) == 1 else f"{len(left)} open orders are"
-    text = f"the rule was removed: {orders} cancelled"
+    text = f"{why.partition(': ')[2]}: {orders} cancelled"
     work.record("run", text, rule_id=rule.id, symbol=symbol, run_id=run.run_id)
     for number, leg in enumerate(left):
         # two runs name their orders alike
         alone = leg.name not in {other.name for other in left[:number]}
         name = leg.name if alone else f"0.{leg.client_order_id}"
-        take_off(work, run, leg, f"aside.{name}", WHY)
+        take_off(work, run, leg, f"aside.{name}", why)
 
 
 def _left(work: Work, rule_id: str, symbol: str) -> Iterator[Leg]:

@@ -14,6 +14,7 @@ from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Value
 from runner.core.formula import EvaluationError, Formula
+from runner.core.limits import Limits
 from runner.core.orders import Intent
 from runner.core.view import Names, View
 
@@ -289,15 +290,6 @@ class ActionKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """A file's `guards:`; None means no limit. Notionals in the quote asset."""
-
-    max_order_notional: Decimal | None = None
-    max_position_notional: Decimal | None = None
-    max_orders_per_minute: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class DeadMan:
     """One symbol's dead-man switch: countdown and refresh in ms.
 
@@ -312,7 +304,10 @@ class DeadMan:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule, compiled. `text` is its canonical JSON, `text_hash` names that revision."""
+    """One rule, compiled. `text` is its canonical JSON, `text_hash` names that revision.
+
+    `limits` are its file's guards, `own_limits` those that stand in the rule itself.
+    """
 
     id: str
     name: str
@@ -339,6 +334,7 @@ class Rule:
     renamed_from: str = ""
     file: str = ""
     line: int = 0
+    own_limits: Limits = field(default_factory=Limits)
 
     @property
     def supersedes(self) -> bool:

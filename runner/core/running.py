@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from runner.core import deadman, guards, modes, recovery
+from runner.core import deadman, judging, modes, recovery
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.formula import EvaluationError
+from runner.core.limits import Limits
 from runner.core.orders import (
-    AmendIntent,
     CancelIntent,
     Intent,
     OrderIntent,
     OrderState,
 )
 from runner.core.rules import ActionContext, DeadMan, Planned, Progress, Rule, RuleSet, Step
-from runner.core.state import Work
+from runner.core.state import Entry, Work
 from runner.core.switches import Latch, no_entries, switch_rule
 from runner.core.view import Names, View
 from runner.core.wording import change_words, intent_words, leg_words
@@ -35,13 +35,17 @@ Seen = Callable[[str, str, str, str], str | None]
 
 @dataclass(slots=True)
 class World:
-    """What every decision needs besides the state: the rules, the view, who we are."""
+    """What every decision needs besides the state: the rules, the view, who we are.
+
+    `limits` are the account's own guards.
+    """
 
     rules: RuleSet
     view: View
     namespace: str
     account: str
     seen: Seen
+    limits: Limits = field(default_factory=Limits)
 
     def names(self, work: Work, run: Run) -> Names:
         """The formulas' names for a run, at this moment."""
@@ -214,28 +218,22 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
     """Add the legs an action wants, all or none; the guard's text when one is refused."""
     known = work.legs_of(run.run_id)
     new = [_held(rule, planned) for planned in step.planned if planned.name not in known]
-    entries = [planned for planned in new if not planned.intent.protective]
-    counted = work.state.count_entries(work.now) + len(work.entries)
-    open_legs = work.open_legs(run.identity.symbol)
+    if not new:
+        return None
     shut = no_entries(work)
     if shut is not None and any(_opens(work, planned.intent) for planned in new):
         return f"{shut[0].value}: {shut[1]}"
-    for offset, planned in enumerate(new):
-        intent = _as_order(work, planned.intent)
-        if intent is None:
-            continue
-        in_flight = open_legs + [_leg(work, run, other) for other in new[:offset]]
-        if isinstance(planned.intent, AmendIntent):
-            in_flight = [leg for leg in in_flight if leg.client_order_id != planned.intent.target]
-        already = counted + sum(other in entries for other in new[:offset])
-        under_way = guards.UnderWay(in_flight, already, _unseen(work, world, intent))
-        text = guards.verdict(intent, rule.limits, world.view, under_way, work.now)
-        if text is not None:
-            return text
+    blocks = judging.blocks_of(rule, world.rules, world.account, world.limits)
+    rule_id, symbol = run.identity.rule_id, run.identity.symbol
+    try:
+        verdicts = judging.judge(work, world.view, blocks, rule_id, symbol, new)
+    except judging.Refused as refused:
+        return str(refused)
     for planned in new:
-        _add(work, run, planned)
+        _add(work, run, planned, verdicts.get(planned.name, {}))
         _withdraw(work, run, planned.intent)
-    work.entries += [work.now] * len(entries)
+    entries = [planned for planned in new if not planned.intent.protective]
+    work.entries += [Entry(work.now, rule_id, symbol)] * len(entries)
     return None
 
 
@@ -249,24 +247,8 @@ def _held(rule: Rule, planned: Planned) -> Planned:
 
 def _opens(work: Work, intent: Intent) -> bool:
     """True for what may open or add to a position, changes of such an order included."""
-    order = _as_order(work, intent)
+    order = judging.as_order(work, intent)
     return order is not None and not order.protective
-
-
-def _as_order(work: Work, intent: Intent) -> OrderIntent | None:
-    """What a guard looks at: an order, or an order as it will be."""
-    if isinstance(intent, OrderIntent):
-        return intent
-    target = work.leg(intent.target) if isinstance(intent, AmendIntent) else None
-    if target is None or not isinstance(target.intent, OrderIntent):
-        return None
-    assert isinstance(intent, AmendIntent)
-    return replace(target.intent, price=intent.price, quantity=intent.quantity)
-
-
-def _unseen(work: Work, world: World, intent: OrderIntent) -> Decimal:
-    stated = _stated_time(world.view, intent.symbol, intent.position_side)
-    return work.unseen_size(intent.symbol, intent.position_side, stated)
 
 
 def _stated_time(view: View, symbol: str, side: str) -> int:
@@ -288,12 +270,13 @@ def _leg(work: Work, run: Run, planned: Planned) -> Leg:
     )
 
 
-def _add(work: Work, run: Run, planned: Planned) -> None:
+def _add(work: Work, run: Run, planned: Planned, verdict: Mapping[str, Any]) -> None:
     work.put_leg(_leg(work, run, planned))
     work.record(
         "planned",
         intent_words(planned.intent, planned.name),
         client_order_id=planned.intent.client_order_id,
+        data=verdict,
         **_who(run),
     )
 

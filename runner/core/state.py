@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.core.decision import (
     FINAL,
@@ -31,6 +31,14 @@ FIRED = 10_000
 """How many runs are remembered by their id, for late reports and for repeated events."""
 
 
+class Entry(NamedTuple):
+    """When (ms) a risk-adding order was planned, by which rule, and on which symbol."""
+
+    at: int
+    rule_id: str = ""
+    symbol: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Unseen:
     """A fill (signed) that no statement of its position may show yet; an `exit` made it smaller."""
@@ -53,9 +61,10 @@ class State:
     whose run is not committed yet: runs without a leg are over before their commit.
 
     `revisions` are the rules by text hash, so that a run finishes on the rule it started with.
-    `entries` are the times at which risk-adding orders were planned, for the guard that counts
-    them; `unseen` are fills until the position shows them, and all positions were last read at
-    `read_time` (server time). `armed` are the symbols whose dead-man switch an action set.
+    `entries` are the risk-adding orders of the last minute, for the guard that counts them;
+    `parked` those of which nobody knows whether they are at the exchange; `unseen` are fills until
+    the position shows them, and all positions were last read at `read_time` (server time).
+    `armed` are the symbols whose dead-man switch an action set.
     `restored_at` (ms, the exchange's clock) is when a journal was accepted that had forgotten what
     came after it; `fresh`: this start accepted it, so all it knows is from before; `in_doubt`: any
     event may still be from the forgotten time; `doubtful` are runs of events that may be.
@@ -70,7 +79,8 @@ class State:
     memories: dict[tuple[str, str], RuleMemory] = field(default_factory=dict)
     dead_men: dict[str, DeadManState] = field(default_factory=dict)
     revisions: dict[str, Rule] = field(default_factory=dict)
-    entries: deque[int] = field(default_factory=deque)
+    entries: deque[Entry] = field(default_factory=deque)
+    parked: dict[str, Leg] = field(default_factory=dict)
     recent: dict[str, Leg] = field(default_factory=dict)
     rule_ids: dict[str, str] = field(default_factory=dict)
     waiting: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -89,6 +99,9 @@ class State:
         key, symbol = leg.client_order_id, leg.intent.symbol
         self.legs[key] = leg
         self.by_run.setdefault(leg.run_id, {})[leg.name] = leg
+        self.parked.pop(key, None)
+        if leg.state is OrderState.PARKED:
+            self.parked[key] = leg
         if leg.state in FINAL:
             self.by_symbol.get(symbol, {}).pop(key, None)
             self.restless.pop(key, None)
@@ -148,7 +161,7 @@ class State:
 
     def count_entries(self, now: int) -> int:
         """How many risk-adding orders were planned within the last minute."""
-        while self.entries and self.entries[0] <= now - MINUTE:
+        while self.entries and self.entries[0].at <= now - MINUTE:
             self.entries.popleft()
         return len(self.entries)
 
@@ -161,7 +174,7 @@ class Work:
         self.state = state
         self.now = now
         self.decision = Decision()
-        self.entries: list[int] = []
+        self.entries: list[Entry] = []
         self.unseen: list[Unseen] = []
         self._runs: dict[str, Run] = {}
         self._touched: dict[str, None] = {}
@@ -197,6 +210,26 @@ class Work:
             if change.after.intent.symbol == symbol:
                 legs[key] = change.after
         return [leg for leg in legs.values() if leg.open]
+
+    def unsure_legs(self, symbol: str | None) -> list[Leg]:
+        """Every leg of a symbol (of all when None) that is open, or parked and not resolved."""
+        legs = {
+            key: leg
+            for each, own in self.state.by_symbol.items()
+            if symbol in (None, each)
+            for key, leg in own.items()
+        }
+        legs |= self.state.parked
+        legs |= {key: change.after for key, change in self.decision.legs.items()}
+        return [
+            leg
+            for leg in legs.values()
+            if symbol in (None, leg.intent.symbol) and (leg.open or leg.state is OrderState.PARKED)
+        ]
+
+    def all_unseen(self) -> list[Unseen]:
+        """Every fill that no statement of its position may show yet."""
+        return [*self.state.unseen, *self.unseen]
 
     def running(self, rule_id: str, symbol: str) -> Run | None:
         """The rule's run on this symbol that still goes on."""
@@ -249,7 +282,7 @@ class Work:
         since = max(event_time, self.state.read_time)
         fills = (
             fill.size
-            for fill in (*self.state.unseen, *self.unseen)
+            for fill in self.all_unseen()
             if (fill.symbol, fill.position_side) == (symbol, side)
             and fill.event_time > since
             and (exits or not fill.exit)

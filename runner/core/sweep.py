@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Final
 
 from runner.core.decision import FAILED, Leg, Reason
 from runner.core.formula import Formula
+from runner.core.limits import Limits
 from runner.core.orders import CancelIntent, Family, OrderIntent, OrderState, OrderType, Side
-from runner.core.rules import ActionContext, Limits, Planned, Progress, Rule, Step
+from runner.core.rules import ActionContext, Planned, Progress, Rule, Step
 
 SIDES: Final = ("BOTH", "LONG", "SHORT")
 MOST_CLOSES: Final = 20

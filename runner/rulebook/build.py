@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
+from runner.core import limits
 from runner.core.actions import ACTIONS
 from runner.core.active import read as read_active
 from runner.core.document import Node, Path, Problem, Scope
 from runner.core.formula import BOOLEAN, Formula, Kind, Type, one_of
-from runner.core.rules import Action, Limits, Mode, Rule, Trigger
+from runner.core.rules import Action, Mode, Rule, Trigger
 from runner.core.triggers import TRIGGERS
 from runner.core.view import scope as names_in_scope
 from runner.errors import ConfigurationError
 from runner.rulebook import canonical
 from runner.rulebook.explain import validator
+from runner.rulebook.guarding import read_guards
 from runner.rulebook.symbols import Lists, rule_symbols
 from runner.rulebook.times import check_schedule, read_zone
 
@@ -47,7 +49,7 @@ Sound = Callable[[Path], bool]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a file says for all of its rules."""
+    """What a file says for all of its rules; its guards name no lists any more."""
 
     file: str = ""
     account: str = ""
@@ -67,6 +69,8 @@ def build(node: Node, around: Surroundings, sound: Sound, line: int) -> Rule | N
         "symbols": list(symbols),
         "guards": dict(around.guards),
     }
+    if node.has("guards") and _all(sound, node, "guards"):
+        document["own_guards"] = read_guards(node.child("guards"), around.lists)
     return _compile(Node(document, node.path, node.scope, node.problems), sound, around.file, line)
 
 
@@ -99,7 +103,9 @@ def _fits(document: Any) -> bool:
     """True when the schema of this version has no objection to a canonical document."""
     if not isinstance(document, dict) or not {"guards", "symbols"} <= document.keys():
         return False
-    rule = {key: value for key, value in document.items() if key != "guards"}
+    rule = {key: value for key, value in document.items() if key not in ("guards", "own_guards")}
+    if "own_guards" in document:
+        rule["guards"] = document["own_guards"]
     if not rule.get("account"):
         rule.pop("account", None)
     tree: dict[str, Any] = {"version": 1, "rules": [rule]}
@@ -146,7 +152,7 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         triggers=tuple(trigger for trigger in triggers if trigger is not None),
         conditions=tuple(formula for formula in conditions if formula is not None),
         actions=tuple(action for action in actions if action is not None),
-        limits=_limits(node.child("guards")),
+        limits=limits.read(node.child("guards")),
         text=text,
         text_hash=canonical.digest(text),
         cooldown=times["cooldown"] or 0,
@@ -164,6 +170,7 @@ def _compile(node: Node, sound: Sound, file: str, line: int) -> Rule | None:
         renamed_from=node.text("renamed_from"),
         file=file,
         line=line,
+        own_limits=limits.read(node.child("own_guards")),
     )
 
 
@@ -259,11 +266,3 @@ def _max_fires(node: Node) -> tuple[int | None, int | None]:
     if isinstance(child.value, Mapping):
         return child.integer("total"), child.integer("per_day")
     return node.integer("max_fires"), None
-
-
-def _limits(node: Node) -> Limits:
-    return Limits(
-        max_order_notional=node.decimal("max_order_notional"),
-        max_position_notional=node.decimal("max_position_notional"),
-        max_orders_per_minute=node.integer("max_orders_per_minute"),
-    )

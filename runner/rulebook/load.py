@@ -11,6 +11,7 @@ from runner.core.rules import DeadMan, RuleSet
 from runner.rulebook import advice, canonical, circles, explain, together
 from runner.rulebook.build import Sound, Surroundings, build
 from runner.rulebook.diagnostics import Diagnostic, order
+from runner.rulebook.guarding import read_guards
 from runner.rulebook.meaning import Instruments, check_orders, check_symbols, written_symbols
 from runner.rulebook.reader import MOST_BYTES, read
 from runner.rulebook.source import Source
@@ -145,7 +146,7 @@ def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
         file=source.file,
         account=root.text("account") if sound(("account",)) else "",
         lists=lists,
-        guards=source.tree.get("guards") or {} if sound(("guards",)) else {},
+        guards=read_guards(root.child("guards"), lists) if sound(("guards",)) else {},
     )
     dead_man = root.child("dead_man")
     if dead_man.value is not None and sound(("dead_man",)):

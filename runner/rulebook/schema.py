@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runner.core import limits
 from runner.core.actions import ACTIONS
 from runner.core.rules import ActionKind, TriggerKind
 from runner.core.triggers import TRIGGERS
@@ -26,10 +27,6 @@ def _duration(description: str) -> dict[str, Any]:
     return {"type": "string", "description": description}
 
 
-def _positive(description: str) -> dict[str, Any]:
-    return {"type": "number", "exclusiveMinimum": 0, "description": description}
-
-
 def _count(description: str) -> dict[str, Any]:
     return {"type": "integer", "minimum": 1, "description": description}
 
@@ -40,20 +37,10 @@ ACCOUNT: Mapping[str, Any] = {
     "description": "One of the accounts in runner.yaml: main. Left out: the default account.",
 }
 
-GUARDS: Mapping[str, Any] = {
-    "type": "object",
-    "description": "Limits that are checked before every order of every rule of this file; exits "
-    "always pass. Example: {max_order_notional: 5000, max_orders_per_minute: 20}",
-    "additionalProperties": False,
-    "minProperties": 1,
-    "properties": {
-        "max_order_notional": _positive("The most one order may be worth, in USDT: 5000"),
-        "max_position_notional": _positive(
-            "The most a symbol's position may be worth with this order, in USDT: 20000"
-        ),
-        "max_orders_per_minute": _count("How many orders may go out within a minute: 20"),
-    },
-}
+GUARDS: Mapping[str, Any] = limits.schema(
+    "Limits that are checked before every order of every rule of this file; exits always pass. "
+    "Example: {max_order_notional: 5000, max_orders_per_minute: 20}"
+)
 
 DEAD_MAN: Mapping[str, Any] = {
     "type": "object",
@@ -220,6 +207,10 @@ def _rule() -> dict[str, Any]:
                 "description": "The id it had before: cooldown, armed state and timers go on "
                 "under the new one. Example: old-breakout",
             },
+            "guards": limits.schema(
+                "Limits of this rule, besides those of its file and of its account; the tightest "
+                "holds. Orders are counted for this rule alone. Example: {max_open_orders: 3}"
+            ),
             "cooldown": _duration("After a fire it does not fire again for this long: 4h"),
             "max_fires": MAX_FIRES,
             "enabled": {

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from runner.core.document import duration
 from runner.core.lifecycle import Timing
+from runner.core.limits import Limits
 from runner.errors import ConfigurationError
-from runner.settings import outward
+from runner.settings import guarding, outward
 from runner.settings.checking import schema_mistakes
 from runner.settings.outward import Log, Notifications
 from runner.settings.reading import Mistake, read
@@ -25,7 +26,7 @@ FILE_NAME = "runner.yaml"
 class Account:
     """One account: `address` is live, demo, paper, or a mapping of rest, streams and ws_api.
 
-    `api_key` and `api_secret` are names of secrets.
+    `api_key` and `api_secret` are names of secrets; `limits` are the account's own guards.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Account:
     leverage: int | None = None
     margin_type: str | None = None
     transport: Literal["rest", "ws"] = "rest"
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ class Settings:
         chosen = [account for account in self.accounts.values() if account.default]
         return (chosen or list(self.accounts.values()))[0]
 
+    def limits(self, name: str) -> Limits:
+        """The guards of an account; none for one that is not set here."""
+        return self.accounts[name].limits if name in self.accounts else Limits()
+
 
 def load(folder: Path) -> Settings:
     """Return the settings of a folder, the defaults when it has no runner.yaml.
@@ -178,7 +184,7 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
         text = "probe_offsets must not go back"
         path = ("timing", "probe_offsets")
         mistakes.append(Mistake(path, "wrong-value", text, "write [0s, 5s, 20s, 1m]"))
-    return [*mistakes, *senseless(tree)]
+    return [*mistakes, *senseless(tree), *guarding.mistakes(tree)]
 
 
 def _metrics(tree: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -225,7 +231,7 @@ def _build(tree: Mapping[str, Any]) -> Settings:
     return Settings(
         **taken,
         accounts={
-            name: Account(name, **account) for name, account in tree.get("accounts", {}).items()
+            name: _account(name, account) for name, account in tree.get("accounts", {}).items()
         },
         commands={
             path: CommandHook(path, **command) for path, command in tree.get("commands", {}).items()
@@ -237,6 +243,11 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         metrics=parse_hook(tree["metrics"]) if "metrics" in tree else None,
         log=outward.log(tree),
     )
+
+
+def _account(name: str, written: Mapping[str, Any]) -> Account:
+    plain = {key: value for key, value in written.items() if key != "guards"}
+    return Account(name, **plain, limits=guarding.limits_of(written))
 
 
 def _source(written: Mapping[str, Any]) -> SecretSource:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.settings import outward
+from runner.settings.guarding import GUARDS
 
 FILE_NAME = "settings.v1.schema.json"
 
@@ -88,6 +89,7 @@ ACCOUNT: Mapping[str, Any] = _block(
             "enum": ["rest", "ws"],
             "description": "How orders travel: rest (default), or ws, the WebSocket API",
         },
+        "guards": GUARDS,
         "default": {
             "type": "boolean",
             "description": "true for the account of rules that name none; one account may be it",

@@ -15,6 +15,7 @@ from runner.core.events import ExecutionReport, Fire, Positions, PositionUpdate
 from runner.core.instruments import Instrument
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
+from runner.core.limits import Limits
 from runner.core.orders import (
     Call,
     CancelIntent,
@@ -29,9 +30,9 @@ from runner.core.orders import (
     TimeInForce,
 )
 from runner.core.prices import Band, PriceBoard
-from runner.core.rules import Action, ActionContext, DeadMan, Limits, Rule, RuleSet
+from runner.core.rules import Action, ActionContext, DeadMan, Rule, RuleSet
 from runner.core.running import World
-from runner.core.state import State
+from runner.core.state import Entry, State
 from runner.core.view import Exposure, Names, View, scope
 
 SYMBOL = "BTCUSDT"
@@ -277,7 +278,12 @@ class ModelJournal:
         for one in kept:
             state.rule_ids[one.run_id] = self.runs[one.run_id].identity.rule_id
             state.put_leg(one)
-        entries = (leg.planned_at for leg in self.legs.values() if not leg.intent.protective)
+        owners = {run_id: run.identity.rule_id for run_id, run in self.runs.items()}
+        entries = (
+            Entry(leg.planned_at, owners[leg.run_id], leg.intent.symbol)
+            for leg in self.legs.values()
+            if not leg.intent.protective
+        )
         state.entries.extend(sorted(entries))
         state.memories.update(self.memories)
         state.dead_men.update(self.dead_men)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from runner.core import guards
 from runner.core.decision import Leg
-from runner.core.guards import UnderWay
+from runner.core.events import AccountUpdate
+from runner.core.exposure import Ahead
+from runner.core.guards import EXIT, Asked, bounds
+from runner.core.limits import Limits, Most
 from runner.core.orders import (
     CancelCall,
     OrderIntent,
@@ -21,10 +25,11 @@ from runner.core.orders import (
     PlaceCall,
     Side,
 )
-from runner.core.rules import Limits
+from runner.core.state import Entry, State, Unseen, Work
 from runner.core.view import View
 from tests.core.factories import (
     START,
+    SYMBOL,
     Bench,
     built,
     dec,
@@ -42,10 +47,23 @@ BUY, SELL = Side.BUY, Side.SELL
 LIVE = OrderState.LIVE
 
 
-def verdict(intent: OrderIntent, world: View | None = None, **limits: Any) -> str | None:
-    """The guard's text with these limits."""
-    under_way = limits.pop("under_way", UnderWay([]))
-    return guards.verdict(intent, Limits(**limits), world or view(), under_way, START)
+def ahead_of(legs: Sequence[Leg] = (), entries: int = 0, unseen: str = "0") -> Ahead:
+    """What is under way: open legs, orders of the last minute, a fill that nobody stated."""
+    state = State()
+    for each in legs:
+        state.put_leg(each)
+    state.entries.extend([Entry(START)] * entries)
+    if dec(unseen):
+        state.unseen.append(Unseen(SYMBOL, "BOTH", dec(unseen), START + 10**6))
+    return Ahead(Work(state, START))
+
+
+def verdict(intent: OrderIntent, world: View | None = None, **limits: Any) -> str:
+    """The guard's text with these limits; empty when the order may leave."""
+    ahead = limits.pop("ahead", None) or ahead_of()
+    lost = limits.pop("losses", None)
+    asked = Asked(intent, world or view(), ahead, lost, START)
+    return guards.verdict(asked, bounds([("the file", Limits(**limits), "")], SYMBOL)).refused
 
 
 def resting(side: Side, quantity: str, filled: str = "0", **more: Any) -> Leg:
@@ -54,9 +72,16 @@ def resting(side: Side, quantity: str, filled: str = "0", **more: Any) -> Leg:
     return leg(intent, LIVE, cumulative_quantity=dec(filled))
 
 
+def rich() -> View:
+    """The usual world, in which the account has 10,000 USDT."""
+    world = view()
+    world.apply_account(AccountUpdate(dec(10_000), dec(10_000), START, equity=dec(10_000)))
+    return world
+
+
 def test_without_limits_everything_passes() -> None:
     """Nothing to compare, no price needed."""
-    assert verdict(order(), view(None)) is None
+    assert verdict(order(), view(None)) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,17 +97,16 @@ def test_an_exit_passes_every_guard(intent: OrderIntent) -> None:
     world = view(None)
     world.positions_known = False
     nothing = dec(0)
-    limits = Limits(nothing, nothing, 0)
-    assert guards.verdict(intent, limits, world, UnderWay([], 99), START) is None
+    limits = Limits(nothing, nothing, 0, 0, nothing, nothing, ("ETHUSDT",), Most(nothing))
+    asked = Asked(intent, world, ahead_of(entries=99), None, START)
+    assert guards.verdict(asked, bounds([("", limits, "")], SYMBOL)) == EXIT
 
 
 def test_exits_count_towards_nothing() -> None:
     """An open exit is no risk in flight."""
     legs = [resting(BUY, "5", reduce_only=True), leg(name="0.1")]
-    text = verdict(
-        order(quantity="1"), max_position_notional=dec(140_000), under_way=UnderWay(legs)
-    )
-    assert text is None
+    more = {"max_position_notional": dec(140_000), "max_open_orders": 2, "max_leverage": dec(200)}
+    assert verdict(order(quantity="1"), rich(), ahead=ahead_of(legs), **more) == ""
 
 
 @pytest.mark.parametrize(
@@ -105,8 +129,8 @@ def test_an_order_is_valued_at_the_worse_of_its_price_and_the_mark(
 ) -> None:
     """70000 is the limit and the mark."""
     text = verdict(intent, max_order_notional=dec(70_000))
-    assert (text is not None) is refused
-    assert text is None or text.startswith("max_order_notional: the order is")
+    assert bool(text) is refused
+    assert not text or text.startswith("max_order_notional: the order is")
 
 
 @pytest.mark.parametrize(
@@ -114,8 +138,8 @@ def test_an_order_is_valued_at_the_worse_of_its_price_and_the_mark(
     [
         (order(quantity="2"), "0", [], "0", False),
         (order(quantity="2"), "0.001", [], "0", True),
-        (order(quantity="2"), "-5", [], "0", True),
-        (order(quantity="2"), "-4", [], "0", False),
+        (order(quantity="2"), "-5", [], "0", False),
+        (order(quantity="2.1"), "-5", [], "0", True),
         (order(quantity="1"), "0", [resting(BUY, "1")], "0", False),
         (order(quantity="1"), "0", [resting(BUY, "2")], "0", True),
         (order(quantity="1"), "0", [resting(BUY, "2", "1")], "0", False),
@@ -133,10 +157,10 @@ def test_a_position_is_counted_with_all_that_is_in_flight(
     """The limit is two coins: held, on the book, filled and not shown yet."""
     world = view()
     world.apply_position(position(held))
-    under_way = UnderWay(legs, 0, dec(unseen))
-    text = verdict(intent, world, max_position_notional=dec(140_000), under_way=under_way)
-    assert (text is not None) is refused
-    assert text is None or text.startswith("max_position_notional: the position would be")
+    ahead = ahead_of(legs, 0, unseen)
+    text = verdict(intent, world, max_position_notional=dec(140_000), ahead=ahead)
+    assert bool(text) is refused
+    assert not text or text.startswith("max_position_notional: the position would be")
 
 
 def test_the_sides_of_hedge_mode_are_counted_apart() -> None:
@@ -144,26 +168,25 @@ def test_the_sides_of_hedge_mode_are_counted_apart() -> None:
     world = view()
     world.apply_position(position("2", side="LONG"))
     short = order(side=SELL, quantity="2", position_side="SHORT")
-    assert verdict(short, world, max_position_notional=dec(140_000)) is None
+    assert verdict(short, world, max_position_notional=dec(140_000)) == ""
     long = order(quantity="0.1", position_side="LONG")
-    assert verdict(long, world, max_position_notional=dec(140_000)) is not None
+    assert verdict(long, world, max_position_notional=dec(140_000))
 
 
 def test_without_the_facts_an_entry_is_refused() -> None:
     """Unknown positions, or no mark, are no reason to let an order pass."""
-    assert verdict(order(), view(None), max_order_notional=dec(10**9)) is not None
+    assert verdict(order(), view(None), max_order_notional=dec(10**9))
     world = view()
     world.positions_known = False
     text = verdict(order(), world, max_position_notional=dec(10**9))
-    assert text is not None
     assert "not known yet" in text
 
 
 def test_orders_a_minute_are_counted() -> None:
     """The limit itself is allowed, one more is not."""
     for entries, refused in ((1, False), (2, True), (3, True)):
-        text = verdict(order(), max_orders_per_minute=2, under_way=UnderWay([], entries))
-        assert (text is not None) is refused
+        text = verdict(order(), max_orders_per_minute=2, ahead=ahead_of(entries=entries))
+        assert bool(text) is refused
 
 
 # whole sequences

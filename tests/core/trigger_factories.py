@@ -15,8 +15,9 @@ from runner.core.events import Alert, Event, PositionUpdate, PriceSource, Tick, 
 from runner.core.formula import BOOLEAN, Formula, compile_formula
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
+from runner.core.limits import Limits
 from runner.core.prices import PriceBoard
-from runner.core.rules import Action, Limits, Rule, RuleSet, Trigger
+from runner.core.rules import Action, Rule, RuleSet, Trigger
 from runner.core.running import World
 from runner.core.state import State
 from runner.core.triggers import TRIGGERS

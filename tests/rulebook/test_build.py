@@ -11,7 +11,8 @@ import pytest
 from runner.core.actions.bracket import Bracket
 from runner.core.actions.place import Place
 from runner.core.document import Node
-from runner.core.rules import Limits, Rule, RuleSet
+from runner.core.limits import Limits
+from runner.core.rules import Rule, RuleSet
 from runner.core.triggers.price import PriceTrigger
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.errors import ConfigurationError

@@ -9,6 +9,7 @@ import pytest
 
 from runner.core.decision import Leg, Reason
 from runner.core.lifecycle import Timing
+from runner.core.limits import Limits
 from runner.core.orders import (
     AmendCall,
     AmendIntent,
@@ -18,7 +19,7 @@ from runner.core.orders import (
     Outcome,
     Side,
 )
-from runner.core.rules import Limits, Progress, Step
+from runner.core.rules import Progress, Step
 from runner.core.view import View
 from tests.core.actions.stage import Stage
 from tests.core.actions.test_set import Unanswered

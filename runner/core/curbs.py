@@ -1,0 +1,125 @@
+"""Losses past a guard: from then on nothing is opened, open entries go, and people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from runner.core import daily, losses
+from runner.core.decision import Reason
+from runner.core.events import AccountUpdate
+from runner.core.guards import Bound, losses_of
+from runner.core.judging import blocks_of
+from runner.core.limits import Limits
+from runner.core.orders import AmendIntent, OrderIntent, OrderState
+from runner.core.removing import clear_entries
+from runner.core.rules import Rule
+from runner.core.running import World
+from runner.core.state import State, Work
+
+LOOK_EVERY = 10_000
+"""Ms between two readings of the account while something is held and a loss is limited."""
+
+
+@dataclass(slots=True)
+class _Block:
+    """Limits on losses, where they stand, and the rules that they bind."""
+
+    limits: Limits
+    rules: list[Rule] = field(default_factory=list)
+
+
+def begin(world: World, state: State) -> None:
+    """A start: what the day began with is what the journal remembers."""
+    world.view.opening = daily.opening(state.memories)
+
+
+def stated(work: Work, world: World, update: AccountUpdate) -> int | None:
+    """Take a statement of the account into the view, and see whether too much is lost.
+
+    Returns in how many ms the account shall be read again; None when nothing hurries.
+    """
+    view = world.view
+    before, equity = view.opening, None if view.account is None else view.account.equity
+    daily.stated(work, view, update)
+    if update.equity is None or view.opening is None:
+        return _hurry(world)
+    moved = Decimal(0)
+    if before is not None and before.day == view.opening.day:
+        moved = view.opening.equity - before.equity
+    elif equity is not None:
+        moved = view.opening.equity - equity
+    losses.stated(work, update.equity, view.opening, moved)
+    follow(work, world)
+    return _hurry(world)
+
+
+def _hurry(world: World) -> int | None:
+    """While something is held that may lose more than a guard allows, nobody else states it."""
+    held = any(position.size for position in world.view.positions.values())
+    return LOOK_EVERY if held and _blocks(world) else None
+
+
+def follow(work: Work, world: World) -> None:
+    """Close what is reached and was not yet, open what is over; both are told."""
+    known, blocks = losses.now_known(work), _blocks(world)
+    before = losses.closed({losses.KEY: work.memory(*losses.KEY)})
+    found: dict[str, str] = {}
+    for where, block in blocks.items():
+        checks = [] if known is None else losses_of(known, Bound(where, block.limits), work.now)
+        for check in (check for check in checks if check.room < 0):
+            key = f"{check.guard}, {where}"
+            found[key] = before.get(key, check.text)
+            if key not in before:
+                _close(work, world, block, check.text)
+    for key in before.keys() - found.keys():
+        text = f"entries are taken again: {key} is no longer reached"
+        work.record("notify", text, reason=Reason.GUARD.value)
+    if found != before:
+        losses.close(work, found)
+
+
+def pass_time(work: Work, world: World) -> None:
+    """A daily loss ends with its UTC day."""
+    if losses.closed(work.state.memories):
+        follow(work, world)
+
+
+def _blocks(world: World) -> Mapping[str, _Block]:
+    found: dict[str, _Block] = {}
+    for rule in world.rules.rules.values():
+        for where, limits, _ in blocks_of(rule, world.rules, world.account, world.limits):
+            if limits.max_daily_loss is not None or limits.max_drawdown is not None:
+                found.setdefault(where, _Block(limits)).rules.append(rule)
+    return found
+
+
+def _close(work: Work, world: World, block: _Block, text: str) -> None:
+    """From now on its rules open nothing: their open entries are cancelled, exits stay."""
+    told = f"CRITICAL REDUCE-ONLY, open entries are cancelled and exits go on: {text}"
+    work.record("notify", told, reason="critical")
+    for rule in block.rules:
+        for symbol in rule.symbols:
+            clear_entries(work, world, rule, symbol, f"{Reason.GUARD.value}: {text}", "reduce_only")
+
+
+def withdraw(work: Work, world: World) -> None:
+    """Entries that are to be sent, also once more, never leave while a loss is past its guard."""
+    reached = losses.closed({losses.KEY: work.memory(*losses.KEY)})
+    if not reached:
+        return
+    places = {key.partition(", ")[2] for key in reached}
+    bound = {
+        rule.id
+        for where, block in _blocks(world).items()
+        if where in places
+        for rule in block.rules
+    }
+    why = next(iter(reached.values()))
+    for known in list(work.state.restless.values()):
+        leg = work.leg(known.client_order_id) or known
+        entry = isinstance(leg.intent, OrderIntent | AmendIntent) and not leg.intent.protective
+        if entry and leg.state is OrderState.PLANNED and work.rule_id(leg.run_id) in bound:
+            lapsed = replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now)
+            work.put_leg(lapsed)
