@@ -348,6 +348,10 @@ class Journal:
         """
         return lookups.planned_since(self._rows, self._now() - ms)
 
+    def newest_signed(self) -> int | None:
+        """When the newest signed order was signed (the exchange's time, ms); None without one."""
+        return lookups.newest_signed(self._rows)
+
     def known_ids(self, client_order_ids: Iterable[str]) -> set[str]:
         """Those that are orders of this journal, or orphans that it was told of."""
         return lookups.known_ids(self._rows, client_order_ids)

@@ -33,6 +33,14 @@ def planned_since(ask: Ask, since: int) -> list[Leg]:
     return found
 
 
+def newest_signed(ask: Ask) -> int | None:
+    """When the newest order that was signed at all was signed (the exchange's time, ms)."""
+    table = tables.legs
+    newest = select(table.c.signed_time).where(table.c.signed_time.is_not(None))
+    found = ask(newest.order_by(table.c.seq.desc()).limit(1))
+    return int(found[0]["signed_time"]) if found else None
+
+
 def known_ids(ask: Ask, client_order_ids: Iterable[str]) -> set[str]:
     """Those that are orders of the journal, or orphans that it was told of."""
     wanted = list(client_order_ids)
