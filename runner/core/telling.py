@@ -59,7 +59,8 @@ class Telling:
             for symbol in rule.symbols:
                 for side in ("BOTH", "LONG", "SHORT"):
                     flat = PositionUpdate(symbol, side, ZERO, ZERO, ZERO, reading.asked_time)
-                    held = replace(known.get((symbol, side), flat), reading=True)
+                    stated = known.get((symbol, side), flat)
+                    held = replace(stated if stated.size else flat, reading=True)
                     offer(work, self._world, rule, symbol, trigger, held)
 
     # time

@@ -80,7 +80,9 @@ class View:
         listed = {(update.symbol, update.position_side) for update in reading.positions}
         for key, known in list(self.positions.items()):
             if key not in listed and known.event_time <= reading.asked_time:
-                del self.positions[key]
+                # kept as flat: a message that comes late or twice must not bring it back
+                gone_at = known.event_time + bool(known.size)
+                self.positions[key] = PositionUpdate(*key, ZERO, ZERO, ZERO, gone_at)
         for update in reading.positions:
             self.apply_position(update)
 

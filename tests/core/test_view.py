@@ -120,6 +120,16 @@ def test_a_whole_reading_makes_flat_what_it_does_not_list() -> None:
     assert one.position("ETHUSDT") is not None
 
 
+def test_a_message_that_comes_again_does_not_bring_a_closed_position_back() -> None:
+    """A reading said that it is flat; what is stated later counts."""
+    one = view(position(1, at=START))
+    one.apply_positions(Positions((), START + 10))
+    assert not one.apply_position(position(1, at=START))
+    assert one.position(SYMBOL) is None
+    assert one.apply_position(position(2, at=START + 5))
+    assert one.position(SYMBOL) is not None
+
+
 def test_balances_that_are_absent_keep_what_was_known() -> None:
     """A stream's message brings the wallet only; the newest time is kept."""
     one = view()
