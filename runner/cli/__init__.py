@@ -21,6 +21,7 @@ VERBS: Final = {
     "reload": "Have the running daemon take up the rule files, all or none.",
     "alert": "Show the message to paste into TradingView, or send it.",
     "status": "Show what runs, what is open, and what needs a person.",
+    "dashboard": "Show and switch the runner in a browser.",
     "why": "Show what a rule waits for and why it did not fire.",
     "explain": "Show one run: its event, its orders, and what became of them.",
     "runs": "List the firings of rules.",

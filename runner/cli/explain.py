@@ -78,7 +78,7 @@ def _show(run: dict[str, Any]) -> None:
     if run["fields"]:
         click.echo(f"  event   {value(run['fields'])}")
     if run["rule_text"]:
-        for line in _rule(run["rule_text"]):
+        for line in rule_lines(run["rule_text"]):
             click.echo(f"  rule    {line}")
     for order in run["orders"]:
         _show_order(order)
@@ -88,7 +88,7 @@ def _show(run: dict[str, Any]) -> None:
         click.echo(f"    {at}  {record['kind']:<9} {output.told(record)}")
 
 
-def _rule(text: str) -> list[str]:
+def rule_lines(text: str) -> list[str]:
     """The rule as it was, as a rule file writes it, without what the rest already says."""
     from runner.rulebook import canonical
     from runner.ruletests.writing import value

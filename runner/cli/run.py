@@ -46,13 +46,24 @@ MOST_SHOWN = 8
     help="Where alerts come in; goes before runner.yaml. Default: 127.0.0.1:8080.",
 )
 @click.option(
+    "--dashboard",
+    type=options.address,
+    metavar="HOST:PORT",
+    help="Show the dashboard there; goes before runner.yaml. Default: not at all.",
+)
+@click.option(
     "--accept-restored-journal",
     "restored",
     is_flag=True,
     help="The journal was restored from a backup: ask the exchange before each first send.",
 )
 def run(
-    folder: Path, paper: bool, live: bool, hook: tuple[str, int] | None, restored: bool
+    folder: Path,
+    paper: bool,
+    live: bool,
+    hook: tuple[str, int] | None,
+    dashboard: tuple[str, int] | None,
+    restored: bool,
 ) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
@@ -63,7 +74,7 @@ def run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            _run(folder, paper, live, hook, stop, restored)
+            _run(folder, paper, live, hook, dashboard, stop, restored)
         except RunnerError as error:
             text = str(error).rstrip()
             output.note(text if "\n" in text else f"runner: {text}")
@@ -82,11 +93,13 @@ def _run(
     paper: bool,
     live: bool,
     hook: tuple[str, int] | None,
+    dashboard: tuple[str, int] | None,
     stop: StopRequests,
     restored: bool,
 ) -> None:
     from runner import logs
     from runner.app import App
+    from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
     from runner.connecting import Place, embedded_paper, on_paper
@@ -101,6 +114,7 @@ def _run(
     place = Place(folder)
     rules_of(folder)
     with ExitStack() as stack:
+        show(folder, settings, dashboard or settings.dashboard, stack)
         embedded = paper or on_paper(settings)
         if not embedded:
             admit(folder, settings, live)

@@ -27,6 +27,10 @@ class StopRequests:
             os._exit(128 + number)
         self._asked.put(number)
 
+    def ask(self) -> None:
+        """Ask for a clean stop, from any thread."""
+        self._asked.put(0)
+
     def wait(self, seconds: float | None = None) -> bool:
         """True as soon as somebody asks, False when the seconds are over."""
         try:

@@ -99,6 +99,7 @@ class Settings:
     metrics: tuple[str, int] | None = None
     log: Log = field(default_factory=Log)
 
+    dashboard: tuple[str, int] | None = None
     def account(self, name: str = "") -> Account:
         """Return the account of this name; without a name the only one, or the default.
 
@@ -171,6 +172,9 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     mistakes += [*_addresses(tree.get("hooks", {})), *_metrics(tree), *outward.mistakes(tree)]
     accounts = tree.get("accounts", {})
     defaults = [name for name, account in accounts.items() if account.get("default")]
+    if tree.get("dashboard", "off") != "off" and parse_hook(tree["dashboard"]) is None:
+        text, cure = "dashboard is not an address", "write HOST:PORT: 127.0.0.1:8081, or off"
+        mistakes.append(Mistake(("dashboard",), "wrong-value", text, cure))
     if len(accounts) > 1 and not defaults:
         text = "several accounts, and none is the default"
         cure = "write default: true in one of them"
@@ -243,6 +247,7 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         metrics=parse_hook(tree["metrics"]) if "metrics" in tree else None,
         log=outward.log(tree),
     )
+        dashboard=parse_hook(tree.get("dashboard", "off")),
 
 
 def _account(name: str, written: Mapping[str, Any]) -> Account:

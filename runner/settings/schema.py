@@ -298,6 +298,10 @@ SCHEMA: Mapping[str, Any] = {
             "notifications": outward.NOTIFICATIONS,
             "metrics": outward.METRICS,
             "log": outward.LOG,
+            "dashboard": {
+                "type": "string",
+                "description": "Where the dashboard is shown, HOST:PORT, or off: 127.0.0.1:8081",
+            },
             "paper": PAPER,
         },
         required=["version"],

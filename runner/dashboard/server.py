@@ -1,0 +1,90 @@
+"""The dashboard's own server: threads apart from the alerts', few of them, and a quick end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from ipaddress import ip_address
+
+from waitress import wasyncore
+from waitress.server import create_server
+
+from runner.dashboard.app import MOST_FORM, Dashboard
+from runner.dashboard.live import MOST_STREAMS
+from runner.errors import ConfigurationError
+
+READERS = 6
+"""Requests that are answered at the same time, besides the streams."""
+
+MOST_CONNECTIONS = 200
+IDLE_SECONDS = 60
+
+
+class DashboardServer:
+    """Serves a dashboard on a bound socket, in a thread of its own."""
+
+    def __init__(self, dashboard: Dashboard, listener: socket.socket) -> None:
+        """Take the socket over; nothing is served yet."""
+        self._dashboard = dashboard
+        self._server = create_server(
+            dashboard.app,
+            sockets=[listener],
+            threads=READERS + MOST_STREAMS,
+            ident=None,
+            max_request_body_size=MOST_FORM,
+            max_request_header_size=MOST_FORM,
+            clear_untrusted_proxy_headers=False,  # the doors know which proxies they trust
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=IDLE_SECONDS,
+            asyncore_use_poll=True,
+            log_socket_errors=False,
+        )
+        self.url = url_of(listener)
+        self._thread = threading.Thread(target=self._server.run, name="dashboard", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End streams and connections."""
+        self._dashboard.live.stop()
+        self._server.trigger.pull_trigger(self._close)
+        self._thread.join(5)
+
+    def _close(self) -> None:
+        wasyncore.close_all(self._server._map, ignore_all=True)
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket that listens. Raises ConfigurationError when the address is not to be had."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(64)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot show the dashboard on {host}:{port}: {error.strerror or error}. Stop the "
+            "program that uses it, or choose another address: --dashboard HOST:PORT, or "
+            "dashboard: in runner.yaml"
+        ) from error
+    return listener
+
+
+def is_private(listener: socket.socket) -> bool:
+    """True when only this machine can reach it."""
+    return ip_address(listener.getsockname()[0]).is_loopback
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address to type into a browser of this machine."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
