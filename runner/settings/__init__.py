@@ -97,9 +97,9 @@ class Settings:
     paper: Paper = field(default_factory=Paper)
     notifications: Notifications = field(default_factory=Notifications)
     metrics: tuple[str, int] | None = None
+    dashboard: tuple[str, int] | None = None
     log: Log = field(default_factory=Log)
 
-    dashboard: tuple[str, int] | None = None
     def account(self, name: str = "") -> Account:
         """Return the account of this name; without a name the only one, or the default.
 
@@ -170,11 +170,11 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
         text = "hook is not an address"
         mistakes.append(Mistake(("hook",), "wrong-value", text, "write HOST:PORT: 127.0.0.1:8080"))
     mistakes += [*_addresses(tree.get("hooks", {})), *_metrics(tree), *outward.mistakes(tree)]
-    accounts = tree.get("accounts", {})
-    defaults = [name for name, account in accounts.items() if account.get("default")]
     if tree.get("dashboard", "off") != "off" and parse_hook(tree["dashboard"]) is None:
         text, cure = "dashboard is not an address", "write HOST:PORT: 127.0.0.1:8081, or off"
         mistakes.append(Mistake(("dashboard",), "wrong-value", text, cure))
+    accounts = tree.get("accounts", {})
+    defaults = [name for name, account in accounts.items() if account.get("default")]
     if len(accounts) > 1 and not defaults:
         text = "several accounts, and none is the default"
         cure = "write default: true in one of them"
@@ -245,9 +245,9 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         paper=Paper(**paper),
         notifications=outward.notifications(tree),
         metrics=parse_hook(tree["metrics"]) if "metrics" in tree else None,
+        dashboard=parse_hook(tree.get("dashboard", "off")),
         log=outward.log(tree),
     )
-        dashboard=parse_hook(tree.get("dashboard", "off")),
 
 
 def _account(name: str, written: Mapping[str, Any]) -> Account:

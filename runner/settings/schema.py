@@ -274,6 +274,10 @@ SCHEMA: Mapping[str, Any] = {
                 "type": "string",
                 "description": "Where alerts come in, HOST:PORT: 127.0.0.1:8080",
             },
+            "dashboard": {
+                "type": "string",
+                "description": "Where the dashboard is shown, HOST:PORT, or off: 127.0.0.1:8081",
+            },
             "hooks": HOOKS,
             "secrets": _named(
                 "Where secrets come from, by name, a name of a-z, 0-9 and _: "
@@ -298,10 +302,6 @@ SCHEMA: Mapping[str, Any] = {
             "notifications": outward.NOTIFICATIONS,
             "metrics": outward.METRICS,
             "log": outward.LOG,
-            "dashboard": {
-                "type": "string",
-                "description": "Where the dashboard is shown, HOST:PORT, or off: 127.0.0.1:8081",
-            },
             "paper": PAPER,
         },
         required=["version"],
