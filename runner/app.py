@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from runner.audit import forgotten
 from runner.connecting import PAPER, Place, connect, monotonic_ms, wall_ms
@@ -15,6 +16,7 @@ from runner.core.decision import AlertAnswer, Decision, Record
 from runner.core.engine import Engine
 from runner.core.events import Alert, Fire
 from runner.core.legs import Moment
+from runner.core.noticing import Noticing
 from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
@@ -29,6 +31,7 @@ from runner.killing import KillSwitch
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
+from runner.outside import Outside
 from runner.readiness import Outlook
 from runner.reloading import Candidate, Reloader, Reloading
 from runner.remembering import LeadWatch, lead, remembered, told, unknown_orders
@@ -94,7 +97,6 @@ class App:
         self.settings = settings
         self.paper = paper
         self.started_at = wall_ms()
-        self._observers = tuple(observers)
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._began = False
@@ -134,15 +136,22 @@ class App:
         )
         fresh = self.journal.date_restore(self.venue.server_time())
         self.engine = Engine(world, remembered(self.journal, fresh=fresh))
+        noticing = Noticing(
+            lambda run_id: self.engine.state.rule_ids.get(run_id, ""),
+            f"account {self.account} ({self.mode})",
+        )
+        self.outside = Outside(self.settings, self.secrets, self.journal, noticing, wall_ms)
+        self._observers = (*observers, self.outside.desk.told)
         self.dispatcher = Dispatcher(
             self.engine,
             self.journal,
             self.venue,
             self.settings.timing,
             wall_ms,
-            observers,
+            self._observers,
             remember=lambda: remembered(self.journal),
             ready=lambda: self.readiness().taking,
+            announce=self.outside.desk.announce,
         )
         self._outlook = Outlook(
             self.venue,
@@ -154,6 +163,7 @@ class App:
             self.started_at,
             wall_ms,
         )
+        self.outside.attend(self.dispatcher, lambda: self._outlooked().problems)
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
         self.kill_switch = KillSwitch(self.place.folder, self.venue, self.engine.symbols)
@@ -198,6 +208,7 @@ class App:
 
     def start(self) -> None:
         """Start every thread; alerts are answered 503 until the account was read."""
+        self.outside.start()
         self._thread.start()
         self.gateway.start()
         self.kill_switch.start()
@@ -235,7 +246,7 @@ class App:
     def _end(self) -> None:
         moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
         told = [last_words(self.engine, moment, self.settings.on_stop, self._failure)]
-        self.journal.commit(told)
+        self.journal.commit([*told, self.outside.desk.announce(told, moment.now)])
         for observe in self._observers:
             observe(told)
 
@@ -252,9 +263,9 @@ class App:
         if self.gateway.failure is not None:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
-        others = (self.hook_server, self.alarm, self.reloader, self.kill_switch)
+        others = (self.hook_server, self.alarm, self.reloader, self.kill_switch, self.outside)
         if dead or not all(each.alive for each in others):
-            what = "a stream reader, the alarm clock, the hook server, the reload or kill thread"
+            what = "a stream reader, alarm clock, hook server, reload, kill or notification thread"
             self._failure = RunnerError(f"{what} died")
         if self._failure is not None:
             self._stop.set()
@@ -274,6 +285,7 @@ class App:
         self.gateway.stop()
         for stream in self._streams:
             stream.stop()
+        self.outside.stop(settle=not self._thread.is_alive())
         self.journal.close()
 
     # what other threads ask
@@ -304,4 +316,8 @@ class App:
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""
+        found = self._outlooked()
+        return replace(found, problems=(*found.problems, *self.outside.problems()))
+
+    def _outlooked(self) -> Readiness:
         return self._outlook.readiness(self.rules, stopping=self._stop.is_set())

@@ -79,8 +79,10 @@ class Dispatcher:
         *,
         remember: Callable[[], State],
         ready: Callable[[], bool] = lambda: True,
+        announce: Callable[[Sequence[Decision], int], Decision] = lambda *_: Decision(),
     ) -> None:
-        """`now` is our wall clock in ms; observers see decisions after their commit.
+        """`now` is our wall clock in ms; observers see decisions after their commit, `announce`
+        before it, and what it adds is committed with them.
 
         `remember` gives the engine's state as the journal has it; `ready` tells whether alerts
         that others left in the journal may be decided.
@@ -94,6 +96,7 @@ class Dispatcher:
         self._timing = timing
         self._now = now
         self._observers = tuple(observers)
+        self._announce = announce
         self._inbox: queue.Queue[Item] = queue.Queue(INBOX)
         self._stopping = False
         self._blocked = False
@@ -346,7 +349,9 @@ class Dispatcher:
 
     def _commit(self, decisions: Sequence[Decision], moment: Moment) -> None:
         durable = [decision for decision in decisions if not decision.empty]
-        if durable:
+        told = self._announce(durable, moment.now)
+        if durable or not told.empty:
+            durable.append(told)
             failpoints.hit("commit.before")
             self._journal.commit(durable)
             failpoints.hit("commit.after")

@@ -26,8 +26,9 @@ MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 @click.command(epilog="Example: runner doctor --dir my")
 @options.directory
 @click.option("--paper", is_flag=True, help="The paper exchange, not the account of runner.yaml.")
+@click.option("--notify", is_flag=True, help="Send a test to every notification target instead.")
 @options.as_json
-def doctor(folder: Path, paper: bool, as_json: bool) -> None:
+def doctor(folder: Path, paper: bool, notify: bool, as_json: bool) -> None:
     """Check all that trading needs: settings, rules, journal, address, clock, the key and what it
     may do, position mode, leverage, limits left, and both streams.
 
@@ -36,7 +37,7 @@ def doctor(folder: Path, paper: bool, as_json: bool) -> None:
     Exit 0: all fine, or warnings only; 1: something is wrong.
     """
     found = []
-    for one in _examined(folder, paper):
+    for one in _notified(folder) if notify else _examined(folder, paper):
         found.append(one)
         if not as_json:
             _show(one)
@@ -61,6 +62,29 @@ def _summary(found: list[Finding]) -> str:
             output.count(warned, "warning") if warned else "all fine"
         )
     return f"{len(found)} checks: {wrong} wrong, {output.count(warned, 'warning')}"
+
+
+def _notified(folder: Path) -> Iterator[Finding]:
+    """One test message to every target of the settings, and one beat."""
+    from runner.outside import tried
+    from runner.settings import load
+    from runner.venues.findings import Finding
+
+    try:
+        settings = load(folder)
+    except ConfigurationError as error:
+        yield Finding("settings", "wrong", str(error), "mend it: docs/settings.md", blocks=True)
+        return
+    found = list(tried(settings, folder))
+    for check, text, trouble in found:
+        cure = "look at the secret of that name and at the network: docs/notifications.md"
+        if trouble:
+            yield Finding(check, "wrong", trouble, cure)
+        else:
+            yield Finding(check, "ok", text)
+    if not found:
+        cure = "name some under notifications in runner.yaml: docs/notifications.md"
+        yield Finding("notifications", "warning", "there is no target: nobody is told", cure)
 
 
 def _examined(folder: Path, paper: bool) -> Iterator[Finding]:

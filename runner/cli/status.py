@@ -209,7 +209,9 @@ def _show(told: dict[str, Any], now: int) -> None:
     where = f"account {told['account']} ({told['mode']}), {told['hook']}"
     if told["running"]:
         state = "ready" if told["ready"] else "not ready"
-        if told["ready"] and any(problem["link"] for problem in told["problems"]):
+        if told["ready"] and any(
+            each["link"] not in (None, "notifications") for each in told["problems"]
+        ):
             state = "ready, but not all of the exchange can be reached"
         click.echo(f"{state}: {where}, started {output.ago(told['started_at'], now)}")
     else:

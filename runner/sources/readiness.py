@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A way to the exchange that does not work since then (ms), what it means, what to do."""
+    """A way to the exchange, or to people, that does not work since then (ms), what it means,
+    what to do.
+    """
 
-    link: Literal["market stream", "user stream", "REST"]
+    link: Literal["market stream", "user stream", "REST", "notifications"]
     since: int
     what: str
     meaning: str
