@@ -96,6 +96,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.killing": (4, 0),
     "runner.app": (5, 0),
     "runner.connecting": (4, 0),
+    "runner.rotating": (4, 1),
     "runner.demo": (5, 1),
     "runner.occasions": (5, 0),
     "runner.planning": (5, 1),
@@ -104,6 +105,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.shown": (4, 0),
     "runner.virtual": (5, 2),
     "runner.ruletests": (5, 3),
+    "runner.replay": (5, 4),
     "runner.cli": (6, 0),
     "runner.__main__": (6, 1),
 }

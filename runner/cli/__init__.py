@@ -40,6 +40,7 @@ VERBS: Final = {
     "flatten": "Cancel our orders and close positions, reduce-only.",
     "kill": "Cancel everything, close positions, open nothing until unlocked.",
     "unlock": "Take entries again after a kill.",
+    "secrets": "Set and check secrets, renew the API key without a restart.",
     "db": "Back the journal up, check, prune or export it.",
     "paper": "Serve the paper exchange alone.",
     "demo": "Play the main job on the paper exchange.",

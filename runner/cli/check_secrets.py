@@ -31,12 +31,12 @@ def secret_findings(folder: Path, rules: RuleSet | None) -> list[Diagnostic]:
         return [_finding(path, "error", "settings", what, "runner doctor shows them with places")]
     secrets = Secrets(settings.secrets, folder)
     found: list[Diagnostic] = []
-    for name, (use, hook) in sorted(_named(settings, rules).items()):
+    for name, (use, hook) in sorted(named(settings, rules).items()):
         found += _of_secret(folder, settings, secrets, name, use, hook)
     return found
 
 
-def _named(settings: Settings, rules: RuleSet | None) -> Mapping[str, tuple[str, bool]]:
+def named(settings: Settings, rules: RuleSet | None) -> Mapping[str, tuple[str, bool]]:
     """Each secret's name, what it is for, and whether a hook is opened by it."""
     named: dict[str, tuple[str, bool]] = {}
     for account in settings.accounts.values():

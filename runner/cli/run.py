@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runner.connecting import Place
     from runner.settings import Settings
     from runner.standby import Front
+    from runner.venues.registry import Adapter
 
 CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: starting again cannot help, systemd does not try."""
@@ -104,6 +105,7 @@ def _run(
     from runner.cli.rules import rules_of
     from runner.connecting import Place, embedded_paper, on_paper
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
+    from runner.ops.secret_files import finish
     from runner.settings import load
     from runner.shown import logged
     from runner.standby import stand_by
@@ -117,6 +119,8 @@ def _run(
         show(folder, settings, dashboard or settings.dashboard, stack)
         embedded = paper or on_paper(settings)
         if not embedded:
+            account = settings.account()
+            finish(folder / "secrets", (account.api_key, account.api_secret))
             admit(folder, settings, live)
         server = embedded_paper(place, settings) if embedded else None
         if server is not None:
@@ -136,6 +140,8 @@ def _run(
             journal=journal,
             hook_server=front.server if front is not None else None,
         )
+        if not embedded:
+            _claim_key(app, folder, stack)
         logs.configure(registered_secrets=app.secrets.values)
         stack.callback(app.stop)
         _take_hangups(app, folder, stack)
@@ -151,6 +157,29 @@ def _run(
                 app.watch()
                 pulse.feed(app.dispatcher.turned_at)
         notify("STOPPING=1")
+
+
+def _claim_key(app: App, folder: Path, stack: ExitStack) -> None:
+    """Be the only one with this key on this machine, and change it when asked to.
+
+    Runners that stand by for each other share a key on purpose: the journal's lease parts them.
+    """
+    from runner.journal.database import is_server
+    from runner.ops.key_lock import claim
+    from runner.rotating import KeyRotation, address_of
+
+    account = app.settings.account()
+    if not is_server(app.settings.journal):
+        try:
+            claimed = claim(address_of(account), app.secrets.get(account.api_key), account.name)
+        except RunnerError:
+            app.journal.close()
+            raise
+        stack.callback(claimed.close)
+    venue = cast("Adapter", app.venue)
+    rotation = KeyRotation(folder, app.settings, app.secrets, venue)
+    rotation.start()
+    stack.callback(rotation.stop)
 
 
 def _front(place: Place, settings: Settings, stack: ExitStack) -> Front | None:

@@ -1,4 +1,4 @@
-"""Where secrets come from: systemd credentials, a private file, the environment, a command."""
+"""Where secrets come from: systemd, a private file, the environment, a command, a vault."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.errors import ConfigurationError
+from runner.ops.secret_vaults import from_aws, from_vault
 
 COMMAND_SECONDS = 10
 MAX_BYTES = 64 * 1024
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
+PEM = "-----BEGIN"
+"""How a private key (RSA, Ed25519) begins, which has lines and blanks."""
+
 FROM_A_FOLDER = "secret_"
 """How systemd begins the names where a whole folder is loaded: LoadCredential=secret:/folder."""
 
@@ -22,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Source(Protocol):
-    """Where the settings say that a secret comes from; one of the three is set."""
+    """Where the settings say that a secret comes from; one of the five is set."""
 
     @property
     def env(self) -> str | None:
@@ -35,6 +39,14 @@ class Source(Protocol):
     @property
     def command(self) -> tuple[str, ...]:
         """A program and its arguments."""
+
+    @property
+    def vault(self) -> Mapping[str, str]:
+        """`path`, `field` and `mount` of HashiCorp Vault."""
+
+    @property
+    def aws(self) -> Mapping[str, str]:
+        """`id`, `field` and `region` of AWS Secrets Manager."""
 
 
 class Secrets:
@@ -65,18 +77,8 @@ class Secrets:
         It is read anew each time, so that a rotated one is found. Raises ConfigurationError,
         which names the secret and what to do, and never the value.
         """
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"a secret's name is made of a-z, 0-9 and _; this one of {len(name)} characters "
-                "is not. Write the name, never the secret itself"
-            )
-        value = self._find(name).strip()
-        if not value:
-            raise ConfigurationError(f"the secret {name} is empty: write it where it is kept")
-        if len(value.split()) > 1 or not value.isprintable():
-            raise ConfigurationError(
-                f"the secret {name} has blanks or control characters inside: it was pasted wrongly"
-            )
+        _refuse_no_name(name)
+        value = _usable(name, self._find(name))
         self._seen.add(value)
         return value
 
@@ -119,7 +121,39 @@ class Secrets:
                     "mode 0600, or change secrets in runner.yaml"
                 )
             return value
+        if source.vault:
+            return from_vault(name, source.vault, self._environ)
+        if source.aws:
+            return from_aws(name, source.aws)
         return _run(name, source.command)
+
+
+def valid(name: str, value: str) -> str:
+    """Return a secret as it would be read, so that what is written can be used.
+
+    Raises ConfigurationError for what is no name or no secret.
+    """
+    _refuse_no_name(name)
+    return _usable(name, value)
+
+
+def _refuse_no_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"a secret's name is made of a-z, 0-9 and _; this one of {len(name)} characters "
+            "is not. Write the name, never the secret itself"
+        )
+
+
+def _usable(name: str, value: str) -> str:
+    value = value.strip()
+    if not value:
+        raise ConfigurationError(f"the secret {name} is empty: write it where it is kept")
+    if PEM not in value and (len(value.split()) > 1 or not value.isprintable()):
+        raise ConfigurationError(
+            f"the secret {name} has blanks or control characters inside: it was pasted wrongly"
+        )
+    return value
 
 
 def _read(name: str, path: Path, forbidden: int) -> str | None:

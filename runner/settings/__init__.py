@@ -44,11 +44,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where one secret comes from; exactly one of the three is set."""
+    """Where one secret comes from; exactly one of the five is set."""
 
     env: str | None = None
     file: str | None = None
     command: tuple[str, ...] = ()
+    vault: Mapping[str, str] = field(default_factory=dict)
+    aws: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,8 @@ def _account(name: str, written: Mapping[str, Any]) -> Account:
 
 def _source(written: Mapping[str, Any]) -> SecretSource:
     command = tuple(written.get("command", ()))
-    return SecretSource(written.get("env"), written.get("file"), command)
+    vault, aws = written.get("vault", {}), written.get("aws", {})
+    return SecretSource(written.get("env"), written.get("file"), command, vault, aws)
 
 
 def _waits(value: Any) -> Any:

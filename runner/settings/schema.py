@@ -39,6 +39,10 @@ def _block(description: str, properties: Mapping[str, Any], **more: Any) -> dict
     }
 
 
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "description": description}
+
+
 def _named(description: str, pattern: str, item: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
@@ -99,7 +103,8 @@ ACCOUNT: Mapping[str, Any] = _block(
 )
 
 SECRET: Mapping[str, Any] = _block(
-    "Where a secret comes from: {env: NAME}, {file: path} or {command: [program, argument]}",
+    "Where a secret comes from: {env: NAME}, {file: path}, {command: [program, argument]}, "
+    "{vault: {path: …}} or {aws: {id: …}}",
     {
         "env": {
             "type": "string",
@@ -117,6 +122,25 @@ SECRET: Mapping[str, Any] = _block(
             "items": {"type": "string", "description": "The program or one argument, as text"},
             "description": "A program that prints the secret, with its arguments: [pass, demo/key]",
         },
+        "vault": _block(
+            "A field of a secret in HashiCorp Vault (KV version 2): {path: trading/demo, field: "
+            "key}; VAULT_ADDR and VAULT_TOKEN say where and how",
+            {
+                "path": _text("Where it is, without the mount: trading/demo"),
+                "field": _text("The field's name, value when left out: key"),
+                "mount": _text("The mount of the secrets engine, secret when left out: secret"),
+            },
+            required=["path"],
+        ),
+        "aws": _block(
+            "A secret in AWS Secrets Manager: {id: trading/demo, field: key}",
+            {
+                "id": _text("The secret's name or ARN: trading/demo"),
+                "field": _text("The field's name where the secret is a JSON object: key"),
+                "region": _text("The region where it is not the machine's own: eu-central-1"),
+            },
+            required=["id"],
+        ),
     },
     minProperties=1,
     maxProperties=1,

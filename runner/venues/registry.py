@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runner.core.lifecycle import Timing
 from runner.venues import Venue
-from runner.venues.binance_usdm import checkup
+from runner.venues.binance_usdm import checkup, identity
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.findings import Declared, Finding
@@ -20,6 +20,9 @@ class Adapter(Venue, Protocol):
 
     def connect(self) -> None:
         """Read what `instruments` and the clock need; raises VenueError with the cure."""
+
+    def change_key(self, key: str, secret: str) -> None:
+        """Sign with this key from now on; what is signed already leaves with the old one."""
 
 
 class Open(Protocol):
@@ -49,3 +52,16 @@ def findings(venue: Venue, declared: Declared, *, streams: bool = True) -> Itera
     """
     if isinstance(venue, BinanceUsdm):
         yield from checkup.findings(venue, declared, streams=streams)
+
+
+def account_name(venue: Venue) -> str:
+    """What the exchange calls the account that the key opens; "" where it has no name.
+
+    Raises VenueError when it cannot be asked.
+    """
+    return identity.account_name(venue) if isinstance(venue, BinanceUsdm) else ""
+
+
+def key_created(venue: Venue) -> int | None:
+    """When the key was made, in UTC ms; None where the exchange does not tell."""
+    return identity.key_created(venue) if isinstance(venue, BinanceUsdm) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Source:
     env: str | None = None
     file: str | None = None
     command: tuple[str, ...] = ()
+    vault: Mapping[str, str] = field(default_factory=dict)
+    aws: Mapping[str, str] = field(default_factory=dict)
 
 
 def put(path: Path, content: str | bytes = VALUE + "\n", mode: int = 0o600) -> Path:

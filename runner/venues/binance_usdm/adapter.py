@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from runner.core.events import CallFailed, Event, ExecutionReport
 from runner.core.instruments import Instrument
@@ -28,17 +28,17 @@ from runner.core.orders import (
     lane_of,
 )
 from runner.core.prices import PriceBoard
-from runner.errors import ConfigurationError, VenueError
+from runner.errors import VenueError
 from runner.venues import PlacedOrder, Post, RawAnswer, Request, SignedRequest
 from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, wire_reads
 from runner.venues.binance_usdm.breaker import Breakers, group_of
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
+from runner.venues.binance_usdm.keys import Keys, Transport, slot
 from runner.venues.binance_usdm.limits import Budget, Cost, Limit
 from runner.venues.binance_usdm.liveness import Liveness
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.binance_usdm.rest import Rest
-from runner.venues.binance_usdm.signing import signer
 from runner.venues.binance_usdm.streams import MarketStream
 from runner.venues.binance_usdm.user_stream import UserStream
 from runner.venues.binance_usdm.wire_info import ExchangeInfo, Symbols, exchange_info
@@ -68,13 +68,6 @@ _CURES = {
 }
 
 
-class Transport(Protocol):
-    """What carries the bytes; a test or a simulation puts its own here."""
-
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
-        """Send once, read the whole answer; never raises."""
-
-
 class BinanceUsdm:
     """Fulfils Venue. `wall` and `monotonic` are clocks in ms.
 
@@ -94,14 +87,12 @@ class BinanceUsdm:
         transport: Transport | None = None,
     ) -> None:
         """Raises ConfigurationError for a key or secret that cannot be one."""
-        key = _checked(key)
         self._addresses = addresses
-        self._key = key
-        self._signer = signer(secret)
         self._timing = timing
+        first = slot(key, secret, lambda key: transport or self._carrier(key))
+        self._keys = Keys(first, monotonic, timing.recv_window)
         self._wall = wall
         self._monotonic = monotonic
-        self._transport = transport or Rest(addresses.rest, key, timing.answer_deadline)
         ws = addresses.transport == "ws"
         self.ws = WsOrders(addresses.ws_api, timing.answer_deadline) if ws else None
         self._clock = ServerClock()
@@ -114,6 +105,16 @@ class BinanceUsdm:
         self._remarks: set[str] = set()
         self._info_at = 0
         self.hedge_mode: bool | None = None
+
+    def _carrier(self, key: str) -> Rest:
+        return Rest(self._addresses.rest, key, self._timing.answer_deadline)
+
+    def change_key(self, key: str, secret: str) -> None:
+        """Sign with this key from now on; what is signed already leaves with the old one.
+
+        Raises ConfigurationError for a key or secret that cannot be one.
+        """
+        self._keys.change(slot(key, secret, self._carrier))
 
     def __repr__(self) -> str:
         """Without key and secret."""
@@ -156,7 +157,7 @@ class BinanceUsdm:
             return None
         if not wallet:
             return self.read(path)
-        elsewhere = Rest(wallet, self._key, self._timing.answer_deadline)
+        elsewhere = Rest(wallet, self._keys.current.key, self._timing.answer_deadline)
         payload, _ = self._signed("", self._timing.recv_window)
         answer = elsewhere.exchange("GET", path, payload)
         elsewhere.close()
@@ -230,7 +231,8 @@ class BinanceUsdm:
         if self.ws is not None and self.ws.ready and (name := method_of(request)) is not None:
             timed = self._timed(request.payload, window, timestamp)
             method, path = BY_WEBSOCKET, name
-            payload = signed_text(request_id, name, timed, self._key, self._signer)
+            keys = self._keys.current
+            payload = signed_text(request_id, name, timed, keys.key, keys.signer)
         return SignedRequest(
             request_id=request_id,
             call=call,
@@ -246,7 +248,7 @@ class BinanceUsdm:
     def _signed(self, payload: str, window: int) -> tuple[str, int]:
         timestamp = self.server_time()
         timed = self._timed(payload, window, timestamp)
-        return f"{timed}&signature={self._signer.sign(timed.encode())}", timestamp
+        return self._keys.current.sign(timed), timestamp
 
     @staticmethod
     def _timed(payload: str, window: int, timestamp: int) -> str:
@@ -269,10 +271,9 @@ class BinanceUsdm:
 
     def warm(self) -> None:
         """Open the calling thread's connection or keep it open, within what the limits leave."""
-        if isinstance(self._transport, Rest) and self._budget.room(
-            Cost(1), "probe", self.server_time()
-        ):
-            answer = self._transport.ping()
+        carrier = self._keys.current.transport
+        if isinstance(carrier, Rest) and self._budget.room(Cost(1), "probe", self.server_time()):
+            answer = carrier.ping()
             headers = answer.headers or {}
             self._budget.learn(answer.status, headers, answer.body, self.server_time())
 
@@ -281,7 +282,9 @@ class BinanceUsdm:
         if pause:
             return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
-        carrier = self.ws if method == BY_WEBSOCKET and self.ws is not None else self._transport
+        carrier: Transport = self._keys.carrier(payload)
+        if method == BY_WEBSOCKET and self.ws is not None:
+            carrier = self.ws
         answer = carrier.exchange(method, path, payload)
         received = self._monotonic()
         failed = answer.transport != "ok" or answer.status >= 500
@@ -382,12 +385,3 @@ class BinanceUsdm:
         cure = _CURES.get(code or 0, "see the exchange's status page, then start again")
         named = f"HTTP {reply.status}" if code is None else f"code {code}"
         raise VenueError(f"{where} answered {named}: {said}; {cure}")
-
-
-def _checked(key: str) -> str:
-    key = key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError(
-            "the API key is empty or holds what no key holds: copy it again from the exchange"
-        )
-    return key

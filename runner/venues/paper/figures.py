@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from .account import MAKER_FEE, TAKER_FEE, Account, Position
 from .brackets import bracket_document, max_notional
 from .call import Call
@@ -19,10 +22,15 @@ def balances(call: Call) -> list[Json]:
     return [_balance(call, asset) for asset in call.account.wallet]
 
 
+def _alias(name: str) -> str:
+    """A code of letters as the exchange's: one an account, the same for all its keys."""
+    return base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:8]
+
+
 def _balance(call: Call, asset: str) -> JsonObject:
     sums = totals(call.state, call.account, asset)
     return {
-        "accountAlias": "SgsR",
+        "accountAlias": _alias(call.account.name),
         "asset": asset,
         "balance": money(sums.wallet),
         "crossWalletBalance": money(sums.cross_wallet),
