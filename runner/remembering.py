@@ -16,7 +16,7 @@ from runner.settings import Settings
 from runner.venues import PlacedOrder, Venue
 
 OVERLAP = 60_000
-"""Ms before the journal's last sign of life that are looked at, too."""
+"""Ms before the journal's newest order that are looked at, too."""
 
 
 def lead(
@@ -90,12 +90,14 @@ def unknown_orders(
 ) -> list[PlacedOrder]:
     """Own orders that the exchange has and the journal does not know, oldest first.
 
-    A journal that was rolled back forgot what came after its last sign of life; a new one knows
-    nothing of the last day. Raises VenueError.
+    A journal that was rolled back forgot what came after the last order that it knows to be
+    signed; that time is the exchange's, as `now` is: our own clock may have been wrong. Raises
+    VenueError.
     """
     since = now - LOOK_BACK
-    if journal.last_alive is not None:
-        since = max(since, journal.last_alive - OVERLAP)
+    signed = journal.newest_signed()
+    if signed is not None:
+        since = max(since, signed - OVERLAP)
     symbols = {symbol for rule in rules.rules.values() for symbol in rule.symbols}
     symbols |= {leg.intent.symbol for leg in journal.open_legs()}
     placed = venue.placed(symbols, since)

@@ -157,7 +157,7 @@ def refresh_time(state: State, dead_man: DeadMan) -> int:
 
 def _ready(leg: Leg, moment: Moment) -> bool:
     late = leg.deadline is not None and leg.deadline <= moment.now
-    if leg.state is not OrderState.PLANNED or late or (leg.ask_first and leg.fence_time is None):
+    if leg.state is not OrderState.PLANNED or late or leg.unasked:
         return False
     return leg.next_at is None or moment.reached(leg.next_at)
 

@@ -10,6 +10,7 @@ from runner.core import curbs, looking, losses, sweep, switches
 from runner.core.decision import AlertAnswer, Leg, RuleAnswer, Run, RunStatus
 from runner.core.events import Command
 from runner.core.firing import fire
+from runner.core.legs import taken_back
 from runner.core.orders import Identity, OrderState
 from runner.core.rules import Hit
 from runner.core.running import World, advance
@@ -260,7 +261,7 @@ def _end(work: Work, run: Run, why: str) -> None:
             del waits[key]
     for leg in work.legs_of(run.run_id).values():
         if leg.state is OrderState.PLANNED:
-            work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
+            work.put_leg(taken_back(leg, work.now, why))
     who = run.identity
     named = {"rule_id": who.rule_id, "symbol": who.symbol, "run_id": run.run_id}
     work.record("run", f"stopped: {why}", reason=why, **named)
@@ -272,8 +273,7 @@ def _take_back(work: Work, why: str) -> int:
     for known in list(work.state.restless.values()):
         leg = work.leg(known.client_order_id) or known
         if leg.state is OrderState.PLANNED and not leg.intent.protective:
-            lapsed = replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now)
-            work.put_leg(lapsed)
+            work.put_leg(taken_back(leg, work.now, why))
             found += 1
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runner.core import daily, losses
@@ -11,6 +11,7 @@ from runner.core.decision import Reason
 from runner.core.events import AccountUpdate
 from runner.core.guards import Bound, losses_of
 from runner.core.judging import blocks_of
+from runner.core.legs import taken_back
 from runner.core.limits import Limits
 from runner.core.orders import AmendIntent, OrderIntent, OrderState
 from runner.core.removing import clear_entries
@@ -121,5 +122,4 @@ def withdraw(work: Work, world: World) -> None:
         leg = work.leg(known.client_order_id) or known
         entry = isinstance(leg.intent, OrderIntent | AmendIntent) and not leg.intent.protective
         if entry and leg.state is OrderState.PLANNED and work.rule_id(leg.run_id) in bound:
-            lapsed = replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now)
-            work.put_leg(lapsed)
+            work.put_leg(taken_back(leg, work.now, why))

@@ -128,6 +128,11 @@ class Leg:
         return self.intent.client_order_id
 
     @property
+    def unasked(self) -> bool:
+        """True while a send that a restored journal forgot may stand, and nobody has asked yet."""
+        return self.state is OrderState.PLANNED and self.ask_first and self.fence_time is None
+
+    @property
     def open(self) -> bool:
         """True while something may still come of it."""
         return self.state not in FINAL

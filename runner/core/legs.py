@@ -84,6 +84,16 @@ def recovered(leg: Leg, moment: Moment) -> Leg:
     return replace(leg, negatives=0, first_negative_time=None)
 
 
+def taken_back(leg: Leg, now: int, why: str) -> Leg:
+    """What is planned and shall not be sent any more: it never leaves (`now` in ms).
+
+    Where a restored journal may have forgotten a send, it is asked for first, and lapses then.
+    """
+    if leg.unasked:
+        return replace(leg, deadline=now, message=why, updated_at=now)
+    return replace(leg, state=OrderState.LAPSED, message=why, updated_at=now)
+
+
 def lapsed(leg: Leg, moment: Moment, why: str) -> Leg:
     """PLANNED -> LAPSED: too late to send what was decided then."""
     return replace(leg, state=OrderState.LAPSED, message=why, updated_at=moment.now)

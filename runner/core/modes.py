@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner.core.decision import Leg, Reason, Run
+from runner.core.legs import taken_back
 from runner.core.orders import CancelIntent, OrderIntent, OrderState
 from runner.core.rules import Rule
 from runner.core.state import Work
@@ -85,7 +86,7 @@ def is_entry(leg: Leg) -> bool:
 def take_off(work: Work, run: Run, leg: Leg, name: str, why: str) -> None:
     """Withdraw an order that was not sent; cancel any other, by a leg of this name of the run."""
     if leg.state is OrderState.PLANNED:
-        work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
+        work.put_leg(taken_back(leg, work.now, why))
         return
     of, intent = run.identity, leg.intent
     cancel = CancelIntent(

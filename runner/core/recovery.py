@@ -80,7 +80,7 @@ def ask_first(work: Work, run: Run) -> bool:
 def ask(work: Work, moment: Moment) -> None:
     """What is planned and must be asked for first becomes UNKNOWN: its proof begins."""
     for leg in list(work.state.restless.values()):
-        if leg.ask_first and leg.fence_time is None and leg.state is OrderState.PLANNED:
+        if leg.unasked:
             reporting.change(work, leg, asked_first(leg, moment))
 
 

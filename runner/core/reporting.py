@@ -107,7 +107,7 @@ def lapse(work: Work, moment: Moment) -> None:
     for known in list(work.state.restless.values()):
         leg = work.leg(known.client_order_id) or known
         late = leg.deadline is not None and moment.now >= leg.deadline
-        if late and leg.state is OrderState.PLANNED:
+        if late and leg.state is OrderState.PLANNED and not leg.unasked:
             change(work, leg, legs.lapsed(leg, moment, "too late to send"))
 
 

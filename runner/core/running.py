@@ -11,6 +11,7 @@ from typing import Any, Literal
 from runner.core import deadman, judging, modes, recovery
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.formula import EvaluationError
+from runner.core.legs import taken_back
 from runner.core.limits import Limits
 from runner.core.orders import (
     CancelIntent,
@@ -292,7 +293,10 @@ def _take_back(work: Work, run: Run, leg: Leg, why: str) -> None:
     """What was not sent yet never leaves."""
     if leg.state is not OrderState.PLANNED:
         return
-    work.put_leg(replace(leg, state=OrderState.LAPSED, message=why, updated_at=work.now))
+    after = taken_back(leg, work.now, why)
+    work.put_leg(after)
+    if after.state is leg.state:
+        return
     text = f"{leg_words(leg.name)}: {change_words(leg.state, OrderState.LAPSED)} ({why})"
     who = {**_who(run), "rule_id": work.rule_id(leg.run_id), "run_id": leg.run_id}
     work.record("state", text, client_order_id=leg.client_order_id, **who)

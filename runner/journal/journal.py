@@ -353,7 +353,7 @@ class Journal:
         return lookups.newest_signed(self._rows)
 
     def known_ids(self, client_order_ids: Iterable[str]) -> set[str]:
-        """Those that are orders of this journal, or orphans that it was told of."""
+        """Those that the journal knows to be sent, and orphans that it was told of."""
         return lookups.known_ids(self._rows, client_order_ids)
 
     def memories(self) -> dict[tuple[str, str], RuleMemory]:

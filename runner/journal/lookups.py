@@ -42,14 +42,14 @@ def newest_signed(ask: Ask) -> int | None:
 
 
 def known_ids(ask: Ask, client_order_ids: Iterable[str]) -> set[str]:
-    """Those that are orders of the journal, or orphans that it was told of."""
+    """Those that the journal knows to be sent, and orphans that it was told of."""
     wanted = list(client_order_ids)
     records = tables.records
     known: set[str] = set()
     for start in range(0, len(wanted), _MANY):
         some = wanted[start : start + _MANY]
         column = tables.legs.c.client_order_id
-        legs = select(column).where(column.in_(some))
+        legs = select(column).where(column.in_(some), ~tables.NOT_SENT)
         told = select(records.c.client_order_id).where(
             records.c.reason == ORPHAN, records.c.client_order_id.in_(some)
         )

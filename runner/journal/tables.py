@@ -239,6 +239,7 @@ def _among(column: Column[str], values: list[str]) -> ColumnElement[bool]:
 
 
 OPEN_LEG: Final = _among(legs.c.state, [state.value for state in OrderState if state not in FINAL])
+NOT_SENT: Final = _among(legs.c.state, [OrderState.PLANNED.value, OrderState.LAPSED.value])
 RUNNING_RUN: Final = _among(runs.c.status, [RunStatus.RUNNING.value])
 HAS_RULE: Final = records.c.rule_id != literal_column("''")
 WAITING: Final = inbox.c.taken_at.is_(None)
