@@ -166,7 +166,9 @@ class App:
         self.outside.attend(self.dispatcher, lambda: self._outlooked().problems)
         self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
         self.alarm = AlarmClock(self.dispatcher.wake)
-        self.kill_switch = KillSwitch(self.place.folder, self.venue, self.engine.symbols)
+        self.kill_switch = KillSwitch(
+            self.place.folder, self.venue, self.engine.symbols, self.dispatcher.hand_in
+        )
         self.markets = Markets(self.venue, self.board, self.dispatcher.post, self._awaited)
         user = self.venue.user_stream(self.dispatcher.post)
         self._streams: list[Stream] = [user, self.markets]

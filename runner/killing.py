@@ -2,21 +2,24 @@
 
 A kill must not wait for the journal, for a slow answer on another lane or for our own share of the
 rate limit. So a thread of its own looks for a request, and sends a cancel of everything for each
-symbol; a cancel may be repeated without harm, so no commit need precede it. The latch, the closing
-of positions and the record follow on the usual way, which sends the cancels again.
+symbol; a cancel may be repeated without harm, so no commit need precede it. At the same moment the
+command itself is handed in, so that nothing fires while it is still on its usual way, through the
+journal's inbox. The closing of positions and the record follow, and send the cancels again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from runner.core.events import Command
 from runner.core.orders import CancelCall, CancelIntent, Family
 from runner.venues import Venue
 
@@ -29,21 +32,38 @@ BETWEEN: Final = 0.2
 """Seconds between two tries of a cancel that did not get through."""
 
 
-def leave_request(folder: Path) -> None:
-    """Ask the runner of this folder for the cancels; harmless when none runs."""
+def leave_request(folder: Path, key: str = "", told: Mapping[str, Any] | None = None) -> None:
+    """Ask the runner of this folder for the cancels; harmless when none runs.
+
+    With `key` and what is `told` of it the command is handed in at once, too. Whoever leaves the
+    request gives the same command on the usual way: it is done once.
+    """
+    unfinished = folder / f".{REQUEST}.{os.getpid()}"
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder / REQUEST, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.close(descriptor)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(json.dumps({"key": key, **told}) if told is not None else "")
+        unfinished.rename(folder / REQUEST)
 
 
 class KillSwitch:
     """Looks for a request in the runner's folder; `now` asks for one from inside."""
 
-    def __init__(self, folder: Path, venue: Venue, symbols: Callable[[], Iterable[str]]) -> None:
-        """`symbols` are those whose orders go, asked for when it happens."""
+    def __init__(
+        self,
+        folder: Path,
+        venue: Venue,
+        symbols: Callable[[], Iterable[str]],
+        hand_in: Callable[[Command], object],
+    ) -> None:
+        """`symbols` are those whose orders go, asked for when it happens.
+
+        `hand_in` takes the command that a request brings, without waiting for anything.
+        """
         self._path = folder / REQUEST
         self._venue = venue
         self._symbols = symbols
+        self._hand_in = hand_in
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._numbers = itertools.count()
@@ -77,9 +97,16 @@ class KillSwitch:
                 return
             if asked or self._path.exists():
                 self._asked.clear()
-                with contextlib.suppress(OSError):
-                    self._path.unlink(missing_ok=True)
+                self._take()
                 self.cancel_all()
+
+    def _take(self) -> None:
+        """Hand in the command of the request; one that cannot be read comes by the inbox alone."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            text = self._path.read_text()
+            self._path.unlink(missing_ok=True)
+            if text:
+                self._hand_in(Command("kill", **json.loads(text)))
 
     def cancel_all(self) -> None:
         """Every order of every symbol, both families; what does not get through is repeated."""

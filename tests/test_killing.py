@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runner.core.events import Command
 from runner.core.orders import CancelCall
 from runner.killing import REQUEST, TRIES, KillSwitch, leave_request
 from runner.venues import RawAnswer
@@ -20,6 +21,7 @@ class Wire:
     def __init__(self, answer: Callable[[int], RawAnswer]) -> None:
         """`answer` to the call of this number."""
         self.sent: list[tuple[str, str]] = []
+        self.handed: list[Command] = []
         self._answer = answer
 
     def request(self, call: CancelCall) -> CancelCall:
@@ -40,7 +42,7 @@ class Wire:
 def switch(folder: Path, wire: Wire) -> KillSwitch:
     """A kill switch of two symbols."""
     venue: Any = wire
-    return KillSwitch(folder, venue, lambda: ["BTCUSDT", "ETHUSDT"])
+    return KillSwitch(folder, venue, lambda: ["BTCUSDT", "ETHUSDT"], wire.handed.append)
 
 
 ALL = [(symbol, family) for symbol in ("BTCUSDT", "ETHUSDT") for family in ("order", "algo")]
@@ -60,6 +62,42 @@ def test_a_request_in_the_folder_cancels_everything_once(tmp_path: Path) -> None
     finally:
         kill.stop()
     assert len(wire.sent) == len(ALL)
+
+
+def test_the_command_of_a_request_is_handed_in_before_the_cancels(tmp_path: Path) -> None:
+    """Nothing fires while the command itself is on its way through the inbox."""
+    order: list[int] = []
+
+    def answer(_: int) -> RawAnswer:
+        order.append(len(wire.handed))
+        return RawAnswer("ok", 200)
+
+    wire = Wire(answer)
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        leave_request(tmp_path, "k1", {"who": "me", "at": 7, "reason": "boo", "flatten": False})
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+    finally:
+        kill.stop()
+    assert wire.handed == [Command("kill", "k1", "me", 7, "boo", flatten=False)]
+    assert set(order) == {1}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"key": "k1"}'])
+def test_a_request_that_cannot_be_read_still_cancels(tmp_path: Path, text: str) -> None:
+    """Its command comes by the inbox."""
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").rename(tmp_path / REQUEST)
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+    finally:
+        kill.stop()
+    assert wire.handed == []
+    assert not (tmp_path / REQUEST).exists()
 
 
 def test_a_hook_asks_from_inside(tmp_path: Path) -> None:

@@ -44,9 +44,13 @@ def command(
     data: Mapping[str, Any],
     now: int,
     patience: float = PATIENCE,
+    key: str = "",
 ) -> Told:
-    """Leave a command for the leader and wait for its answer, which is a record of the journal."""
-    key = f"{kind}-{now}-{os.getpid()}"
+    """Leave a command for the leader and wait for its answer, which is a record of the journal.
+
+    `key` names a command that was handed in already, too.
+    """
+    key = key or f"{kind}-{now}-{os.getpid()}"
     with journal_of(folder, settings) as reader:
         newest = reader.records(limit=1)
         after = newest[-1]["seq"] if newest else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -127,10 +128,12 @@ class FolderDesk:
             data["symbol"] = symbol
         if rule_id:
             data["rule_id"] = rule_id
+        key = ""
         if verb == "kill":
             data["flatten"] = self._settings.on_kill == "flatten"
-            leave_request(self._folder)
-        answer = give(self._folder, self._settings, verb, data)
+            key = f"{verb}-{data['at']}-{os.getpid()}"
+            leave_request(self._folder, key, data)
+        answer = give(self._folder, self._settings, verb, data, key)
         with self._lock:
             self._status = None
         return Told(answer.done, answer.text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import click
 
 from runner.cli import options
-from runner.cli.switching import confirmed, order
+from runner.cli.switching import confirmed, order, who
 
 
 @click.command(epilog="Example: runner kill --reason 'orders I do not know' --yes --dir my")
@@ -31,5 +33,7 @@ def kill(yes: bool, reason: str, folder: Path, as_json: bool) -> None:
     closes = load(folder).on_kill == "flatten"
     then = "close ALL positions at market" if closes else "leave positions without any exit order"
     confirmed(f"Cancel EVERY open order of the runner's symbols and {then}?", yes)
-    leave_request(folder)
-    order(folder, "kill", as_json=as_json, reason=reason, flatten=closes)
+    told = {"who": who(), "at": time.time_ns() // 1_000_000, "reason": reason, "flatten": closes}
+    key = f"kill-{told['at']}-{os.getpid()}"
+    leave_request(folder, key, told)
+    order(folder, "kill", as_json=as_json, key=key, **told)

@@ -45,14 +45,17 @@ class Answer:
     more: Mapping[str, Any] | None = None
 
 
-def order(folder: Path, verb: str, *, as_json: bool, **data: Any) -> None:
-    """Give the command, print what came of it; ends with exit code 1 when it was refused."""
+def order(folder: Path, verb: str, *, as_json: bool, key: str = "", **data: Any) -> None:
+    """Give the command, print what came of it; ends with exit code 1 when it was refused.
+
+    `key` names a command that was given in another way, too.
+    """
     from runner.cli.reading import journal_of
     from runner.settings import load
 
     settings = load(folder)
     told = {"who": who(), "at": time.time_ns() // 1_000_000, **data}
-    answer = give(folder, settings, verb, told)
+    answer = give(folder, settings, verb, told, key)
     ends: list[dict[str, Any]] = []
     if answer.runs and answer.done and _runs_here(folder, settings):
         if not as_json:
@@ -81,7 +84,9 @@ def who() -> str:
         return f"user {os.getuid()}"
 
 
-def give(folder: Path, settings: Settings, verb: str, data: Mapping[str, Any]) -> Answer:
+def give(
+    folder: Path, settings: Settings, verb: str, data: Mapping[str, Any], key: str = ""
+) -> Answer:
     """Have the leader do it, or do what can be done without one. Raises RunnerError."""
     from runner.cli.commanding import command
     from runner.connecting import wall_ms
@@ -93,7 +98,7 @@ def give(folder: Path, settings: Settings, verb: str, data: Mapping[str, Any]) -
             return _alone(folder, settings, verb, data)
         except JournalBusy:
             pass  # somebody leads it all the same
-    told = command(folder, settings, verb, data, wall_ms(), PATIENCE)
+    told = command(folder, settings, verb, data, wall_ms(), PATIENCE, key)
     if told.waits:
         text = (
             "no runner took it yet; it is kept and done first once one can. If it is urgent, act "

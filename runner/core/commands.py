@@ -147,9 +147,12 @@ def _flatten(work: Work, world: World, event: Command) -> Done:
 
 def _kill(work: Work, world: World, event: Command) -> Done:
     before = latch(work.state.memories, KILLED)
+    symbols = known_symbols(work.state, world)
+    if before == _by(event):
+        runs = [_own(world, event, ":kill", symbol).run_id() for symbol in symbols]
+        return True, f"killed by {event.who} already, by this same command", {"runs": runs}
     if before is None:
         switches.set_latch(work, KILLED, _by(event))
-    symbols = known_symbols(work.state, world)
     kill = Sweep(everything=True, close=event.flatten)
     runs = _sweep(work, world, event, symbols, kill, "killed")
     then = "closing the positions" if event.flatten else "positions are left as they are"
@@ -233,7 +236,7 @@ def _sweep(
     work.state.revisions[rule.text_hash] = rule
     found = []
     for symbol in symbols:
-        who = Identity(world.namespace, world.account, rule.id, "manual", symbol, event.key)
+        who = _own(world, event, rule.id, symbol)
         run = Run(who.run_id(), who, rule.text_hash, {}, work.now)
         work.add_run(run, rule)
         advance(work, world, run.run_id)
@@ -241,6 +244,10 @@ def _sweep(
     if event.verb == "kill":
         _take_back(work, why)
     return found
+
+
+def _own(world: World, event: Command, rule_id: str, symbol: str) -> Identity:
+    return Identity(world.namespace, world.account, rule_id, "manual", symbol, event.key)
 
 
 def _runs(work: Work, event: Command) -> list[Run]:

@@ -246,6 +246,22 @@ def test_kill_cancels_everything_and_lets_nothing_in_until_unlock(flatten: bool)
     assert any(not intent.reduce_only for intent in closes(run))
 
 
+def test_one_kill_that_comes_on_two_ways_is_done_once() -> None:
+    """At once from the kill switch, then from the inbox: one alarm, the same runs."""
+    run = bench()
+    run.fire("enter")
+    live(run)
+    event = Command("kill", "one", "me", run.now, "boo")
+    runs = []
+    for _ in range(2):
+        decision = run.tell(event)
+        assert outcome(decision)[0]
+        runs.append([each.data["runs"] for each in decision.records if each.kind == "command"])
+    assert runs[0] == runs[1] != [[]]
+    kills = [each for each in run.journal.runs.values() if each.identity.rule_id == ":kill"]
+    assert len(kills) == len(run.journal.alarms()) == 1
+
+
 def test_fire_fires_once_for_each_key() -> None:
     """The same key again is a duplicate; a wrong symbol or no key is refused."""
     run = bench()
