@@ -13,9 +13,12 @@ from typing import Any
 
 from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.venues import RawAnswer
+from runner.venues.paper.account import Account
 from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.gateway import Gateway, Request
+from runner.venues.paper.listen_keys import LIFE
+from runner.venues.paper.orders import Fill
 from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange
 
@@ -117,6 +120,8 @@ class Witness(VirtualExchange):
         if changes:
             self._look_up(method, path, payload)
         answer = super().request(method, path, payload)
+        if answer.status in (418, 429):
+            self.wrong.append(f"{method} {path} was more than the limits allow: {answer.status}")
         if changes:
             self._count(method, answer)
             if payload in self.stale and answer.status == 200:
@@ -155,6 +160,25 @@ class Witness(VirtualExchange):
             if self.placed[identity] > 1:
                 what = f"{'/'.join(identity)} ({key})"
                 self.wrong.append(f"{what} was accepted for the {self.placed[identity]}. time")
+
+    def lose_key(self) -> None:
+        """The user stream's key expires: its listeners are told, and hear nothing more."""
+        for key in self.gateway.listen_keys.expire(self.clock.now + LIFE):
+            self.gateway.streams.expire_key(key, self.clock.now)
+
+    def trades(self) -> list[Fill]:
+        """Every fill of the account, oldest first."""
+        return [fill for one in self._accounts() for fill in one.fills]
+
+    def positions(self) -> dict[str, Decimal]:
+        """How much of each symbol the account holds; sold is less than nothing."""
+        return {
+            name: sum((one.amount(name, "BOTH") for one in self._accounts()), Decimal(0))
+            for name in PRICES
+        }
+
+    def _accounts(self) -> list[Account]:
+        return list(self.exchange.state.accounts.values())
 
     def executed(self) -> dict[str, Decimal]:
         """How much of each order was filled, by client order id."""

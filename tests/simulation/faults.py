@@ -14,6 +14,9 @@ from runner.virtual import VirtualClock, Wire
 from tests.simulation.exchange import Witness
 
 DEADLINE = 12_000
+SKEW = 1_000
+"""Ms by which the runner may reckon the exchange's time wrongly."""
+
 UNKNOWN_503 = "Unknown error, please check your request or try again later."
 ODD = (
     (403, b"<html>WAF</html>"),
@@ -51,6 +54,8 @@ class Rates:
     repeated: float = 0.0
     overtaken: float = 0.0
     gap: float = 0.0
+    cut: float = 0.0
+    key: float = 0.0
     pause: float = 0.0
     clock: float = 0.0
     crash: float = 0.0
@@ -95,12 +100,15 @@ class Faulty:
     forced: list[str] = field(default_factory=list)
     life: int = 0
     deaf_until: int = 0
+    banned: tuple[int, int, int] = (-1, 0, 0)
+    """In which life a 429 or 418 was read, when, and until when nothing may leave."""
 
     # requests
 
     def carry(self, signed: SignedRequest, wire: Wire) -> None:
         """One request: mostly there and back, sometimes not."""
         self.reach("send.before")
+        self._may_leave(signed, wire.clock.now)
         kind = None if self.calm else self._drawn(signed)
         if kind is not None:
             self.counts[kind] += 1
@@ -235,9 +243,24 @@ class Faulty:
         def read() -> None:
             if life == self.life:
                 self.reach("answer.before")
+                self._banned(answer, wire.clock.now)
             wire.answer(answer)
 
         wire.clock.plan(wire.clock.now + after, read)
+
+    def _banned(self, answer: RawAnswer, now: int) -> None:
+        """Note how long this process may send nothing, if the answer says so."""
+        seconds = int((answer.headers or {}).get("Retry-After", 0))
+        if answer.status in (418, 429) and seconds:
+            life, _, until = self.banned
+            until = until if life == self.life else 0
+            self.banned = (self.life, now, max(until, now + seconds * 1_000))
+
+    def _may_leave(self, signed: SignedRequest, now: int) -> None:
+        """What is signed after a ban was read waits for its end (but for the clock's error)."""
+        life, learned, until = self.banned
+        if life == self.life and signed.timestamp > learned + SKEW and now < until - SKEW:
+            self.exchange.wrong.append(f"{signed.method} {signed.path} left while banned")
 
     # the streams
 

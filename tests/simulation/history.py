@@ -16,7 +16,7 @@ from runner.core.decision import Decision
 from runner.core.events import Alert, StreamState
 from runner.core.lifecycle import Timing
 from runner.core.rules import RuleSet
-from runner.errors import JournalRestored
+from runner.errors import JournalRestored, VenueError
 from runner.rulebook.load import load
 from runner.virtual import VirtualClock, VirtualRunner
 from tests.simulation import cheap, promises
@@ -69,6 +69,9 @@ RESTORED_AFTER = 60_000
 
 STEPS = (2, 3, 5, 8, 12, 20)
 """How long a history's storm is: many short ones find more than a few long ones."""
+
+RECONNECT = 5_000
+"""Ms between two tries to connect the streams again."""
 
 CALM_STEP = 30_000
 CALM_AT_MOST = 600_000
@@ -151,6 +154,8 @@ class History:
         self.restored = False
         self._trace = hashlib.sha256()
         self.runner: VirtualRunner | None = None
+        self.away: dict[VirtualRunner, int] = {}
+        """Whose streams the exchange has ended, and since when they hear nothing."""
 
     def _narrow(self) -> None:
         story = self.story
@@ -205,6 +210,7 @@ class History:
             self._guarded(lambda: self._stand_still(self.dice.choice(PAUSES)))
         if self._happens("gap", self.rates.gap) and self.runner is not None:
             self._break_off(self.runner, self.dice.choice((1_000, 20_000, 100_000)))
+        self._end_streams(self.runner)
 
     def _happens(self, kind: str, rate: float) -> bool:
         if self.network.calm or not rate or self.dice.random() >= rate:
@@ -236,6 +242,42 @@ class History:
                 runner.dispatcher.post(StreamState("user", True, self.clock.wall(), last))
 
         self.clock.plan(self.network.deaf_until, back)
+
+    def _end_streams(self, runner: VirtualRunner | None) -> None:
+        """The exchange ends them: as after 24 hours, or because the user stream's key expired.
+
+        That a key has expired is told, or found out when it cannot be prolonged. Until it has
+        connected again, the runner hears nothing.
+        """
+        if runner is None or runner in self.away:
+            return
+        if self._happens("key", self.rates.key):
+            self.exchange.lose_key()
+            found_out = self.dice.choice((10, 60_000))
+        elif self._happens("cut", self.rates.cut):
+            found_out = 0
+        else:
+            return
+        at, last = self.clock.now + found_out, self.clock.wall()
+        self.away[runner] = last
+        self.clock.plan(at, lambda: self._broken_off(runner))
+        self.clock.plan(at + self.dice.choice((10, 1_000, 20_000)), lambda: self._rejoin(runner))
+
+    def _broken_off(self, runner: VirtualRunner) -> None:
+        if runner.alive and runner in self.away:
+            runner.break_off()
+
+    def _rejoin(self, runner: VirtualRunner) -> None:
+        """Connect again; while a ban keeps it from asking for a key, a little later."""
+        if not runner.alive or runner not in self.away:
+            return
+        runner.break_off()
+        try:
+            runner.rejoin(self.away[runner])
+        except VenueError:
+            self.clock.plan(self.clock.now + RECONNECT, lambda: self._rejoin(runner))
+        else:
+            del self.away[runner]
 
     def _guarded(self, act: Callable[[], object]) -> None:
         """Whatever the runner does may end in its death."""
@@ -369,6 +411,8 @@ class History:
         self.network.calm = True
         self.network.deaf_until = 0
         self._restart_if_dead()
+        for runner in list(self.away):
+            self._rejoin(runner)
         self._send_again_what_was_refused()
         longest = CALM_AFTER_RESTORE if self.restored else CALM_AT_MOST
         for _ in range(longest // CALM_STEP):
@@ -380,7 +424,7 @@ class History:
     def _settled(self) -> bool:
         """Nothing waits for anything but the market, nothing is on its way or to be asked."""
         runner = self.runner
-        if runner is None:
+        if runner is None or runner in self.away:
             return False
         state, questions = runner.engine.state, runner.engine.questions
         return not (state.restless or questions.asked or questions.wanted)
@@ -396,11 +440,17 @@ class History:
         missing = [n for n in map(str, range(len(self.sent))) if n not in self.answered]
         outcome.wrong += [f"alert {n} has no answer" for n in missing]
         outcome.wrong += promises.at_the_end(self.exchange, self.answered)
+        outcome.wrong += promises.sums(self.exchange, self._held())
         outcome.faults = self.network.counts
         outcome.orders = self.exchange.accepted.total()
         outcome.virtual_ms = self.clock.now - START
         self._trace.update(self.exchange.trace.digest())
         outcome.trace = self._trace.hexdigest()
+
+    def _held(self) -> dict[str, Decimal]:
+        """What the runner reckons that it holds."""
+        found = {name: self.runner and self.runner.view.position(name) for name in PRICES}
+        return {name: one.size for name, one in found.items() if one}
 
 
 def play(story: Story, rules: RuleSet) -> Outcome:

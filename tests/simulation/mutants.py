@@ -20,6 +20,7 @@ from runner.dispatcher import Dispatcher
 from runner.journal import Journal
 from runner.venues import RawAnswer, SignedRequest
 from runner.venues.binance_usdm import wire_answers
+from runner.venues.binance_usdm.limits import Budget
 from runner.virtual import VirtualRunner, Wire
 from tests.simulation.exchange import Witness
 from tests.simulation.faults import Rates
@@ -200,6 +201,11 @@ def no_sweep() -> AbstractContextManager[object]:
     return patch.object(Questions, "want_all", lambda _: None)
 
 
+def no_pause() -> AbstractContextManager[object]:
+    """A 429 or 418 is an answer like any other: nothing waits for its end."""
+    return patch.object(Budget, "_paused", lambda *_: False)
+
+
 @contextmanager
 def no_dedupe() -> Iterator[None]:
     """The same event fires again."""
@@ -265,6 +271,7 @@ MUTANTS = (
         Rates(unanswered=0.3, refused_503=0.5, silent=0.9),
     ),
     Mutant("no sweep after a gap", no_sweep, Rates(silent=0.3, gap=0.5), ("batch", "bracket")),
+    Mutant("no pause after a ban", no_pause, Rates(limited=0.5)),
     Mutant("no memory of events", no_dedupe, Rates(crash=0.3)),
     Mutant("random ids", random_ids, Rates(rollback=0.4), timing=SHORT, at_least=12),
     Mutant("no probe after a restore", no_probe_after_restore, Rates(rollback=0.4), at_least=12),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from runner.core.decision import FINAL, Decision, Leg, LegChange
 from runner.core.orders import CancelIntent, OrderIntent, OrderState
 from runner.journal import ORPHAN
 from runner.journal.rows import intent_of
+from runner.venues.paper.orders import Fill
 from runner.virtual import VirtualClock
 from tests.simulation.exchange import Witness
 
@@ -104,6 +105,43 @@ def at_the_end(exchange: Witness, known: Mapping[str, str]) -> Iterator[str]:
     yield from _unsettled_cancels(exchange)
     yield from _unspoken(exchange)
     yield from _runs(exchange, known, Counter(leg["run_id"] for leg in legs))
+
+
+def sums(exchange: Witness, held: Mapping[str, Decimal]) -> Iterator[str]:
+    """Fills add up: a run's to what the journal says, the account's to what the runner holds."""
+    trades = {str(one.trade_id): one for one in exchange.trades()}
+    for symbol, size in exchange.positions().items():
+        moved = sum(_signed(t.side, t.quantity) for t in trades.values() if t.symbol == symbol)
+        if not moved == size == held.get(symbol, 0):
+            belief = held.get(symbol, 0)
+            yield f"{symbol}: fills of {moved}, a position of {size}, the runner reckons {belief}"
+    runs: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    filled: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in trades.values():
+        filled[trade.client_order_id] += _signed(trade.side, trade.quantity)
+    statement = "SELECT client_order_id, run_id, intent, cumulative_quantity FROM legs"
+    for key, run_id, text, quantity in exchange.rows(statement):
+        intent = intent_of(text)
+        if isinstance(intent, OrderIntent):
+            runs[run_id][0] += _signed(intent.side.name, Decimal(quantity))
+            runs[run_id][1] += filled[key]
+    for run_id, (ours, theirs) in runs.items():
+        if ours != theirs:
+            yield f"the run {run_id} moved {ours}, its fills at the exchange {theirs}"
+    yield from _noted_fills(exchange, trades)
+
+
+def _noted_fills(exchange: Witness, trades: Mapping[str, Fill]) -> Iterator[str]:
+    """Each fill that the journal keeps happened so; how many it heard of is the stream's luck."""
+    statement = "SELECT trade_id, client_order_id, quantity FROM fills"
+    for trade_id, key, quantity in exchange.rows(statement):
+        trade = trades.get(str(trade_id))
+        if trade is None or (trade.client_order_id, trade.quantity) != (key, Decimal(quantity)):
+            yield f"the journal has a fill {trade_id} of {quantity} for {key}, not so the exchange"
+
+
+def _signed(side: str, quantity: Decimal) -> Decimal:
+    return quantity if side == "BUY" else -quantity
 
 
 def _orphans(exchange: Witness, legs: list[dict[str, Any]]) -> set[str]:

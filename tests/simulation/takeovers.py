@@ -245,6 +245,7 @@ class TwoRunners(History):
         host = self.leader()
         if host is None or self.network.calm:
             return
+        self._end_streams(host.runner)
         fate = self.dice.random()
         if fate < 0.3:
             self._kill(host, self.dice.choice((0, 1_000, 20_000, 60_000)))
@@ -310,6 +311,13 @@ class TwoRunners(History):
         settled = super()._settled()
         self.runner = None
         return settled
+
+    def _held(self) -> dict[str, Decimal]:
+        host = self.leader()
+        self.runner = None if host is None else host.runner
+        held = super()._held()
+        self.runner = None
+        return held
 
     def _reckon(self) -> None:
         super()._reckon()

@@ -1,0 +1,72 @@
+"""The disk fails under a commit: the process ends, nothing is sent, and a new start is clean."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.crash.power_loss import why_not
+from tests.crash.stage import PATIENCE, Stage
+from tests.support import eventually
+
+RULES = """\
+version: 1
+rules:
+  - id: trade
+    symbol: ETHUSDT
+    when:
+      - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
+    do:
+      - place:
+          - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
+          - {side: buy, type: market, quantity: 0.1}
+"""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A runner that takes alerts."""
+    if reason := why_not():
+        pytest.skip(reason)
+    stage = Stage(tmp_path / "runner", RULES)
+    stage.run()
+    yield stage
+    stage.stop()
+
+
+@contextmanager
+def failing_disk(pid: int, said: Path) -> Iterator[None]:
+    """From now on every sync of this process fails with EIO."""
+    inject = ["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"]
+    with said.open("wb") as log:
+        tracer = subprocess.Popen(["strace", "-f", *inject, "-p", str(pid)], stderr=log)
+    try:
+        eventually(lambda: "attached" in said.read_text(), PATIENCE)
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(PATIENCE)
+
+
+def test_an_io_error_of_a_commit_ends_the_process_and_sends_nothing(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Whether the commit is durable is not known: the alert gets no 200, and is sent again."""
+    assert stage.runner is not None
+    with failing_disk(stage.runner.pid, tmp_path / "strace.log"):
+        assert stage.alert({"n": 1}) is None
+        assert stage.runner.wait(PATIENCE) not in (0, None)
+    assert stage.accepted() == []
+    said = (stage.folder.parent / "run.log").read_text()
+    assert "not known whether it is durable" in said
+    stage.run()
+    answer = eventually(lambda: stage.alert({"n": 1}), PATIENCE)
+    assert answer is not None
+    assert answer["outcome"] in ("fired", "duplicate")
+    eventually(lambda: stage.settled(2), PATIENCE)
+    assert len(stage.accepted()) == 2
+    assert stage.audit() == []
