@@ -28,6 +28,7 @@ from runner.halting import first_words, last_words, wind_down
 from runner.hooking import command_of, hook_table
 from runner.journal import Journal
 from runner.killing import KillSwitch
+from runner.logs import scrub
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
@@ -113,8 +114,8 @@ class App:
         accept_restored: bool,
         hook_server: HookServer | None,
     ) -> None:
-        self.venue = connect(self.place, self.settings, self.paper)
         self.secrets = Secrets(self.settings.secrets, self.place.folder)
+        self.venue = connect(self.place, self.settings, self.paper, self.secrets)
         watch = Watch(self.place.rules, tests=self.settings.reload_tests)
         self.rules = read_rules(self.place, self.venue)
         self.orphans = unknown_orders(
@@ -151,6 +152,7 @@ class App:
             self._observers,
             remember=lambda: remembered(self.journal),
             ready=lambda: self.readiness().taking,
+            clean=lambda text: scrub(text, self.secrets.values()),
             announce=self.outside.desk.announce,
         )
         self._outlook = Outlook(

@@ -49,8 +49,13 @@ class Place:
         return self.folder / settings.paper.state
 
 
-def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venue:
-    """The account's venue, connected. Raises ConfigurationError or VenueError with the cure."""
+def connect(
+    place: Place, settings: Settings, paper: PaperServer | None, secrets: Secrets | None = None
+) -> Venue:
+    """The account's venue, connected; `secrets` reads its key, and knows it from then on.
+
+    Raises ConfigurationError or VenueError with the cure.
+    """
     if paper is not None:
         return connect_paper(paper.addresses, settings)
     account = settings.account()
@@ -58,7 +63,7 @@ def connect(place: Place, settings: Settings, paper: PaperServer | None) -> Venu
         raise ConfigurationError(
             f"the account {account.name} is on the embedded paper exchange: start with --paper"
         )
-    secrets = Secrets(settings.secrets, place.folder)
+    secrets = secrets or Secrets(settings.secrets, place.folder)
     venue = VENUES[account.venue](
         reach(account.address, account.transport),
         secrets.get(account.api_key),

@@ -80,12 +80,13 @@ class Dispatcher:
         remember: Callable[[], State],
         ready: Callable[[], bool] = lambda: True,
         announce: Callable[[Sequence[Decision], int], Decision] = lambda *_: Decision(),
+        clean: Callable[[str], str] = str,
     ) -> None:
         """`now` is our wall clock in ms; observers see decisions after their commit, `announce`
         before it, and what it adds is committed with them.
 
         `remember` gives the engine's state as the journal has it; `ready` tells whether alerts
-        that others left in the journal may be decided.
+        that others left in the journal may be decided; `clean` takes secrets out of a trace.
         """
         self.engine = engine
         self.schedules = Schedules()
@@ -103,6 +104,7 @@ class Dispatcher:
         self._remember = remember
         self._left = Inbox(journal)
         self._ready = ready
+        self._clean = clean
         self._behind = False
         self._walked_at = 0
         self.full = ""
@@ -317,7 +319,8 @@ class Dispatcher:
             return self.engine.process(event, self._moment())
         except Exception:
             log.exception("an event could not be processed: %s", type(event).__name__)
-            return self.engine.poisoned(event, traceback.format_exc(limit=8), self._moment())
+            trace = self._clean(traceback.format_exc(limit=8))
+            return self.engine.poisoned(event, trace, self._moment())
 
     def _sign(self, moment: Moment, *, placing: bool = True) -> list[SignedRequest]:
         """At most what can leave now: the lanes' room and the rate limits decide.

@@ -282,10 +282,11 @@ class BinanceUsdm:
         if pause:
             return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
-        carrier: Transport = self._keys.carrier(payload)
+        keys = self._keys.of(payload)
+        carrier: Transport = keys.transport
         if method == BY_WEBSOCKET and self.ws is not None:
             carrier = self.ws
-        answer = carrier.exchange(method, path, payload)
+        answer = keys.clean(carrier.exchange(method, path, payload), payload)
         received = self._monotonic()
         failed = answer.transport != "ok" or answer.status >= 500
         self._breakers.learn(group_of(method, path), failed=failed, now=received)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runner.errors import ConfigurationError
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.signing import Signer, signer
+
+HIDDEN = b"***"
+_SIGNATURE = re.compile(r"""signature["']?[=:]\s*["']?([^&"']+)""")
+"""In an address or a form, and in the WebSocket API's JSON."""
 
 
 class Transport(Protocol):
@@ -33,6 +38,15 @@ class Slot:
     def sign(self, timed: str) -> str:
         """The parameter text with its signature."""
         return f"{timed}&signature={self.signer.sign(timed.encode())}"
+
+    def clean(self, answer: RawAnswer, payload: str) -> RawAnswer:
+        """The answer without this key and the payload's signature: some pages repeat a request."""
+        body, detail = answer.body, answer.detail
+        for each in (self.key, *_SIGNATURE.findall(payload)):
+            body, detail = body.replace(each.encode(), HIDDEN), detail.replace(each, "***")
+        if body == answer.body and detail == answer.detail:
+            return answer
+        return replace(answer, body=body, detail=detail)
 
     def signed(self, payload: str) -> bool:
         """True when this key's signature stands at the end of a payload."""
@@ -61,12 +75,12 @@ class Keys:
         """Put this slot in force; what was signed before leaves with the key it was signed for."""
         self._slots = (slot, self.current, self._monotonic() + self._keep)
 
-    def carrier(self, payload: str) -> Transport:
-        """What carries this payload: that of the key that signed it."""
+    def of(self, payload: str) -> Slot:
+        """The slot that signed this payload; the one in force for what nobody signed."""
         current, before, until = self._slots
         if before is not None and self._monotonic() <= until and before.signed(payload):
-            return before.transport
-        return current.transport
+            return before
+        return current
 
 
 def slot(key: str, secret: str, carry: Callable[[str], Transport]) -> Slot:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.keys import Keys, Slot, slot
 
@@ -26,15 +28,27 @@ def test_what_was_signed_before_leaves_with_the_old_key_for_a_while() -> None:
     old, new = made("old"), made("new")
     keys = Keys(old, lambda: now[0], keep=3_000)
     signed = keys.current.sign("symbol=BTCUSDT&timestamp=1")
-    assert keys.carrier(signed) is old.transport
+    assert keys.of(signed) is old
     keys.change(new)
-    assert keys.carrier(signed) is old.transport
-    assert keys.carrier("") is new.transport
-    assert keys.carrier(keys.current.sign("symbol=BTCUSDT&timestamp=1")) is new.transport
+    assert keys.of(signed) is old
+    assert keys.of("") is new
+    assert keys.of(keys.current.sign("symbol=BTCUSDT&timestamp=1")) is new
     now[0] = 3_001
-    assert keys.carrier(signed) is new.transport
+    assert keys.of(signed) is new
 
 
 def test_a_slot_shows_neither_key_nor_secret() -> None:
     """Whatever prints it."""
     assert repr(made("old")) == "Slot()"
+
+
+@pytest.mark.parametrize("form", ["{}&signature={}", '{{"a": "{}", "signature":"{}"}}'])
+def test_an_answer_that_repeats_the_request_is_cleaned(form: str) -> None:
+    """Neither the key nor the signature reaches the journal; any other answer is left as it is."""
+    sent = form.format("timestamp=1", "abcdef0123")
+    page = RawAnswer("ok", 403, f"{sent} key-old".encode(), detail="abcdef0123")
+    cleaned = made("old").clean(page, sent)
+    assert b"abcdef0123" not in cleaned.body + cleaned.detail.encode()
+    assert b"key-old" not in cleaned.body
+    fine = RawAnswer("ok", 200, b"{}")
+    assert made("old").clean(fine, sent) is fine
