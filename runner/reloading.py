@@ -224,7 +224,9 @@ class _Refused:
             "refused": self.text[:MOST_SHOWN],
             "asked_monotonic": self.asked_at,
         }
-        first = self.text.strip().splitlines()[0]
+        lines = self.text.strip().splitlines()
+        # warnings may stand before what refused it
+        first = next((line for line in lines if ": error: " in line), lines[0])
         text = f"not reloaded: {first}"
         return Record(now, "reload", text, reason="error", data=data)
 

@@ -136,6 +136,17 @@ def test_files_that_change_while_they_are_read_are_read_again(scene: Scene) -> N
     ]
 
 
+def test_a_refusal_names_the_error_not_a_warning_before_it(scene: Scene) -> None:
+    """Whoever reads one line must read what refused the rules."""
+    warned = "dead_man: {symbols: [BTCUSDT], countdown: 30s, refresh: 10s}\n"
+    scene.write(RULES.replace("rules:", f"{warned}rules:").replace("quantity", "quantty"))
+    scene.looks(5)
+    (record,) = scene.records
+    assert ": warning: " in record.data["refused"].splitlines()[0]
+    assert record.text.startswith(f"not reloaded: {scene.file}:7:")
+    assert ": error: " in record.text
+
+
 def test_mistakes_are_refused_once_and_the_old_rules_go_on(scene: Scene) -> None:
     """One record with the diagnostics; the next looks say nothing more until it changes."""
     before = scene.running

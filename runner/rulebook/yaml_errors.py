@@ -25,7 +25,7 @@ def translate(error: Any, source: Source) -> Diagnostic:
     if "quoted scalar" in context:
         return _quoted(source, problem, opened, line, column)
     if "flow" in context:
-        return _bracket(source, opened, line, column)
+        return _bracket(source, *_opening(source, opened.line, opened.column), line, column)
     if "block scalar" in context:
         return _special(source, opened.line, opened.column)
     if "cannot start any token" in problem:
@@ -99,18 +99,30 @@ def _quoted(source: Source, problem: str, opened: Any, line: int, column: int) -
     return source.mark(opened.line, opened.column, 1, CODE, message, cure)
 
 
-def _bracket(source: Source, opened: Any, line: int, column: int) -> Diagnostic:
-    opening = source.lines[opened.line][opened.column : opened.column + 1]
+def _opening(source: Source, line: int, column: int) -> tuple[int, int]:
+    """Where the bracket stands; at the end of a file the parser names the place behind it."""
+    for at in range(line, -1, -1):
+        before = source.lines[at][: column + 1] if at == line else source.lines[at]
+        found = max(before.rfind("{"), before.rfind("["))
+        if found >= 0:
+            return at, found
+    return line, column
+
+
+def _bracket(
+    source: Source, from_line: int, from_column: int, line: int, column: int
+) -> Diagnostic:
+    opening = source.lines[from_line][from_column : from_column + 1]
     closing = {"{": "}", "[": "]"}.get(opening, "}")
     found = source.lines[line][column : column + 1]
     if found in ("}", "]") and found != closing:
         message = f"{found} closes what was opened with {opening}"
         return source.mark(line, column, 1, CODE, message, f"write {closing}")
-    if line == opened.line and found and found not in ":,":
+    if line == from_line and found and found not in ":,":
         message = f"inside {opening} {closing} a comma is missing before this"
         return source.mark(line, column, 1, CODE, message, "put a comma between two entries")
     message = f"the {opening} that opens here is never closed"
-    return source.mark(opened.line, opened.column, 1, CODE, message, f"close it with {closing}")
+    return source.mark(from_line, from_column, 1, CODE, message, f"close it with {closing}")
 
 
 def _special(source: Source, line: int, column: int) -> Diagnostic:

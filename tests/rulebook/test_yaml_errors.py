@@ -46,6 +46,8 @@ CASES = [
     ("a: @" + "x" * 80, 1, 4, "a text that starts with @ needs quotes",
      "put the whole text in quotes"),
     ("a: {b: 1\nc: 2", 1, 4, "the { that opens here is never closed", "close it with }"),
+    ("a: {b: {c: {", 1, 12, "the { that opens here is never closed", "close it with }"),
+    ("a: {b: [", 1, 8, "the [ that opens here is never closed", "close it with ]"),
     ("a: [1, 2\nb: 3", 1, 4, "the [ that opens here is never closed", "close it with ]"),
     ("a: {b: 1]", 1, 9, "] closes what was opened with {", "write }"),
     ("a: [b}", 1, 6, "} closes what was opened with [", "write ]"),

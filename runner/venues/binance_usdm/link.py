@@ -8,6 +8,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,9 +72,14 @@ class Link:
     """
 
     def __init__(
-        self, name: str, listener: Listener, timing: LinkTiming, *, pongs_count: bool = False
+        self,
+        name: str,
+        listener: Listener,
+        timing: LinkTiming,
+        *,
+        on_pong: Callable[[], None] | None = None,
     ) -> None:
-        """`pongs_count`: control frames are a sign of life where silence is ordinary.
+        """With `on_pong` control frames are a sign of life, where silence is ordinary.
 
         A market stream on a wrong path answers pings and delivers nothing: there they are not.
         """
@@ -82,7 +88,7 @@ class Link:
         self._name = name
         self._listener = listener
         self._timing = timing
-        self._pongs_count = pongs_count
+        self._on_pong = on_pong
         self._stopping = threading.Event()
         self._socket: websocket.WebSocket | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -160,7 +166,7 @@ class Link:
         """Read until it ends; True when it delivered anything."""
         self.generation += 1
         log.info("%s: connected (generation %d)", self._name, self.generation)
-        reading = _Reading(link, self._listener, self._timing, self._pongs_count)
+        reading = _Reading(link, self._listener, self._timing, self._on_pong)
         delivered = False
         try:
             self._listener.connected()
@@ -193,7 +199,7 @@ class Link:
         old.link.shutdown()  # type: ignore[no-untyped-call]  # the library's own gap
         log.info("%s: renewed (generation %d)", self._name, self.generation)
         self._listener.renewed()
-        return _Reading(link, self._listener, self._timing, self._pongs_count)
+        return _Reading(link, self._listener, self._timing, self._on_pong)
 
     def _read(self, reading: _Reading) -> str:
         while not self._stopping.is_set():
@@ -227,13 +233,13 @@ class _Reading:
         link: websocket.WebSocket,
         listener: Listener,
         timing: LinkTiming,
-        pongs_count: bool,
+        on_pong: Callable[[], None] | None,
     ) -> None:
         self.delivered = False
         self.link = link
         self._listener = listener
         self._timing = timing
-        self._pongs_count = pongs_count
+        self._on_pong = on_pong
         self._began = self._heard = self._pinged = time.monotonic()
 
     def postpone(self) -> None:
@@ -274,8 +280,9 @@ class _Reading:
                 ended = message(data)
             elif opcode == ABNF.OPCODE_CLOSE:
                 ended = "closed by the exchange"
-            elif self._pongs_count:
+            elif self._on_pong is not None:
                 self._heard = now
+                self._on_pong()
             if ended is not None or now >= until:
                 return ended or self._look_around(now)
 

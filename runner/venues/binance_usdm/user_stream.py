@@ -53,7 +53,7 @@ class UserStream:
         self._liveness = liveness
         self._alive_at: int | None = None
         self._keep_alive_at = 0
-        self.link = Link("user", self, timing, pongs_count=True)
+        self.link = Link("user", self, timing, on_pong=self._answered)
 
     def start(self) -> None:
         """Connect and keep reading in a thread of its own."""
@@ -94,6 +94,10 @@ class UserStream:
         """Post what the message means; an ended key ends the connection."""
         self._alive_at = self._wall()
         return self.feed(data)
+
+    def _answered(self) -> None:
+        """A quiet account says nothing for hours; an answered ping tells that nothing is lost."""
+        self._alive_at = self._wall()
 
     def feed(self, text: str | bytes) -> str | None:
         """Take one message, whoever read it; returns why the connection must be renewed."""

@@ -101,7 +101,7 @@ class WsOrders:
         self._lock = threading.Lock()
         self._waiting: dict[str, _Wait] = {}
         self._up = False
-        self.link = Link("ws-api", self, timing, pongs_count=True)
+        self.link = Link("ws-api", self, timing, on_pong=lambda: None)
 
     def start(self) -> None:
         """Connect, in a thread of its own; again when it already runs does nothing."""

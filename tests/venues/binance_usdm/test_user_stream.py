@@ -162,6 +162,30 @@ def test_states_carry_the_gap() -> None:
     ]
 
 
+def test_a_quiet_account_is_alive_while_pings_are_answered() -> None:
+    """A break is told since the last answer, not since the last event, which is hours ago."""
+
+    def serve(server: RawServer, connection: socket.socket, number: int) -> None:
+        request = server.read(connection)
+        connection.sendall(upgrade(request))
+        if number:
+            return
+        connection.recv(4_096)
+        bench.now = 500
+        connection.sendall(b"\x8a\x00" + text_frame('{"e":"listenKeyExpired","E":1}'))
+
+    bench = Bench()
+    with raw_server(serve) as server:
+        bench = Bench(f"ws://127.0.0.1:{server.port}")
+        bench.stream.message = bench.stream.feed  # type: ignore[method-assign, assignment]
+        bench.stream.start()
+        eventually(lambda: len(bench.posted) >= 2)
+        bench.stream.stop()
+    lost = bench.posted[1]
+    assert isinstance(lost, StreamState)
+    assert (lost.connected, lost.gap_from) == (False, 1_500)
+
+
 def test_over_a_socket() -> None:
     """Connect, hear, lose the key, connect again with a new one."""
     sockets: list[socket.socket] = []
