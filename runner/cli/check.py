@@ -72,7 +72,7 @@ def check(
     """Check rule files (PATHS are files or folders) without running anything.
 
     Without PATHS also the secrets that rules and runner.yaml name: missing, readable by others,
-    or too short to open a hook.
+    or too short to open a hook; and live accounts on which nothing limits the size of orders.
 
     Exit 0: no errors (there may be warnings and notes), 1: errors, 2: could not run.
     With --watch: 0 after Ctrl-C.
@@ -108,9 +108,10 @@ def _loaded(where: Sequence[Path], instruments: Mapping[str, Instrument] | None)
 
 
 def _of_secrets(folder: Path, loaded: Loaded) -> list[Diagnostic]:
+    from runner.cli.check_guards import guard_findings
     from runner.cli.check_secrets import secret_findings
 
-    return secret_findings(folder, loaded.rules)
+    return [*secret_findings(folder, loaded.rules), *guard_findings(folder, loaded.rules)]
 
 
 def _rules_folder(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from runner.core.document import Path, Problem
@@ -12,6 +11,7 @@ from runner.core.orders import CONDITIONAL
 from runner.core.rules import Rule
 from runner.rulebook import canonical
 from runner.rulebook.diagnostics import Diagnostic, Related
+from runner.rulebook.guard_advice import over_the_guards
 from runner.rulebook.source import Source
 from runner.rulebook.together import Part
 
@@ -63,7 +63,7 @@ def advise(parts: Sequence[Part], remarks: bool = False) -> Iterator[Diagnostic]
     for part in parts:
         for path, rule in part.rules:
             tree = part.source.value(path)
-            problems = [*_identities(tree, path), *_over_the_guards(rule, tree, path)]
+            problems = [*_identities(tree, path), *over_the_guards(rule, tree, path)]
             problems += _dropped(rule, tree, path)
             yield from (part.source.locate(problem) for problem in problems)
     if remarks:
@@ -148,55 +148,6 @@ def _both_ways(tree: Mapping[str, Any]) -> bool:
             if any(pair <= told for pair in OPPOSITES):
                 return True
     return False
-
-
-def _over_the_guards(rule: Rule, tree: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    """An entry whose size, as written, the guards always refuse."""
-    limits = {
-        "max_order_notional": rule.limits.max_order_notional,
-        "max_position_notional": rule.limits.max_position_notional,
-    }
-    for place, order in _entries(tree, path):
-        key, notional = _notional(order)
-        for name, limit in limits.items():
-            if limit is None or notional is None or notional <= limit:
-                continue
-            message = f"this order is worth {notional.normalize():f}, {name} is {limit:f}"
-            cure = "the guard refuses it: make it smaller, or raise the guard"
-            yield Problem((*place, key), "guard", message, cure, severity="warning")
-            break
-
-
-def _entries(tree: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Every order of `place` and `bracket` that makes a position larger."""
-    for index, action in enumerate(tree["do"]):
-        place = (*path, "do", index)
-        orders = action.get("place", ())
-        if isinstance(orders, Mapping):
-            yield from _if_entry((*place, "place"), orders)
-        else:
-            for number, order in enumerate(orders):
-                yield from _if_entry((*place, "place", number), order)
-        if "bracket" in action:
-            yield (*place, "bracket", "entry"), action["bracket"]["entry"]
-
-
-def _if_entry(place: Path, order: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    if not order.get("reduce_only") and not order.get("close_position"):
-        yield place, order
-
-
-def _notional(order: Mapping[str, Any]) -> tuple[str, Decimal | None]:
-    """The key of the size and what it is worth in USDT, where that is written."""
-    if _is_number(order.get("notional")):
-        return "notional", Decimal(order["notional"])
-    if _is_number(order.get("quantity")) and _is_number(order.get("price")):
-        return "quantity", Decimal(order["quantity"]) * Decimal(order["price"])
-    return "quantity", None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
 
 
 def _shares(parts: Sequence[Part]) -> Iterator[Diagnostic]:
