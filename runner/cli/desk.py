@@ -18,6 +18,7 @@ from runner.cli.rules import rules_of
 from runner.cli.status import told_of
 from runner.cli.switching import give
 from runner.connecting import wall_ms
+from runner.core.limits import Limits
 from runner.core.rules import Rule, RuleSet
 from runner.dashboard.desk import Candle, Plain, Told
 from runner.dashboard.passwords import SECRET
@@ -100,6 +101,12 @@ class FolderDesk:
             if isinstance(self._rules, ConfigurationError):
                 raise ConfigurationError(str(self._rules))
             return self._rules
+
+    def account_limits(self) -> Limits:
+        """Of the account that the newest start named; none where runner.yaml has none."""
+        name = str(self.status()["account"] or "")
+        known = self._settings.accounts.get(name)
+        return Limits() if known is None else known.limits
 
     def look(self, rule_id: str = "", symbol: str = "") -> Plain | None:
         """By a command that changes nothing."""

@@ -30,6 +30,13 @@ MOST_FORM = 16 * 1024
 """Bytes of a form."""
 
 THEMES = ("auto", "light", "dark")
+_SORRY = {
+    404: ("There is no such page", "Rules, runs and orders are found from the pages above."),
+    500: (
+        "This page has an error",
+        "Alerts and orders go on. The error stands in the runner's log.",
+    ),
+}
 NAVIGATION = (
     ("overview", "Overview"),
     ("rules", "Rules"),
@@ -139,6 +146,7 @@ def _refused(error: HTTPException) -> tuple[str, int] | HTTPException:
     if error.code is None or error.code < 400:
         return error
     g.setdefault("session", None)
-    title = "There is no such page" if error.code == 404 else "This request is not understood"
-    text = str(error.description or error.name)
+    title, text = _SORRY.get(
+        error.code, ("This request is not understood", str(error.description or error.name))
+    )
     return render_template("problem.html", title=title, text=text), error.code

@@ -14,6 +14,9 @@ MARGIN_TOP, MARGIN_BOTTOM, MARGIN_SIDE = 16, 28, 86
 LABEL = 15
 """Height of a label: two that would stand nearer are moved apart."""
 
+WIDEST = 14
+"""Pixels of a candle, also where there are few."""
+
 Y = Callable[[Decimal], float]
 
 FAR = Decimal(3)
@@ -169,7 +172,7 @@ def _times(candles: Sequence[Candle], dots: Sequence[Dot]) -> tuple[int, int]:
 
 def _bar(candle: Candle, x: float, step: float, y: Y) -> Bar:
     top, low = y(max(candle.open, candle.close)), y(min(candle.open, candle.close))
-    width = round(max(step * 0.7, 1), 1)
+    width = round(min(max(step * 0.7, 1), WIDEST), 1)
     up = candle.close >= candle.open
     middle = round(x + step / 2, 1)
     return Bar(middle, width, y(candle.high), y(candle.low), top, round(max(low - top, 1), 1), up)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from runner.core.limits import Limits
 from runner.core.rules import Rule
 from runner.journal import JournalReader
 
@@ -51,6 +52,9 @@ class Desk(Protocol):
 
     def rules(self) -> Mapping[str, Rule]:
         """The rules of the rule files; none while these have mistakes."""
+
+    def account_limits(self) -> Limits:
+        """The guards of the account in runner.yaml."""
 
     def look(self, rule_id: str = "", symbol: str = "") -> Plain | None:
         """What `core.looking` says of rules now; None when no runner answers."""

@@ -91,7 +91,8 @@ class Doors:
         g.session = self.sessions.find(request.cookies.get(self.cookie, ""))
         if g.session is None and request.endpoint not in OPEN:
             return _to_login()
-        if g.session is not None and request.method == "POST" and not _token_fits(g.session):
+        changes = request.method == "POST" and request.endpoint not in OPEN
+        if changes and not _token_fits(g.session):
             return _page("foreign.html", 403)
         return None
 

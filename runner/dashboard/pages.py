@@ -19,6 +19,7 @@ from runner.dashboard.asked import PAGE, Asked, asked
 from runner.dashboard.chains import HEADS, chain_of, shown
 from runner.dashboard.desk import Desk, Plain
 from runner.dashboard.drawing import drawn
+from runner.dashboard.guarded import guards
 from runner.dashboard.waiting import Waiting
 from runner.journal import JournalReader
 
@@ -69,7 +70,7 @@ class Pages:
             "overview.html",
             streams=streams,
             sent=len(sent),
-            guards=_guards(self._desk),
+            guards=guards(self._desk),
             held=self._waiting.account(),
         )
 
@@ -248,16 +249,6 @@ def _streams(records: list[Plain]) -> list[Plain]:
         name, _, text = record["text"].partition(" ")
         newest.setdefault(name, {"name": name, "text": text, "at": record["at"]})
     return [newest[name] for name in sorted(newest)]
-
-
-def _guards(desk: Desk) -> list[Plain]:
-    """The limits of the rule files, each once, with the rules that they bind."""
-    found: dict[Any, list[str]] = {}
-    for rule in desk.rules().values():
-        found.setdefault((rule.file, rule.limits), []).append(rule.id)
-    return [
-        {"file": file, "limits": limits, "rules": rules} for (file, limits), rules in found.items()
-    ]
 
 
 def _every(desk: Desk, asks: Asked) -> Iterator[Plain]:
