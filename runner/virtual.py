@@ -306,9 +306,12 @@ class VirtualRunner:
         engine, now = self.engine, self.clock.now
         if self.busy or engine.state.waiting or engine.questions.paused or engine.links.deaf:
             return max(self._due_at, now + 1)
-        # at a moment far off, what is asked every minute is due later than all that is planned
-        far = now + FAR
+        # as if asked at a moment far off: what is asked every minute is due later than all else
+        questions, far = engine.questions, now + FAR
+        asked_at = questions.clock_at, questions.account_at
+        questions.clock_at = questions.account_at = far
         found = engine.next_at(Moment(far, far, self.timing))
+        questions.clock_at, questions.account_at = asked_at
         scheduled = self.dispatcher.schedules.next_at()
         times = [at for at in (found, scheduled) if at is not None and at < far]
         return max(min(times), now + 1) if times else None

@@ -18,6 +18,7 @@ VERBS: Final = {
     "check": "Check rule files and say what is wrong, where, and the cure.",
     "test": "Play the tests of rules: the same engine, a virtual clock, no network.",
     "plan": "Show the requests a rule would send, unsent.",
+    "replay": "Play recorded prices through rules, and report what comes of it.",
     "reload": "Have the running daemon take up the rule files, all or none.",
     "alert": "Show the message to paste into TradingView, or send it.",
     "status": "Show what runs, what is open, and what needs a person.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runner.core.events import Move, Tick
@@ -167,6 +167,22 @@ class PriceBoard:
             low=None if extremes is None else extremes[1],
             moved=moved,
         )
+
+    def band(self, symbol: str, source: str) -> Band | None:
+        """The band in force, None where nobody waits; one that is behind lets everything pass."""
+        key = (symbol, source)
+        band = self._bands.get(key)
+        if band is None or self._passed.get(key, 0) == band.heard:
+            return band
+        return replace(band, wide_awake=True)
+
+    def extremes(self, symbol: str, source: str) -> tuple[Decimal, Decimal] | None:
+        """Highest and lowest price since the last tick that was let through, for who trails."""
+        return self._extremes.get((symbol, source))
+
+    def windows(self, symbol: str, source: str) -> Mapping[Key, Window]:
+        """Who reckons how far this source moved: by the name of the series."""
+        return self._windows.get((symbol, source), {})
 
     def _reached(self, key: Key, price: Decimal) -> tuple[Decimal, Decimal]:
         """The extremes since the last tick that was let through, with this price."""

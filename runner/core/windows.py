@@ -32,6 +32,11 @@ class Window:
         self._lows: deque[tuple[int, Decimal]] = deque()
         self._highs: deque[tuple[int, Decimal]] = deque()
 
+    @property
+    def extremes(self) -> tuple[Decimal, Decimal] | None:
+        """Highest and lowest price of the window as it was last told; None before the first."""
+        return (self._highs[0][1], self._lows[0][1]) if self._lows else None
+
     def add(self, price: Decimal, at: int) -> tuple[Decimal, Move]:
         """Take a price in; how far it is from the extreme farthest from it, as a share of that."""
         while self._lows and self._lows[-1][1] >= price:

@@ -117,7 +117,7 @@ def _symbols(
 ) -> dict[str, Symbol]:
     beside = [tests.path.parent / name for name in BESIDE]
     found = [path for path in (snapshot, tests.exchange_info, *beside) if path and path.is_file()]
-    known = _snapshot(found[0]) if found else _built_in()
+    known = saved_symbols(found[0]) if found else _built_in()
     wanted = {symbol for rule in rules.rules.values() for symbol in rule.symbols}
     wanted |= {prices.symbol for step in case.steps for prices in step.prices}
     wanted |= {symbol for symbol, _ in case.given}
@@ -138,7 +138,7 @@ def _built_in() -> Mapping[str, Symbol]:
 
 
 @cache
-def _snapshot(path: Path) -> Mapping[str, Symbol]:
+def saved_symbols(path: Path) -> Mapping[str, Symbol]:
     """The symbols of a saved exchangeInfo. Raises UsageError when it is something else."""
     try:
         content = path.read_bytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from .account import MAKER_FEE, TAKER_FEE, Account, Position
+from .account import Account, Position
 from .algo import algo_update
 from .book import Market
 from .lag import note_past
@@ -175,7 +175,7 @@ def fill(
         if not quantity:
             close(state, order, "EXPIRED", now, REDUCE_ONLY_KNOCKED_OUT)
             return ZERO
-    rate = (MAKER_FEE if maker else TAKER_FEE) if fee_rate is None else fee_rate
+    rate = (state.maker_fee if maker else state.taker_fee) if fee_rate is None else fee_rate
     fee = booked(price * quantity * rate)
     signed = quantity if order.side == "BUY" else -quantity
     margin_before = position.amount

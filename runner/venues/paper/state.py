@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .account import Account
+from .account import MAKER_FEE, TAKER_FEE, Account
 from .algo import Algo
 from .book import Market, Print, open_market
 from .brackets import Bracket, brackets_of
@@ -99,7 +99,8 @@ class State:
 
     Tests decide over single orders by client id: `refused` are refused with that code, `held`
     are accepted and fill only by hand. Neither survives a snapshot. `insurance` is what the
-    insurance fund holds of each asset, `statuses` the status of symbols that got another.
+    insurance fund holds of each asset, `statuses` the status of symbols that got another; the
+    fees are shares of the notional.
     Queries see orders as they were `read_lag` ms ago (`past`), and forget them after `retention`.
     """
 
@@ -123,6 +124,8 @@ class State:
     liquidating: set[int] = field(default_factory=set)
     insurance: dict[str, Decimal] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    maker_fee: Decimal = MAKER_FEE
+    taker_fee: Decimal = TAKER_FEE
     read_lag: int = 0
     retention: tuple[int, int] = RETENTION
     past: dict[int, list[Order | Algo]] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Plays recorded prices through rules on a virtual clock, and counts what would have come of it."""
