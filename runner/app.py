@@ -30,6 +30,8 @@ from runner.journal import Journal
 from runner.killing import KillSwitch
 from runner.logs import scrub
 from runner.markets import Markets
+from runner.metrics.readings import Sources
+from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
 from runner.outside import Outside
@@ -97,7 +99,7 @@ class App:
         self.place = place
         self.settings = settings
         self.paper = paper
-        self.started_at = wall_ms()
+        self.started_at = self._loaded_at = wall_ms()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._began = False
@@ -142,7 +144,11 @@ class App:
             f"account {self.account} ({self.mode})",
         )
         self.outside = Outside(self.settings, self.secrets, self.journal, noticing, wall_ms)
-        self._observers = (*observers, self.outside.desk.told)
+        self.metrics = MetricsServer() if self.settings.metrics is not None else None
+        counting = self.metrics.counting if self.metrics is not None else None
+        counted = () if counting is None else (counting.count,)
+        self._observers = (*counted, *observers, self.outside.desk.told)
+        announce = self.outside.desk.announce
         self.dispatcher = Dispatcher(
             self.engine,
             self.journal,
@@ -153,7 +159,7 @@ class App:
             remember=lambda: remembered(self.journal),
             ready=lambda: self.readiness().taking,
             clean=lambda text: scrub(text, self.secrets.values()),
-            announce=self.outside.desk.announce,
+            announce=announce if counting is None else counting.timed(announce),
         )
         self._outlook = Outlook(
             self.venue,
@@ -166,7 +172,10 @@ class App:
             wall_ms,
         )
         self.outside.attend(self.dispatcher, lambda: self._outlooked().problems)
-        self.gateway = Gateway(self.venue, self.dispatcher.post, wall_ms, monotonic_ms)
+        measured = counting.request if counting is not None else None
+        self.gateway = Gateway(
+            self.venue, self.dispatcher.post, wall_ms, monotonic_ms, measured=measured
+        )
         self.alarm = AlarmClock(self.dispatcher.wake)
         self.kill_switch = KillSwitch(
             self.place.folder, self.venue, self.engine.symbols, self.dispatcher.hand_in
@@ -185,7 +194,25 @@ class App:
         known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
         app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms, **known)
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
+        if self.metrics is not None:
+            self.metrics.counting.hook(app)
+            self.metrics.read(self._sources())
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+
+    def _sources(self) -> Sources:
+        return Sources(
+            self.engine,
+            self.dispatcher,
+            self.journal,
+            self.venue,
+            self.outside,
+            lambda: self.rules,
+            self.readiness,
+            self.mode,
+            self.started_at,
+            lambda: self._loaded_at,
+            wall_ms,
+        )
 
     def _read(self) -> Candidate:
         rules = read_rules(self.place, self.venue)
@@ -194,6 +221,7 @@ class App:
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks
+        self._loaded_at = wall_ms()
 
     @property
     def account(self) -> str:
@@ -212,6 +240,8 @@ class App:
 
     def start(self) -> None:
         """Start every thread; alerts are answered 503 until the account was read."""
+        if self.metrics is not None and self.settings.metrics is not None:
+            self.metrics.start(*self.settings.metrics)
         self.outside.start()
         self._thread.start()
         self.gateway.start()
@@ -268,8 +298,9 @@ class App:
             self._failure = self.gateway.failure
         dead = [stream for stream in self._streams if not stream.alive]
         others = (self.hook_server, self.alarm, self.reloader, self.kill_switch, self.outside)
-        if dead or not all(each.alive for each in others):
-            what = "a stream reader, alarm clock, hook server, reload, kill or notification thread"
+        unseen = self.metrics is not None and not self.metrics.alive
+        if dead or unseen or not all(each.alive for each in others):
+            what = "a stream reader, alarm clock, hook server, reload, kill or telling thread"
             self._failure = RunnerError(f"{what} died")
         if self._failure is not None:
             self._stop.set()
@@ -289,6 +320,8 @@ class App:
         self.gateway.stop()
         for stream in self._streams:
             stream.stop()
+        if self.metrics is not None:
+            self.metrics.stop()
         self.outside.stop(settle=not self._thread.is_alive())
         self.journal.close()
 

@@ -22,6 +22,10 @@ WARM_EVERY = 20.0
 """Seconds of idleness after which a lane uses its connection; no two of a kind at one moment."""
 
 
+Measured = Callable[[SignedRequest, RawAnswer, int], None]
+"""Hears of each request that was sent, its answer, and the ms it took."""
+
+
 def too_old(signed: SignedRequest, monotonic: int) -> RawAnswer | None:
     """The answer to a request whose signature outlived its welcome; None when it may leave.
 
@@ -43,12 +47,14 @@ class Gateway:
         now: Callable[[], int],
         monotonic: Callable[[], int],
         lanes: Mapping[Lane, int] = LANES,
+        measured: Measured | None = None,
     ) -> None:
         """Lanes are threads; `now` and `monotonic` give ms."""
         self._venue = venue
         self._post = post
         self._now = now
         self._monotonic = monotonic
+        self._measured = measured
         self._sizes = dict(lanes)
         self._busy: Counter[Lane] = Counter()
         self._queues: dict[Lane, queue.SimpleQueue[SignedRequest | None]] = {
@@ -126,6 +132,9 @@ class Gateway:
         if refusal is not None:
             return refusal
         failpoints.hit("send.before")
+        began_at = self._monotonic()
         answer = self._venue.send(signed)
         failpoints.hit("send.after")
+        if self._measured is not None:
+            self._measured(signed, answer, self._monotonic() - began_at)
         return answer

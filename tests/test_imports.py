@@ -83,6 +83,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.gateway": (4, 0),
     "runner.notifications": (4, 0),
     "runner.outside": (4, 1),
+    "runner.metrics": (4, 2),
     "runner.planned": (4, 0),
     "runner.audit": (4, 0),
     "runner.remembering": (4, 1),

@@ -1,0 +1,64 @@
+"""Serves /metrics on an address of its own, never on the one that takes alerts."""
+
+from __future__ import annotations
+
+import threading
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import (
+    CollectorRegistry,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
+
+from runner.errors import ConfigurationError
+from runner.metrics.counting import Counting
+from runner.metrics.readings import Readings, Sources
+
+
+class MetricsServer:
+    """The figures of one runner, and the thread that shows them."""
+
+    def __init__(self) -> None:
+        """Counting begins now, showing with `start`."""
+        # the process' own start says it for all of them
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs has no types
+        self.registry = CollectorRegistry()
+        self.counting = Counting(self.registry)
+        self._server: WSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def read(self, sources: Sources) -> None:
+        """Show how these stand, too."""
+        self.registry.register(Readings(sources))
+        ProcessCollector(registry=self.registry)
+
+    def start(self, host: str, port: int) -> None:
+        """Serve; port 0 takes a free one. Raises ConfigurationError when that cannot be."""
+        try:
+            self._server, self._thread = start_http_server(port, host, self.registry)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot show metrics on {host}:{port}: {error.strerror or error}. Stop the "
+                "program that uses it, or choose another address for metrics in runner.yaml"
+            ) from error
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        assert self._server is not None
+        host, port = self._server.server_address[:2]
+        return str(host), int(port)
+
+    @property
+    def alive(self) -> bool:
+        """True while it serves."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Serve no more."""
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join(5)
+            self._server.server_close()
