@@ -12,6 +12,9 @@ from runner.venues import RawAnswer
 from runner.venues.binance_usdm.signing import Signer, signer
 
 HIDDEN = b"***"
+SHORTEST = 9
+"""Characters; what is shorter is no key of the exchange's, and may be any word of an answer."""
+
 _SIGNATURE = re.compile(r"""signature["']?[=:]\s*["']?([^&"']+)""")
 """In an address or a form, and in the WebSocket API's JSON."""
 
@@ -43,6 +46,8 @@ class Slot:
         """The answer without this key and the payload's signature: some pages repeat a request."""
         body, detail = answer.body, answer.detail
         for each in (self.key, *_SIGNATURE.findall(payload)):
+            if len(each) < SHORTEST:
+                continue
             body, detail = body.replace(each.encode(), HIDDEN), detail.replace(each, "***")
         if body == answer.body and detail == answer.detail:
             return answer

@@ -19,7 +19,7 @@ class Carrier:
 
 def made(name: str) -> Slot:
     """A slot with a carrier of its own."""
-    return slot(f"key-{name}", f"secret-{name}", lambda _: Carrier())
+    return slot(f"the-key-{name}", f"secret-{name}", lambda _: Carrier())
 
 
 def test_what_was_signed_before_leaves_with_the_old_key_for_a_while() -> None:
@@ -46,9 +46,9 @@ def test_a_slot_shows_neither_key_nor_secret() -> None:
 def test_an_answer_that_repeats_the_request_is_cleaned(form: str) -> None:
     """Neither the key nor the signature reaches the journal; any other answer is left as it is."""
     sent = form.format("timestamp=1", "abcdef0123")
-    page = RawAnswer("ok", 403, f"{sent} key-old".encode(), detail="abcdef0123")
+    page = RawAnswer("ok", 403, f"{sent} the-key-old".encode(), detail="abcdef0123")
     cleaned = made("old").clean(page, sent)
     assert b"abcdef0123" not in cleaned.body + cleaned.detail.encode()
-    assert b"key-old" not in cleaned.body
+    assert b"the-key-old" not in cleaned.body
     fine = RawAnswer("ok", 200, b"{}")
     assert made("old").clean(fine, sent) is fine

@@ -1,0 +1,1 @@
+"""Drills: the exchange does what nobody hopes for, and the runner comes to its right end."""
