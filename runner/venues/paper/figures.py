@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from .account import MAKER_FEE, TAKER_FEE, Account, Position
+from .account import Account, Position
 from .brackets import bracket_document, max_notional
 from .call import Call
 from .errors import refuse
@@ -246,8 +246,8 @@ def commission_rate(call: Call) -> JsonObject:
     symbol = call.state.symbol(call.params.text("symbol"))
     return {
         "symbol": symbol.name,
-        "makerCommissionRate": format(MAKER_FEE, "f"),
-        "takerCommissionRate": format(TAKER_FEE, "f"),
+        "makerCommissionRate": format(call.state.maker_fee, "f"),
+        "takerCommissionRate": format(call.state.taker_fee, "f"),
         "rpiCommissionRate": "0.00005",
     }
 
