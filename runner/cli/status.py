@@ -125,12 +125,15 @@ def _problems(
     folder: Path, journal: JournalReader, told: dict[str, Any], now: int, *, mistaken: bool
 ) -> list[dict[str, Any]]:
     """What is not as it should be, each with what to do."""
-    from runner.cli.status_switches import problems
+    from runner.cli.status_switches import idle_exits, problems
+    from runner.journal import ORPHAN
 
     found = [*_of_daemon(folder, told, now), *_of_countdowns(told, now)]
     if mistaken:
         found.append(_problem("the rule files have mistakes", f"runner check --dir {folder}"))
     found += [_problem(each["what"], each["cure"]) for each in problems(folder, told, journal)]
+    idle = idle_exits(folder, told, journal, now)
+    found += [_problem(each["what"], each["cure"], each["meaning"]) for each in idle]
     if told["refused_reload"] is not None:
         at, text = told["refused_reload"]["at"], told["refused_reload"]["text"]
         what = f"the rules of {output.instant(at)} were {text}"
@@ -140,13 +143,30 @@ def _problems(
         found.append(_problem(what, CURES[order["state"]]))
     critical = journal.records(kinds=("error", "notify"), limit=200)
     since = max(now - RECENT, told["started_at"] or 0)
-    for record in critical:
+    recent = [record for record in critical if record["at"] >= since]
+    found += _forgotten([record for record in recent if record["reason"] == ORPHAN])
+    for record in recent:
         serious = record["kind"] == "error" or record["reason"] in ("critical", "parked")
-        # what a link to the exchange did is told as it is now, above
-        if serious and record["at"] >= since and "link" not in record["data"]:
+        # what a link to the exchange did, or a kill, is told as it is now, above
+        if serious and not record["data"].keys() & {"link", "verb"}:
             cure = f"runner explain {record['run_id']}" if record["run_id"] else "runner journal"
             found.append(_problem(record["text"], f"see {cure}"))
     return found
+
+
+def _forgotten(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """After a restored journal: orders that only the exchange knows, as one problem."""
+    if not records:
+        return
+    symbols = ", ".join(sorted({record["symbol"] for record in records}))
+    count = f"{len(records)} order{'s' if len(records) > 1 else ''}"
+    what = f"the journal forgot {count} of {symbols} that the exchange has: they are left alone"
+    meaning = "no rule knows what filled of them, or follows those that are open"
+    cure = (
+        "runner journal --kind notify names them; look at positions and open orders in the "
+        "exchange's app, and cancel or close there, or by runner flatten"
+    )
+    yield _problem(what, cure, meaning)
 
 
 def _problem(

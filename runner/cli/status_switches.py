@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from runner.journal import JournalReader
 
 
+SETTLED = 5_000
+"""Ms: how long after its position an exit may stay, until its cancel is done."""
+
+
 def switches(journal: JournalReader) -> dict[str, Any]:
     """Who paused, killed or disabled what, when and why: `paused`, `killed` (null when not so)
     and `disabled` (by rule id), each with `who`, `at`, `why`; `reduce_only` are the limits on
@@ -72,6 +76,36 @@ def problems(folder: Path, told: dict[str, Any], journal: JournalReader) -> list
             )
             found.append({"what": what, "cure": cure})
     return found
+
+
+def idle_exits(
+    folder: Path, told: dict[str, Any], journal: JournalReader, now: int
+) -> list[dict[str, str]]:
+    """Exits that stay on the book though their position was closed by other means.
+
+    Only what this start was told of counts, and in hedge mode nothing is said: the log's lines of
+    positions do not name the side.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for order in told["open_orders"]:
+        exits = order["kind"] == "order" and order["reduce_only"]
+        if exits and order["position_side"] in (None, "BOTH"):
+            records = journal.records(kinds=("position",), symbol=order["symbol"], limit=1)
+            since = max(order["planned_at"], told["started_at"] or 0)
+            if (
+                records
+                and records[0]["text"] == "flat"
+                and since < records[0]["at"] < now - SETTLED
+            ):
+                found[order["rule_id"], order["symbol"]] = order["run_id"]
+    return [
+        {
+            "what": f"{symbol} is flat, and an exit of {rule_id} stays on the book (run {run_id})",
+            "meaning": "its run goes on, and the exit would close a position that comes later",
+            "cure": f"runner cancel --rule {rule_id} --symbol {symbol} --dir {folder}",
+        }
+        for (rule_id, symbol), run_id in found.items()
+    ]
 
 
 def off(told: dict[str, Any]) -> list[str]:

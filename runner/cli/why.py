@@ -76,10 +76,12 @@ def _one(
     if rule is None and not memories and not records:
         raise unknown(rule_id, _known(folder, journal))
     standing = _standing(folder, journal, rule_id, {rule_id: rule} if rule else {}, now)
-    symbols = rule.symbols if rule else tuple(filter(None, memories))
+    # with mistakes in the files the daemon goes on with the rules that it has
+    running = standing.symbols().get(rule_id, ())
+    symbols = rule.symbols if rule else running or tuple(filter(None, memories))
     return {
         "rule_id": rule_id,
-        "loaded": rule is not None,
+        "loaded": rule is not None or bool(running),
         "enabled": _enabled(rule, memories),
         "live": standing.live,
         "when": [value(each) for each in canonical.parse(rule.text)["when"]] if rule else [],
@@ -97,14 +99,15 @@ def _all(folder: Path, journal: JournalReader, now: int) -> list[dict[str, Any]]
     rules = _rules(folder)
     standing = _standing(folder, journal, "", rules, now)
     memories = {(each["rule_id"], each["symbol"]): each for each in journal.memories()}
+    symbols = {rule.id: rule.symbols for rule in rules.values()} or standing.symbols()
     found = []
-    for rule in rules.values():
-        for symbol in rule.symbols:
-            told = standing.of(rule.id, symbol) or {}
-            memory = memories.get((rule.id, symbol), {})
+    for rule_id, listed in symbols.items():
+        for symbol in listed:
+            told = standing.of(rule_id, symbol) or {}
+            memory = memories.get((rule_id, symbol), {})
             found.append(
                 {
-                    "rule_id": rule.id,
+                    "rule_id": rule_id,
                     "symbol": symbol,
                     "reason": told.get("reason", ""),
                     "text": told.get("text", ""),
@@ -134,6 +137,13 @@ class _Standing:
         """`rules` as `core.standing` writes them, a list for each rule id."""
         self.live = live
         self._rules = rules
+
+    def symbols(self) -> dict[str, tuple[str, ...]]:
+        """Those of each rule that it knows."""
+        return {
+            rule_id: tuple(each["symbol"] for each in found)
+            for rule_id, found in self._rules.items()
+        }
 
     def of(self, rule_id: str, symbol: str) -> dict[str, Any] | None:
         """On one symbol; None when nobody can tell."""
@@ -190,7 +200,10 @@ def _rules(folder: Path) -> Mapping[str, Rule]:
     try:
         return rules_of(folder).rules
     except ConfigurationError:
-        output.note("the rule files have mistakes, only the journal is shown: runner check")
+        output.note(
+            "the rule files have mistakes (runner check); what is shown is of the rules that run, "
+            "or of the journal alone"
+        )
         return {}
 
 

@@ -160,7 +160,7 @@ def _kill(work: Work, world: World, event: Command) -> Done:
         f"KILLED by {event.who}: cancelling every order of {_listed(symbols)}, {then}; "
         "no entries until runner unlock --reason TEXT"
     )
-    work.record("notify", f"CRITICAL {text}", reason="critical")
+    work.record("notify", f"CRITICAL {text}", reason="critical", data={"verb": "kill"})
     return True, text, {"runs": runs}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.core.decision import DeadManState, Decision, Record, RuleMemory
-from runner.core.orders import OrderState
+from runner.core.orders import OrderIntent, OrderState
 from tests.cli.calling import answer, call, demo_folder
 from tests.journal.building import changing, firing, open_journal
 
@@ -105,6 +105,26 @@ def test_why_of_a_rule_that_left_the_files(folder: Path) -> None:
     assert json.loads(result.stdout)["loaded"] is False
     assert "mistakes" in result.stderr
     assert "not in the rule files" in call("why", "btc-breakout", "--dir", folder).stdout
+
+
+def test_why_tells_what_runs_while_the_files_have_mistakes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon goes on with the rules that it has, and knows them."""
+    standing = {
+        "symbol": "BTCUSDT",
+        "reason": "",
+        "text": "waits",
+        "triggers": [],
+        "conditions": [],
+    }
+    seen = {"btc-breakout": [standing]}
+    monkeypatch.setattr("runner.cli.why._asked", lambda *_: seen)
+    (folder / "rules" / "demo.yaml").write_text("version: 1\nrules: 3\n")
+    text = call("why", "btc-breakout", "--dir", folder).stdout
+    assert text.startswith("btc-breakout: enabled\n")
+    [line] = json.loads(call("why", "--all", "--dir", folder, "--json").stdout)
+    assert (line["rule_id"], line["symbol"], line["text"]) == ("btc-breakout", "BTCUSDT", "waits")
 
 
 def test_why_of_all_is_one_line_a_rule(folder: Path) -> None:
@@ -241,6 +261,52 @@ def test_status_names_the_ways_to_the_exchange_that_fail(
     answering.update(ready=False, reasons=["it is away"])
     assert status(folder)["problems"] == [REST]
     assert call("status", "--dir", folder).stdout.startswith("not ready: account")
+
+
+def test_status_forgets_a_kill_that_was_unlocked(folder: Path, answering: dict[str, Any]) -> None:
+    """A kill is told as long as it holds, by its latch; its alarm stays in the journal."""
+    assert answering["ready"]
+    text = "CRITICAL KILLED by ann: no entries until runner unlock --reason TEXT"
+    told = Record(now(), "notify", text, reason="critical", data={"verb": "kill"})
+    commit(folder, Decision([told]))
+    assert status(folder, 0)["problems"] == []
+
+
+def test_status_names_orders_that_a_restored_journal_forgot(
+    folder: Path, answering: dict[str, Any]
+) -> None:
+    """One problem for all, however many there are, with what to do."""
+    assert answering["ready"]
+    lost = [
+        Record(now(), "notify", f"CRITICAL {number}", symbol=symbol, reason="orphan")
+        for number, symbol in enumerate(("ETHUSDT", "BTCUSDT", "ETHUSDT"))
+    ]
+    commit(folder, Decision(lost))
+    [problem] = status(folder)["problems"]
+    assert problem["what"].startswith("the journal forgot 3 orders of BTCUSDT, ETHUSDT that")
+    assert "runner flatten" in problem["cure"]
+
+
+@pytest.mark.parametrize(("ago", "found"), [(60_000, True), (1_000, False)])
+def test_status_names_an_exit_whose_position_is_gone(
+    folder: Path, answering: dict[str, Any], ago: int, found: bool
+) -> None:
+    """Closed by hand: the exit stays, and so does its run; right after the fill it may."""
+    assert answering["ready"]
+    decision, _, [leg] = firing("1")
+    commit(folder, decision)
+    assert isinstance(leg.intent, OrderIntent)
+    exit_ = replace(leg.intent, reduce_only=True)
+    after = replace(leg, state=OrderState.LIVE, intent=exit_, planned_at=now() - 120_000)
+    live = changing(leg, after)
+    live.records.append(Record(now() - ago, "position", "flat", symbol=leg.intent.symbol))
+    commit(folder, live)
+    told = [
+        each for each in status(folder, 3 if found else 0)["problems"] if "flat" in each["what"]
+    ]
+    assert len(told) == int(found)
+    if found:
+        assert "runner cancel --rule" in told[0]["cure"]
 
 
 def test_status_of_a_daemon_that_is_not_ready(folder: Path, answering: dict[str, Any]) -> None:
