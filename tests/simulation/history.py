@@ -117,7 +117,10 @@ class Story:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a history came to: `wrong` is empty when every promise held."""
+    """What a history came to: `wrong` is empty when every promise held.
+
+    `told` is what became of the processes, in order, where there are several.
+    """
 
     story: Story
     wrong: list[str] = field(default_factory=list)
@@ -127,6 +130,7 @@ class Outcome:
     orders: int = 0
     virtual_ms: int = 0
     trace: str = ""
+    told: list[str] = field(default_factory=list)
 
 
 class History:
@@ -459,7 +463,12 @@ def play(story: Story, rules: RuleSet) -> Outcome:
         return History(story, rules, folder).run()
 
 
-def shrunk(outcome: Outcome, rules: RuleSet, tries: int = 60) -> Outcome:
+def shrunk(
+    outcome: Outcome,
+    rules: RuleSet,
+    tries: int = 60,
+    play: Callable[[Story, RuleSet], Outcome] = play,
+) -> Outcome:
     """The smallest history found that still goes wrong: fewer steps, fewer kinds of faults."""
     smaller = True
     while smaller:

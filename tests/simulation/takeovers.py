@@ -134,9 +134,14 @@ class TwoRunners(History):
             if now - since > WITHIN:
                 self.outcome.wrong.append(f"{host.name} led only {now - since} ms later")
         self.led_by, self.lost_at = host, None
+        self._tell(host, f"leads, epoch {self.epoch()}")
+
+    def _tell(self, host: Host, what: str) -> None:
+        self.outcome.told.append(f"+{self.clock.now - START} ms: {host.name} {what}")
 
     def _kill(self, host: Host, down: int) -> None:
         now = self.clock.now
+        self._tell(host, f"is killed and stays down for {down} ms")
         if host.runner is not None:
             host.runner.crash()
             self.outcome.crashes += 1
@@ -149,6 +154,7 @@ class TwoRunners(History):
             host.network.life += 1
 
     def _sleeps(self, host: Host, ms: int) -> None:
+        self._tell(host, f"stands still for {ms} ms")
         host.asleep_until = host.ready_since = self.clock.now + ms
         if host is self.led_by and self.lost_at is None:
             self.lost_at = self.clock.now
