@@ -79,10 +79,13 @@ class View:
         self.positions_known = True
         listed = {(update.symbol, update.position_side) for update in reading.positions}
         for key, known in list(self.positions.items()):
-            if key not in listed and known.event_time <= reading.asked_time:
+            if key not in listed and known.size and known.event_time <= reading.asked_time:
                 # kept as flat: a message that comes late or twice must not bring it back
-                gone_at = known.event_time + bool(known.size)
-                self.positions[key] = PositionUpdate(*key, ZERO, ZERO, ZERO, gone_at)
+                gone_at = known.event_time + 1
+                self.positions[key] = PositionUpdate(*key, ZERO, ZERO, ZERO, gone_at, reading=True)
+            elif key in listed and known.reading and not known.size:
+                # the reading before lagged: it did not list yet what is there
+                del self.positions[key]
         for update in reading.positions:
             self.apply_position(update)
 

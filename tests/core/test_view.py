@@ -130,6 +130,14 @@ def test_a_message_that_comes_again_does_not_bring_a_closed_position_back() -> N
     assert one.position(SYMBOL) is not None
 
 
+def test_a_reading_that_lagged_is_put_right_by_the_next() -> None:
+    """It did not list a position that is there: the next one that does counts."""
+    one = view(position(1, at=START))
+    one.apply_positions(Positions((), START + 10))
+    one.apply_positions(Positions((position(1, at=START),), START + 20))
+    assert one.position(SYMBOL) is not None
+
+
 def test_balances_that_are_absent_keep_what_was_known() -> None:
     """A stream's message brings the wallet only; the newest time is kept."""
     one = view()
