@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core.decision import Decision, Record
+from runner.core.decision import Decision, Leg, Record
 from runner.core.events import AccountUpdate, Event
 from runner.core.exposure import Ahead, Pending
 from runner.core.limits import Limits, Most
 from runner.core.loading import Reload
-from runner.core.orders import OrderIntent, Side
+from runner.core.orders import OrderIntent, OrderState, Side
 from runner.core.rules import RuleSet
 from runner.core.state import Work
 from tests.core.factories import Bench, built, dec, position, rule, rule_set
@@ -84,6 +84,8 @@ class World:
         for call in self.bench.calls():
             self.bench.send(call)
             self.answers += self.exchange.carry(call, self.bench.now, fault, 4_000)
+        if fault == "lost after":
+            self.exchange.stream = []
 
     def hear(self) -> None:
         """Answers and the user stream."""
@@ -227,7 +229,18 @@ def forgetful() -> AbstractContextManager[object]:
     return patch("runner.core.losses.Losses.lost_on", lambda *_: ZERO)
 
 
+def unclear_is_nothing() -> AbstractContextManager[object]:
+    """An order whose answer was lost counts as if it had not got there."""
+    unsure = Work.unsure_legs
+
+    def sure(self: Work, symbol: str | None) -> list[Leg]:
+        return [leg for leg in unsure(self, symbol) if leg.state is not OrderState.UNKNOWN]
+
+    return patch.object(Work, "unsure_legs", sure)
+
+
 MUTANTS = [
+    (unclear_is_nothing, "much lost hear rest pair turn"),
     (only_the_book, "much turn hear much turn"),
     (alone, "much rest pair turn hear"),
     (believed, "much turn hear fill fill fill fill fill fill hear much turn"),
@@ -240,7 +253,9 @@ def test_each_rule_of_the_reckoning_is_needed(
     mutant: Callable[[], AbstractContextManager[object]], story: str
 ) -> None:
     """Without it this sequence passes a limit, with it the very same one does not."""
-    steps: list[tuple[str, Fault]] = [(word, "none") for word in story.split()]
+    steps: list[tuple[str, Fault]] = [
+        ("turn", "lost after") if word == "lost" else (word, "none") for word in story.split()
+    ]
     play(steps)
     with mutant(), pytest.raises(AssertionError):
         play(steps)
