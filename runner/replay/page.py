@@ -34,7 +34,7 @@ th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--rule); 
 .figures { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0; padding: 0; }
 .figures div { min-width: 7rem; } .figures dt { color: var(--dim); font-size: .875rem; }
 .figures dd { margin: 0; font-size: 1.15rem; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; display: block; } .grid { stroke: var(--rule); }
+svg { width: 100%; min-width: 40rem; height: auto; display: block; } .grid { stroke: var(--rule); }
 .tick { fill: var(--dim); font-size: 12px; } .range { fill: var(--range); }
 .line { fill: none; stroke: var(--line); stroke-width: 1.5; }
 .buy { fill: var(--buy); stroke: var(--paper); } .sell { fill: var(--sell); stroke: var(--paper); }
@@ -129,7 +129,7 @@ def _list(lines: Iterable[str]) -> str:
 def _equity(report: Report) -> str:
     tally = report.tally
     words = f"Equity from {figure(tally.opening)} to {figure(tally.closing)} {tally.asset}"
-    return chart("equity", words, tally.equity, tally.start, tally.stop, ())
+    return _scrolled("Equity", chart("equity", words, tally.equity, tally.start, tally.stop, ()))
 
 
 def _prices(report: Report, told: dict[str, Any]) -> list[str]:
@@ -149,8 +149,15 @@ def _prices(report: Report, told: dict[str, Any]) -> list[str]:
         ]
         words = f"Price of {symbol} with {len(marks)} fills"
         found.append(f"<h2>{escape(symbol)}</h2>")
-        found.append(chart(f"price-{symbol}", words, line, tally.start, tally.stop, marks))
+        drawn = chart(f"price-{symbol}", words, line, tally.start, tally.stop, marks)
+        found.append(_scrolled(f"Price of {symbol}", drawn))
     return found
+
+
+def _scrolled(name: str, inner: str) -> str:
+    """What is wider than a phone scrolls by itself, by keyboard too."""
+    label = escape(name, quote=True)
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{label}">{inner}</div>'
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]], words: int) -> str:
@@ -167,9 +174,10 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]],
 
     body = "\n".join(f"<tr>{cells('td', '', row)}</tr>" for row in rows)
     head = cells("th", ' scope="col"', heads)
-    return (
-        f'<div class="wide"><table><caption>{caption}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+    return _scrolled(
+        caption,
+        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>",
     )
 
 

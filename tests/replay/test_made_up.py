@@ -177,9 +177,46 @@ def test_two_symbols_keep_their_order(tmp_path: Path) -> None:
     assert [one["orders"] for one in told["rules"]] == [2, 1]
 
 
+ALL_IN = """
+  - id: in
+    symbol: ETHUSDT
+    when: [{price: {crosses_above: 3000}}]
+    do: [{place: {side: buy, type: market, quantity: 1}}]
+    max_fires: 1
+"""
+
+
+def test_a_position_without_margin_is_liquidated(tmp_path: Path) -> None:
+    """The exchange closes it on the way down, on its own account; no more is lost than there is."""
+    bars = [*RISE, (3120, 3125, 2500, 2510), *flat(2510, 3)]
+    data = drawn(tmp_path / "ETHUSDT.csv", bars)
+    rules = ruled(tmp_path / "r.yaml", ALL_IN)
+    told = replayed(rules, "--data", data, "--balance", "200")
+    assert told["positions"] == []
+    assert {one["rule"]: one["fills"] for one in told["rules"]} == {"in": 1, "(exchange)": 1}
+    closed = Decimal(told["fills"][1]["price"])
+    assert 2800 < closed < 2860, "it was closed at its bankruptcy price, not at the low"
+    assert 0 <= Decimal(told["totals"]["equity"]) < 20
+    sums = {name: Decimal(told["totals"][name]) for name in told["totals"] if name != "why_not"}
+    parts = sums["realised_pnl"] - sums["fees"] + sums["funding"] - sums["liquidation_fees"]
+    assert parts == sums["net_pnl"]
+
+
+TRAILING = """
+  - id: in
+    symbol: ETHUSDT
+    when: [{price: {crosses_above: 3000}}]
+    if: [position.size == 0]
+    do:
+      - place: {side: buy, type: market, quantity: 1}
+      - trail: {callback_rate: 2}
+"""
+
+
 @pytest.mark.parametrize(
     "rules",
     [
+        TRAILING,
         BUY_AND_EXIT,
         LADDER,
         """
@@ -202,7 +239,7 @@ def test_what_is_left_out_changes_nothing(
     bars = [
         (a, max(a, b) + step % 7, min(a, b) - step % 5, b)
         for step, (a, b) in enumerate(
-            (swing[n % 10] + n % 13, swing[(n + 1) % 10] + (n + 1) % 13) for n in range(120)
+            (swing[n % 10] + n % 13, swing[(n + 1) % 10] + (n + 1) % 13) for n in range(50)
         )
     ]
     data = drawn(tmp_path / "ETHUSDT.csv", [bar for one in bars for bar in (one, *flat(one[3], 4))])

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pty
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from base64 import b64encode
 from pathlib import Path
@@ -65,6 +69,34 @@ def test_the_tables_of_a_terminal(tmp_path: Path) -> None:
     assert ["out", "1", "1", "0", "1", "1.55", "99.99"] in lines
     assert ["net", "96.94"] in lines
     assert result.stderr == ""
+
+
+def test_a_terminal_has_a_bar(tmp_path: Path) -> None:
+    """On a terminal stderr says how far it is; stdout has the same as in a pipe."""
+    data = drawn(tmp_path / "ETHUSDT.csv", [*RISE, *flat(3120, 3)])
+    rules = ruled(tmp_path / "r.yaml", BUY_AND_EXIT)
+    words = ["replay", str(rules), "--data", str(data)]
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", *words],
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(writer)
+    shown = b"".join(iter(lambda: read(reader), b""))
+    os.close(reader)
+    out, _ = process.communicate(timeout=120)
+    assert b"reading the data" in shown
+    assert out.decode() == call(*words).stdout
+
+
+def read(reader: int) -> bytes:
+    """What the terminal shows next; nothing when it was closed."""
+    try:
+        return os.read(reader, 4096)
+    except OSError:
+        return b""
 
 
 def test_a_page_that_cannot_be_written_is_usage(tmp_path: Path) -> None:
