@@ -75,7 +75,7 @@ def told_of(
     told["open_orders"] = journal.orders(state=OPEN)
     told["dead_men"] = countdowns(journal.dead_men())
     told |= switches(journal)
-    told["events"] = journal.records(limit=EVENTS)
+    told["events"] = journal.history(limit=EVENTS, looks=False)[::-1]
     told["problems"] = _problems(folder, journal, told, now, mistaken=files is None)
     return told
 

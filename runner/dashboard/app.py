@@ -18,7 +18,7 @@ from runner.core.wording import leg_words, outcome_words, plain_words, state_wor
 from runner.dashboard.actions import Actions
 from runner.dashboard.desk import Desk
 from runner.dashboard.doors import Doors
-from runner.dashboard.figures import ago, instant, machine
+from runner.dashboard.figures import ago, amount, instant, machine, money
 from runner.dashboard.live import Live
 from runner.dashboard.pages import Pages
 from runner.dashboard.waiting import Waiting
@@ -84,6 +84,8 @@ class Dashboard:
             machine=machine,
             span=span,
             figure=figure,
+            amount=amount,
+            money=money,
             leg=leg_words,
             state=state_words,
             outcome=outcome_words,

@@ -11,9 +11,6 @@ Plain = Mapping[str, Any]
 HEADS = frozenset({"event", "fired", "refused", "dead_man", "error", "reset", "command"})
 """Kinds of records that begin something, or say why nothing began."""
 
-QUIET_VERBS = frozenset({"look", "account"})
-"""Commands that only look: who watches is no event."""
-
 MARKS = {
     "planned": "planned",
     "sent": "sent",
@@ -50,11 +47,6 @@ class Chain:
     steps: tuple[Step, ...]
     end: str
     good: bool | None
-
-
-def shown(record: Plain) -> bool:
-    """False for what only looked."""
-    return record["data"].get("verb") not in QUIET_VERBS
 
 
 def chain_of(head: Plain, steps: Sequence[Plain]) -> Chain:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
-from runner.core.figures import span
+from runner.core.figures import figure, span
 
 
 def instant(at: int | None) -> str:
@@ -21,6 +22,16 @@ def machine(at: int) -> str:
 def ago(at: int | None, now: int) -> str:
     """How long ago: 12 s ago; `never` for none."""
     return "never" if at is None else f"{span(max(now - at, 0))} ago"
+
+
+def amount(text: str | None) -> str:
+    """An amount of the journal without zeros that say nothing; a dash for none."""
+    return "-" if text is None else figure(Decimal(text))
+
+
+def money(text: str | None) -> str:
+    """An amount of the margin asset to the hundredth, for reading only; a dash for none."""
+    return "-" if text is None else f"{Decimal(text):.2f}"
 
 
 def from_form(text: str) -> int | None:

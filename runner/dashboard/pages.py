@@ -16,7 +16,7 @@ from runner import __version__
 from runner.core.decision import FINAL, Reason
 from runner.core.orders import OrderState
 from runner.dashboard.asked import PAGE, Asked, asked
-from runner.dashboard.chains import HEADS, chain_of, shown
+from runner.dashboard.chains import HEADS, chain_of
 from runner.dashboard.desk import Desk, Plain
 from runner.dashboard.drawing import drawn
 from runner.dashboard.guarded import guards
@@ -29,6 +29,13 @@ ORDERS = 100
 MINUTE = 60_000
 INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d")
 EXPORTED = ("seq", "at", "kind", "rule_id", "symbol", "run_id", "client_order_id", "reason", "text")
+KINDS = (
+    *("event", "armed", "crossed", "reset", "fired", "refused", "planned", "sent", "answered"),
+    *("state", "fill", "notify", "run", "position", "dead_man", "stream", "reload", "command"),
+    *("error", "started", "stopped"),
+)
+"""Kinds of records, in the order in which an event meets them."""
+
 AT_ONCE = 500
 """Rows read at once while a journal is exported."""
 
@@ -103,7 +110,7 @@ class Pages:
         status = self._desk.status()
         symbols = [each for each in status["rules"] if each["rule_id"] == rule_id]
         with self._desk.journal() as journal:
-            records = journal.history(limit=PAGE, rule_id=rule_id)
+            records = journal.history(limit=PAGE, rule_id=rule_id, looks=False)
             running = journal.runs(rule_id=rule_id, status="running", limit=20)
         if rule is None and not symbols and not records:
             abort(404)
@@ -115,7 +122,7 @@ class Pages:
             written=self._desk.written(rule.text) if rule is not None else [],
             symbols=[{**each, "now": stand.of(each)} for each in symbols],
             stand=stand,
-            records=[each for each in records if shown(each)],
+            records=records,
             running=running,
         )
 
@@ -125,8 +132,8 @@ class Pages:
         # who asks for a reason wants to see where it was given, whatever the record is
         kinds = None if asks.reason else HEADS
         with self._desk.journal() as journal:
-            found = journal.history(asks.before, PAGE + 1, kinds=kinds, **asks.wanted)
-            heads = [each for each in found[:PAGE] if shown(each)]
+            found = journal.history(asks.before, PAGE + 1, kinds=kinds, looks=False, **asks.wanted)
+            heads = found[:PAGE]
             fired = [each["run_id"] for each in heads if each["kind"] == "fired"]
             steps = journal.steps(fired)
         chains = [chain_of(each, steps.get(each["run_id"], ())) for each in heads]
@@ -180,8 +187,16 @@ class Pages:
         """The log, newest first, filtered."""
         asks = asked(request.args)
         with self._desk.journal() as journal:
-            found = journal.history(asks.before, PAGE + 1, kinds=_kinds(asks), **asks.wanted)
-        return render_template("journal.html", records=found[:PAGE], **self._listing(asks, found))
+            found = journal.history(
+                asks.before,
+                PAGE + 1,
+                kinds=_kinds(asks),
+                looks=asks.kind == "command",
+                **asks.wanted,
+            )
+        return render_template(
+            "journal.html", records=found[:PAGE], kinds=KINDS, **self._listing(asks, found)
+        )
 
     def export(self) -> AnyResponse:
         """The filtered log as a file, newest first: CSV, or one JSON document a line."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, not_, select
 from sqlalchemy.exc import DBAPIError
 
 from runner.core.orders import OrderIntent
@@ -142,10 +142,12 @@ class JournalReader:
         kinds: Collection[str] | None = None,
         since: int | None = None,
         until: int | None = None,
+        looks: bool = True,
     ) -> list[Plain]:
         """A page of the log, newest first: what stands below the seq `before`, as `records`.
 
-        `since` and `until` (ms) bound its time, both included.
+        `since` and `until` (ms) bound its time, both included. Without `looks` the commands that
+        only asked what the runner sees are left out: an open dashboard gives many.
         """
         table = tables.records
         statement = select(table).order_by(table.c.seq.desc()).limit(limit)
@@ -157,6 +159,8 @@ class JournalReader:
             statement = statement.where(tables.HAS_RULE)
         if kinds is not None:
             statement = statement.where(table.c.kind.in_(sorted(kinds)))
+        if not looks:
+            statement = statement.where(not_(tables.LOOKED))
         for bound in (
             None if before is None else table.c.seq < before,
             None if since is None else table.c.at >= since,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Delete, Table, delete, func, select
+from sqlalchemy import ColumnElement, Delete, Table, delete, func, not_, select
 
 from runner.journal import tables
 
 KEPT_KINDS = ("started", "stopped", "command")
-"""Records that stay: they tell where the runner is found, and answer commands."""
+"""Records that stay: they tell where the runner is found, and answer commands.
+
+Those of commands that only looked go all the same.
+"""
 
 KEPT_REASONS = ("orphan", "parked", "critical")
 """Records that stay: what only the exchange knew of, and what a person had to look at."""
@@ -16,7 +19,8 @@ KEPT_REASONS = ("orphan", "parked", "critical")
 def statements(before: int, at_most: int) -> list[Delete]:
     """Delete at most so many rows of each table from before then (ms), the oldest first."""
     records, alerts, outbox = tables.records, tables.alerts, tables.outbox
-    idle = records.c.kind.not_in(KEPT_KINDS) & records.c.reason.not_in(KEPT_REASONS)
+    kept = records.c.kind.in_(KEPT_KINDS) & not_(tables.LOOKED)
+    idle = not_(kept) & records.c.reason.not_in(KEPT_REASONS)
     return [
         _oldest(records, (records.c.at < before) & idle, at_most),
         _oldest(alerts, alerts.c.received_at < before, at_most),

@@ -244,6 +244,9 @@ RUNNING_RUN: Final = _among(runs.c.status, [RunStatus.RUNNING.value])
 HAS_RULE: Final = records.c.rule_id != literal_column("''")
 WAITING: Final = inbox.c.taken_at.is_(None)
 UNSENT: Final = outbox.c.settled_at.is_(None)
+LOOKED: Final = (records.c.kind == "command") & records.c.text.startswith("looked at ")
+"""Records that answer who only asked what the runner sees."""
+
 HAS_RUN: Final = records.c.run_id != literal_column("''")
 
 

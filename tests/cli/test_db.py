@@ -111,7 +111,7 @@ def test_an_export_holds_every_row(folder: Path) -> None:
 def test_a_command_waits_for_the_next_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a daemon the word of a person is kept, and taken by the daemon that starts."""
     monkeypatch.setattr("runner.cli.commanding.PATIENCE", 0.1)
-    monkeypatch.setattr("runner.cli.commanding.command.__defaults__", (0.1,))
+    monkeypatch.setattr("runner.cli.commanding.command.__defaults__", (0.1, ""))
     key = parked(folder)
     told = answer("resolve", key, "--as", "absent", "--reason", "not in the app", "--dir", folder)
     assert (told["done"], told["waits"]) == (False, True)

@@ -242,6 +242,15 @@ def test_the_history_is_paged_and_filtered(journal: Journal, reader: JournalRead
     }
 
 
+def test_the_history_may_leave_out_who_only_looked(journal: Journal, reader: JournalReader) -> None:
+    """A dashboard asks again and again; other commands stay."""
+    texts = ("looked at every rule", "paused by ann", "looked at the account")
+    for text in texts:
+        journal.commit([Decision(records=[Record(NOW, "command", text)])])
+    assert [each["text"] for each in reader.history(looks=False)] == ["paused by ann"]
+    assert len(reader.history()) == 3
+
+
 def test_runs_are_told_with_their_rule_and_orders(journal: Journal, reader: JournalReader) -> None:
     """A run tells its event and rule; one alone also the rule's text and its orders."""
     first, run, _ = firing("k1", legs=2)
