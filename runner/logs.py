@@ -7,14 +7,19 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import Any, Protocol, TextIO
 from urllib.parse import quote
+
+from runner.errors import ConfigurationError
 
 FIELDS = (
     *("hook", "outcome", "status", "address", "method", "path", "duration", "account", "venue"),
-    *("rule_id", "symbol", "run_id", "reason", "stream", "weight"),
+    *("rule_id", "symbol", "run_id", "reason", "stream", "weight", "target"),
+    *("orders", "filled", "refused"),
 )
 """What `extra=` may add to a line; nothing else gets out, order ids least of all."""
 
@@ -29,6 +34,12 @@ LEVELS: Mapping[str, int] = {
 
 HIDDEN = "***"
 
+PRIORITIES: Mapping[str, int] = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+"""What systemd's journal sorts by, as a `<6>` before the line (sd-daemon(3))."""
+
+# Which order it was is told by the journal alone.
+_ORDER_ID = re.compile(r"\br1-[a-z0-9]{1,5}-[a-z2-7]{22}\b|(?<=\border )\d{4,}\b")
+
 # Names whose value never gets out, as name=value, "name": "value", ('name', 'value') …
 _NAMED = re.compile(
     r"""(?ix) \b (signature|x-mbx-apikey|api_?key|api_?secret|listenkey|passphrase)
@@ -37,6 +48,38 @@ _NAMED = re.compile(
 _HOOK_TOKEN = re.compile(r"(/hook/[^/\s\"']+/)[^\s\"'?]+")
 
 Known = Callable[[], Collection[str]]
+
+
+class Target(Protocol):
+    """Where lines go: stderr, stdout or a file; `format` is auto, logfmt or json."""
+
+    @property
+    def to(self) -> str:
+        """The place."""
+
+    @property
+    def level(self) -> str | None:
+        """Its own level, if it has one."""
+
+    @property
+    def format(self) -> str:
+        """How lines are laid out there."""
+
+
+class Wanted(Protocol):
+    """The settings of logs."""
+
+    @property
+    def level(self) -> str:
+        """The least level."""
+
+    @property
+    def levels(self) -> Mapping[str, str]:
+        """Other levels, by the beginning of a logger's name."""
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Where to."""
 
 
 def configure(
@@ -51,15 +94,96 @@ def configure(
     written where the stream leads to systemd's journal (JOURNAL_STREAM), logfmt elsewhere.
     """
     out = sys.stderr if stream is None else stream
+    _install(level, {}, [_to_stream(out, "auto", registered_secrets, environ)])
+
+
+def configure_as(
+    wanted: Wanted,
+    folder: Path,
+    registered_secrets: Known = frozenset,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Send all logging where the settings want it; files are seen from `folder`.
+
+    Raises ConfigurationError for a file that cannot be written.
+    """
+    streams = {"stderr": sys.stderr, "stdout": sys.stdout}
+    handlers: list[logging.Handler] = []
+    for target in wanted.targets:
+        if target.to in streams:
+            out = streams[target.to]
+            handler = _to_stream(out, target.format, registered_secrets, environ)
+        else:
+            handler = _to_file(folder / target.to, target.format, registered_secrets)
+        if target.level is not None:
+            handler.setLevel(target.level.upper())
+        else:
+            handler.addFilter(_Asked(wanted))
+        handlers.append(handler)
+    _install(_least(wanted).upper(), wanted.levels, handlers)
+
+
+class _Asked(logging.Filter):
+    """Lets through what the settings ask for, where another target asks for more."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__()
+        self._level = getattr(logging, wanted.level.upper())
+        self._levels = {
+            name: getattr(logging, each.upper()) for name, each in wanted.levels.items()
+        }
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The longest name that fits decides."""
+        name = record.name
+        while name and name not in self._levels:
+            name = name.rpartition(".")[0]
+        least: int = self._levels.get(name, self._level)
+        return record.levelno >= least
+
+
+def _least(wanted: Wanted) -> str:
+    """The lowest level that any target asks for."""
+    asked = [wanted.level, *(each.level for each in wanted.targets if each.level is not None)]
+    return min(asked, key=lambda name: getattr(logging, name.upper()))
+
+
+def _to_stream(
+    out: TextIO, form: str, secrets: Known, environ: Mapping[str, str]
+) -> logging.Handler:
+    journal = leads_to_journal(out, environ)
     handler = logging.StreamHandler(out)
-    layout = as_json if leads_to_journal(out, environ) else as_logfmt
-    handler.setFormatter(_Lines(layout, registered_secrets))
+    layout = as_json if form == "json" or (form == "auto" and journal) else as_logfmt
+    handler.setFormatter(_Lines(layout, secrets, prioritised=journal))
+    return handler
+
+
+def _to_file(path: Path, form: str, secrets: Known) -> logging.Handler:
+    """A file that may be moved away while it is written: the next line begins a new one."""
+    try:
+        path.touch(mode=0o600)
+        handler = WatchedFileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"the log cannot be written to {path}: {error.strerror}. Name a file in a folder that "
+            "this user may write in, under log.targets in runner.yaml"
+        ) from error
+    handler.setFormatter(_Lines(as_json if form == "json" else as_logfmt, secrets))
+    return handler
+
+
+def _install(level: str, levels: Mapping[str, str], handlers: Sequence[logging.Handler]) -> None:
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    for old in root.handlers:
+        if isinstance(old, WatchedFileHandler):
+            old.close()
+    root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(True)
     for name, least in LEVELS.items():
         logging.getLogger(name).setLevel(least)
+    for name, chosen in levels.items():
+        logging.getLogger(name).setLevel(chosen.upper())
 
 
 def scrub(text: str, secrets: Collection[str]) -> str:
@@ -69,6 +193,10 @@ def scrub(text: str, secrets: Collection[str]) -> str:
         text = text.replace(form, HIDDEN)
     text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
     return _HOOK_TOKEN.sub(rf"\1{HIDDEN}", text)
+
+
+def _clean(text: str, secrets: Collection[str]) -> str:
+    return _ORDER_ID.sub(HIDDEN, scrub(text, secrets))
 
 
 def leads_to_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -108,10 +236,17 @@ def _word(value: Any) -> str:
 class _Lines(logging.Formatter):
     """Lays out a record; every text in it is scrubbed before it is quoted or escaped."""
 
-    def __init__(self, layout: Callable[[Mapping[str, Any]], str], secrets: Known) -> None:
+    def __init__(
+        self,
+        layout: Callable[[Mapping[str, Any]], str],
+        secrets: Known,
+        *,
+        prioritised: bool = False,
+    ) -> None:
         super().__init__()
         self._layout = layout
         self._secrets = secrets
+        self._prioritised = prioritised
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, whatever the record holds."""
@@ -129,8 +264,11 @@ class _Lines(logging.Formatter):
             line["stack"] = record.stack_info
         secrets = self._secrets()
         clean = {
-            name: value if isinstance(value, (int, float)) else scrub(str(value), secrets)
+            name: value if isinstance(value, (int, float)) else _clean(str(value), secrets)
             for name, value in line.items()
         }
         # half a surrogate pair would make the stream raise
-        return self._layout(clean).encode("utf-8", "backslashreplace").decode()
+        text = self._layout(clean).encode("utf-8", "backslashreplace").decode()
+        if not self._prioritised:
+            return text
+        return f"<{PRIORITIES.get(str(clean['level']), 5)}>{text}"

@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,16 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.logs import LEVELS, as_json, as_logfmt, configure, leads_to_journal, scrub
+from runner.errors import ConfigurationError
+from runner.logs import (
+    LEVELS,
+    as_json,
+    as_logfmt,
+    configure,
+    configure_as,
+    leads_to_journal,
+    scrub,
+)
 
 SECRET = "Geheim/nis=17"
 
@@ -76,7 +86,9 @@ def test_under_systemd_a_line_is_json(tmp_path: Path) -> None:
         configure("INFO", frozenset, stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
         log.info('a "quoted" text', extra={"status": 200})
         stream.seek(0)
-        line = json.loads(stream.read())
+        priority, text = stream.read().split(">", 1)
+        line = json.loads(text)
+    assert priority == "<6"
     assert line["message"] == 'a "quoted" text'
     assert (line["level"], line["logger"], line["status"]) == ("info", "runner.test", 200)
 
@@ -206,3 +218,79 @@ def test_half_a_character_does_not_break_the_stream(tmp_path: Path) -> None:
         log.info("\ud800")
         stream.seek(0)
         assert "ud800" in stream.read()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target of the settings."""
+
+    to: str
+    level: str | None = None
+    format: str = "auto"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The settings of logs."""
+
+    level: str = "info"
+    levels: Mapping[str, str] = field(default_factory=dict)
+    targets: Sequence[Place] = (Place("stderr"),)
+
+
+def test_each_target_has_its_level_and_layout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file for everything as JSON, the terminal for what matters; both without secrets."""
+    targets = (Place("stdout"), Place("run.log", "debug", "json"))
+    configure_as(Wanted("warning", {}, targets), tmp_path, lambda: {SECRET}, {})
+    log.debug("detail %s", SECRET)
+    log.warning("matters")
+    lines = [json.loads(line) for line in (tmp_path / "run.log").read_text().splitlines()]
+    assert [line["message"] for line in lines] == ["detail ***", "matters"]
+    out = capsys.readouterr().out
+    assert "message=matters" in out
+    assert "detail" not in out
+    assert (tmp_path / "run.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_parts_of_the_runner_have_levels_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the beginning of the logger's name, the longest that fits."""
+    levels = {"runner": "error", "runner.test": "debug"}
+    places = (Place("stdout"), Place("all.log", "debug"))
+    configure_as(Wanted("info", levels, places), tmp_path, frozenset, {})
+    log.debug("wanted")
+    logging.getLogger("runner.other").warning("not wanted")
+    logging.getLogger("elsewhere").debug("for the file only")
+    logging.getLogger("elsewhere").info("usual")
+    out = capsys.readouterr().out
+    assert [word in out for word in ("message=wanted", "not wanted", "file only", "usual")] == [
+        *(True, False, False, True)
+    ]
+    assert "file only" in (tmp_path / "all.log").read_text()
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    """What logrotate does; configuring again closes it."""
+    configure_as(Wanted(targets=(Place("run.log"),)), tmp_path, frozenset, {})
+    log.info("one")
+    (tmp_path / "run.log").rename(tmp_path / "run.log.1")
+    log.info("two")
+    assert "two" in (tmp_path / "run.log").read_text()
+    configure_as(Wanted(), tmp_path, frozenset, {})
+
+
+def test_a_file_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    """With the place to change."""
+    with pytest.raises(ConfigurationError, match=r"under log\.targets in runner\.yaml"):
+        configure_as(Wanted(targets=(Place("none/run.log"),)), tmp_path, frozenset, {})
+
+
+def test_ids_of_orders_are_in_the_journal_only(out: io.StringIO) -> None:
+    """Ours and the exchange's, whatever text they stand in."""
+    log.info("on the book (order 8389765000003), r1-main-kr3grieg5kxhk4evs2ftfh; order 2 is next")
+    assert "on the book (order ***), ***; order 2 is next" in out.getvalue()

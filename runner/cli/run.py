@@ -103,11 +103,11 @@ def _run(
     from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
-    from runner.connecting import Place, embedded_paper, on_paper
+    from runner.connecting import Place, embedded_paper, on_paper, wall_ms
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
     from runner.settings import load
-    from runner.shown import logged
+    from runner.shown import Shown
     from runner.standby import stand_by
 
     settings = load(folder)
@@ -135,14 +135,14 @@ def _run(
             place,
             settings,
             server,
-            [logged],
+            [Shown(wall_ms)],
             accept_restored=restored,
             journal=journal,
             hook_server=front.server if front is not None else None,
         )
         if not embedded:
             _claim_key(app, folder, stack)
-        logs.configure(registered_secrets=app.secrets.values)
+        logs.configure_as(settings.log, folder, app.secrets.values)
         stack.callback(app.stop)
         _take_hangups(app, folder, stack)
         app.start()
