@@ -162,6 +162,13 @@ def _decided(
     return Answer(record.data["done"], text)
 
 
+GOING_ON: Final = (
+    "still going on: the exchange has not answered yet. Under a ban (418) nothing can be sent "
+    "until it ends, the log says when; a countdown that is set cancels plain orders without us, "
+    "stops stay. If it is urgent, act in the exchange's app"
+)
+
+
 def _ends(journal: JournalReader, run_ids: tuple[str, ...]) -> list[dict[str, Any]]:
     """How the runs ended, or stand after a while."""
     deadline = time.monotonic() + PATIENCE
@@ -176,7 +183,7 @@ def _ends(journal: JournalReader, run_ids: tuple[str, ...]) -> list[dict[str, An
 def _end(journal: JournalReader, run: dict[str, Any]) -> dict[str, Any]:
     records = journal.records(run_id=run["run_id"], kinds=("run",))
     said = [record["text"].removeprefix("sweep: ") for record in records]
-    told = said[0] if said else "still going on: the exchange has not answered yet"
+    told = said[0] if said else GOING_ON
     return {
         "run_id": run["run_id"],
         "symbol": run["symbol"],
