@@ -221,7 +221,7 @@ def _open_orders(asked: Asked, bound: Bound) -> Check | None:
     symbol = bound.symbol or None
     pending = asked.ahead.pending(symbol)
     count = sum(bound.counts(each.rule_id, each.order.symbol) for each in pending)
-    seen = f"{count} entries are open"
+    seen = "1 entry is open" if count == 1 else f"{count} entries are open"
     return Check("max_open_orders", bound.where, seen, str(limit), Decimal(limit - count - 1))
 
 
@@ -230,7 +230,7 @@ def _per_minute(asked: Asked, bound: Bound) -> Check | None:
     if limit is None:
         return None
     count = sum(bound.counts(each.rule_id, each.symbol) for each in asked.ahead.entries())
-    seen = f"{count} orders within a minute"
+    seen = f"{count} order{'' if count == 1 else 's'} within a minute"
     room = Decimal(limit - count - 1)
     return Check("max_orders_per_minute", bound.where, seen, str(limit), room)
 
