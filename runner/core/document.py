@@ -163,3 +163,11 @@ class Node:
         if expect is NUMBER:
             return Term(constant=Decimal(value)) if isinstance(value, (int, Decimal)) else None
         return Term(constant=value)
+
+    def positive(self, key: str) -> Term | None:
+        """As `term`, of a number that must be more than 0: a price or a size."""
+        term = self.term(key)
+        if term is None or term.constant is None or Decimal(str(term.constant)) > 0:
+            return term
+        self.child(key).problem("range", f"{key} must be more than 0, this is {term.constant}")
+        return None

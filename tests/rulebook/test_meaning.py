@@ -46,7 +46,6 @@ def checked(
         ("side: buy, type: limit, price: =mark * 0.99, quantity: 0.02", []),
         ("side: buy, type: limit, price: 69000, quantity: =1 / 3", []),
         ("side: buy, type: limit, price: 5000000, quantity: 0.02", ["price"]),
-        ("side: buy, type: limit, price: 0, quantity: 0.02", ["price"]),
         ("side: buy, type: limit, price: 69000, quantity: 0.0005", ["quantity"]),
         ("side: buy, type: limit, price: 69000, quantity: 0.0025", ["step-size"]),
         ("side: buy, type: limit, price: 69000, quantity: 500", []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from runner.core.actions import size
@@ -25,7 +26,7 @@ from runner.core.actions.bracket_exits import (
 from runner.core.actions.order import OrderSpec, build_order, fills_at_once, schema
 from runner.core.actions.size import NotPossible
 from runner.core.decision import FAILED, Reason
-from runner.core.document import Node
+from runner.core.document import Node, Term
 from runner.core.events import PriceSource
 from runner.core.formula import Formula
 from runner.core.orders import OrderState, OrderType
@@ -192,7 +193,34 @@ def build(node: Node) -> Bracket | None:
     target = _exit(node, "target", OrderType.LIMIT, built)
     if built is None or len(node.problems) > before:
         return None
+    _check_sides(node, built, stop, target)
+    if len(node.problems) > before:
+        return None
     return Bracket(built, stop, target, node.text("on_naked", "close") == "close")
+
+
+def _check_sides(
+    node: Node, entry: OrderSpec, stop: OrderSpec | None, target: OrderSpec | None
+) -> None:
+    """A stop that would trigger at once: as far as everything is written as a number."""
+    side = entry.side.constant if entry.side is not None else None
+    level = _constant(stop.trigger_price) if stop is not None else None
+    if stop is None or level is None or side is None:
+        return
+    aim = target.price or target.trigger_price if target is not None else None
+    for name, other in (("target", _constant(aim)), ("entry", _constant(entry.price))):
+        below = str(side).lower() == "buy"
+        if other is not None and (level >= other if below else level <= other):
+            where = "below" if below else "above"
+            message = f"the stop of a {side} must be {where} its {name}: {level:f}, {other:f}"
+            cure = f"it would start at once; write a trigger_price {where} {other:f}"
+            node.child("stop").child("trigger_price").problem("sides", message, cure)
+            return
+
+
+def _constant(term: Term | None) -> Decimal | None:
+    value = None if term is None else term.constant
+    return value if isinstance(value, Decimal) else None
 
 
 def _exit(node: Node, key: str, default: OrderType, entry: OrderSpec | None) -> OrderSpec | None:

@@ -131,7 +131,7 @@ def build(node: Node) -> Ladder | None:
     """Read a `ladder:` block; notes problems and returns None when it is not usable."""
     before = len(node.problems)
     order = build_order(node, OrderType.LIMIT, priced=False)
-    first, last = node.term("from"), node.term("to")
+    first, last = node.positive("from"), node.positive("to")
     count = node.integer("orders") or 2
     weights = tuple(Decimal(item.value) for item in node.child("weights").items())
     if weights and len(weights) != count:

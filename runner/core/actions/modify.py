@@ -129,7 +129,7 @@ def build(node: Node) -> Modify | None:
         node.problem("missing-key", "modify needs a rule or a tag", "add tag: grid")
     if not node.has("price") and not node.has("quantity"):
         node.problem("missing-key", "modify needs a price or a quantity", "add price: 69000")
-    price, quantity = node.term("price"), node.term("quantity")
+    price, quantity = node.positive("price"), node.positive("quantity")
     if len(node.problems) > before:
         return None
     return Modify(node.text("rule") or None, node.text("tag") or None, price, quantity)

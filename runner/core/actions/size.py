@@ -104,12 +104,12 @@ def read_size(node: Node) -> Size:
     """The size keys of a block; whatever is wrong with one is noted as a problem."""
     risk, below = None, node.child("risk")
     if node.has("risk"):
-        percent, stop = below.term("percent"), below.term("stop")
+        percent, stop = below.positive("percent"), below.positive("stop")
         risk = Risk(percent, stop) if percent and stop else None
     return Size(
-        quantity=node.term("quantity"),
-        notional=node.term("notional"),
-        percent_of_available=node.term("percent_of_available"),
+        quantity=node.positive("quantity"),
+        notional=node.positive("notional"),
+        percent_of_available=node.positive("percent_of_available"),
         risk=risk,
         price_source=cast(PriceSource, node.text("price_source", "index")),
         rounding=cast(Rounding, node.text("round", "toward_zero")),

@@ -109,7 +109,7 @@ def read(node: Node, name: str, way: str, source: PriceSource) -> PriceTrigger |
 
 def read_levels(node: Node, way: str, *, above: bool) -> tuple[Term, Term | None] | None:
     """The level below `way`, and that of `rearm`; notes problems."""
-    level, rearm = node.term(way), node.term("rearm")
+    level, rearm = node.positive(way), node.positive("rearm")
     if level is None:
         return None
     for key, term in ((way, level), ("rearm", rearm)):

@@ -141,8 +141,11 @@ def test_exits_are_reduce_only_and_of_the_other_side() -> None:
         given: dict[str, Any] = {"side": side}
         if position_side != "both":
             given["position_side"] = position_side
-        stop = {"stop": {"trigger_price": 68000 if side == "buy" else 72000}}
-        action = bracket(given, **stop)
+        exits = {
+            "stop": {"trigger_price": 68000 if side == "buy" else 72000},
+            "target": {"price": 75000 if side == "buy" else 65000},
+        }
+        action = bracket(given, **exits)
         (planned,) = step(action=action).planned
         filled = leg(planned.intent, FILLED, name="0.entry", cumulative_quantity=dec(1))
         (exit_order,) = wanted(step(filled, action=action)).values()
