@@ -9,7 +9,7 @@ from runner.audit import LOOK_BACK, described, orphans
 from runner.core import sweep
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
-from runner.core.state import MINUTE, Entry, State
+from runner.core.state import MINUTE, Entry, State, parked_ids
 from runner.journal import ORPHAN, Journal, place_of
 from runner.rulebook import build
 from runner.settings import Settings
@@ -63,6 +63,9 @@ def remembered(journal: Journal, *, fresh: bool = False) -> State:
     runs = journal.open_runs()
     legs = {leg.client_order_id: leg for leg in journal.legs_of([run.run_id for run in runs])}
     legs |= {leg.client_order_id: leg for leg in journal.open_legs()}
+    for key in parked_ids(state.memories):
+        if (leg := journal.leg(key)) is not None:
+            legs.setdefault(key, leg)
     for run in runs:
         text = journal.rule_text(run.rule_hash)
         if text is not None and run.rule_hash not in state.revisions:

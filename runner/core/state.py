@@ -27,6 +27,9 @@ MINUTE = 60_000
 RECENT = 2_000
 """How many finished legs are remembered for late reports, such as the fill behind an answer."""
 
+PARKED = (":parked", "")
+"""Under this key (no rule has it) the orders that are parked are remembered."""
+
 FIRED = 10_000
 """How many runs are remembered by their id, for late reports and for repeated events."""
 
@@ -336,6 +339,7 @@ class Work:
 
     def apply(self, revisions: Mapping[str, Rule]) -> Decision:
         """Make the changes part of the State and return them for the journal."""
+        self._keep_parked()
         state, decision = self.state, self.decision
         for run in decision.new_runs:
             rule = revisions.get(run.rule_hash)
@@ -352,3 +356,25 @@ class Work:
         state.entries.extend(self.entries)
         state.unseen += self.unseen
         return decision
+
+    def _keep_parked(self) -> None:
+        """Parked orders are remembered by their ids: they are not open, and their runs are over."""
+        changes = self.decision.legs.values()
+        moved = [each for each in changes if _is_parked(each.before) or _is_parked(each.after)]
+        if not moved:
+            return
+        kept = dict(parked_ids({PARKED: self.memory(*PARKED)}))
+        for each in moved:
+            kept.pop(each.after.client_order_id, None)
+            if _is_parked(each.after):
+                kept[each.after.client_order_id] = each.after.intent.symbol
+        self.put_memory(*PARKED, RuleMemory(triggers={"orders": kept}))
+
+
+def _is_parked(leg: Leg | None) -> bool:
+    return leg is not None and leg.state is OrderState.PARKED
+
+
+def parked_ids(memories: Mapping[tuple[str, str], RuleMemory]) -> Mapping[str, str]:
+    """The client order ids of the orders that are parked now, each with its symbol."""
+    return memories.get(PARKED, RuleMemory()).triggers.get("orders", {})

@@ -32,7 +32,7 @@ from runner.core.orders import (
 from runner.core.prices import Band, PriceBoard
 from runner.core.rules import Action, ActionContext, DeadMan, Rule, RuleSet
 from runner.core.running import World
-from runner.core.state import Entry, State
+from runner.core.state import Entry, State, parked_ids
 from runner.core.view import Exposure, Names, View, scope
 
 SYMBOL = "BTCUSDT"
@@ -272,7 +272,12 @@ class ModelJournal:
         """A State as a start would build it: open runs with their legs, and every open leg."""
         state = State()
         running = {r.run_id for r in self.runs.values() if r.status is RunStatus.RUNNING}
-        kept = [leg for leg in self.legs.values() if leg.open or leg.run_id in running]
+        parked = parked_ids(self.memories)
+        kept = [
+            leg
+            for key, leg in self.legs.items()
+            if leg.open or leg.run_id in running or key in parked
+        ]
         for run_id in running:
             state.put_run(self.runs[run_id])
         for one in kept:

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.decision import Decision, Leg, Record
-from runner.core.events import AccountUpdate, Event
+from runner.core.events import AccountUpdate, Event, Resolve
 from runner.core.exposure import Ahead, Pending
 from runner.core.limits import Limits, Most
 from runner.core.loading import Reload
-from runner.core.orders import OrderIntent, OrderState, Side
+from runner.core.orders import OrderIntent, OrderState, PlaceCall, Side
 from runner.core.rules import RuleSet
 from runner.core.state import Work
 from tests.core.factories import Bench, built, dec, position, rule, rule_set
@@ -259,3 +259,30 @@ def test_each_rule_of_the_reckoning_is_needed(
     play(steps)
     with mutant(), pytest.raises(AssertionError):
         play(steps)
+
+
+def test_a_parked_entry_counts_over_a_restart_until_a_person_says_what_became_of_it() -> None:
+    """Its run is over, it may be on the book all the same."""
+    stop = {"side": "buy", "type": "stop_market", "trigger_price": 71_000, "quantity": dec("1.5")}
+    limits = Limits(max_position_notional=dec(MOST))
+    lost = rule("lost", built("place", stop), limits=limits)
+    bench = Bench(rule_set(lost, rule("next", ACTIONS["much"], limits=limits)))
+    bench.fire("lost")
+    [call] = bench.calls(PlaceCall)
+    bench.send(call)
+    exchange = MiniExchange()
+    bench.tell(*exchange.carry(call, bench.now, "lost before"))
+    for _ in range(30):
+        bench.pass_time(10_000)
+        for call in bench.calls():
+            bench.send(call)
+            bench.tell(*exchange.carry(call, bench.now, "none"))
+    parked = bench.journal.named("0.0")
+    assert parked.state is OrderState.PARKED
+    bench.restart()
+    bench.hold()
+    bench.fire("next", "1")
+    assert "max_position_notional" in list(bench.journal.runs.values())[-1].reason
+    bench.tell(Resolve(parked.client_order_id, "absent", "not there", "c1"))
+    bench.fire("next", "2")
+    assert list(bench.journal.runs.values())[-1].reason == ""
