@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from ipaddress import ip_address
 
 from waitress import wasyncore
@@ -49,7 +50,9 @@ class DashboardServer:
     def stop(self) -> None:
         """End streams and connections."""
         self._dashboard.live.stop()
-        self._server.trigger.pull_trigger(self._close)
+        # a loop that is awake takes the order before its trigger is pulled, and closes that too
+        with suppress(OSError):
+            self._server.trigger.pull_trigger(self._close)
         self._thread.join(5)
 
     def _close(self) -> None:
