@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -189,6 +190,10 @@ def unheard(rule: Rule) -> str:
     return "" if kinds - UNHEARD.keys() else "; ".join(UNHEARD[kind] for kind in sorted(kinds))
 
 
+def _minute(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
 def remarks(report: Report) -> list[str]:
     """What a reader must know about the data and the rules."""
     found = []
@@ -199,6 +204,12 @@ def remarks(report: Report) -> list[str]:
             found.append(
                 f"{series.symbol} has {times} of {span(missing)} in all: no price was invented, "
                 "the first one after a gap only arms"
+            )
+        if series.start > report.tally.start or series.end < report.tally.stop:
+            times = f"{_minute(series.start)} to {_minute(series.end)}"
+            found.append(
+                f"{series.symbol} has data from {times} UTC only: outside of it there is no price, "
+                "and what needs one ends as an error"
             )
     found += [f"{rule_id} was not played: {why}" for rule_id, why in report.left_out.items()]
     found += [

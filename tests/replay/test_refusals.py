@@ -164,6 +164,18 @@ def test_files_of_one_symbol_follow_each_other(rules: Path, tmp_path: Path) -> N
     assert call("replay", rules, "--data", second, "--data", first).exit_code == 2
 
 
+def test_data_that_ends_early_is_told(tmp_path: Path) -> None:
+    """With two symbols of different times the shorter one's times are named."""
+    both = RULE + RULE.replace("id: up", "id: other").replace("ETHUSDT", "BTCUSDT")
+    path = ruled(tmp_path / "r.yaml", both)
+    eth = drawn(tmp_path / "ETHUSDT.csv", flat(3000, 9))
+    btc = drawn(tmp_path / "BTCUSDT.csv", flat(3000, 3), start=START + 60_000)
+    result = call("replay", path, "--data", eth, "--data", btc)
+    expected = "BTCUSDT has data from 2025-02-01 00:01 to 2025-02-01 00:04 UTC only"
+    assert expected in result.stdout
+    assert "ETHUSDT has data" not in result.stdout
+
+
 def test_rules_that_nothing_can_fire_are_named(tmp_path: Path) -> None:
     """A rule that waits for an alert is no reason to refuse, and is not passed over silently."""
     text = """
