@@ -80,12 +80,23 @@ def _show(run: dict[str, Any]) -> None:
     if run["rule_text"]:
         for line in rule_lines(run["rule_text"]):
             click.echo(f"  rule    {line}")
+    verdicts = {r["client_order_id"]: r["data"] for r in run["records"] if r["kind"] == "planned"}
     for order in run["orders"]:
         _show_order(order)
+        _show_verdict(verdicts.get(order["client_order_id"], {}))
     click.echo("  log")
     for record in run["records"]:
         at = output.instant(record["at"])
         click.echo(f"    {at}  {record['kind']:<9} {output.told(record)}")
+
+
+def _show_verdict(verdict: dict[str, Any]) -> None:
+    """What the guards saw when they let the order pass."""
+    if verdict.get("verdict"):
+        click.echo(f"            guards: {verdict['verdict']}")
+    for check in verdict.get("guards", ()):
+        said = f"{check['guard']}: {check['seen']}, the limit is {check['limit']}"
+        click.echo(f"              {said} ({check['where']})")
 
 
 def rule_lines(text: str) -> list[str]:
