@@ -191,11 +191,25 @@ def unconnected(folder: Path, settings: Settings) -> Venue:
     )
 
 
+def _refuse_environment(settings: Settings) -> None:
+    """Raise ConfigurationError where the key is in the environment: other programs inherit it."""
+    account = settings.account()
+    kept = {name: settings.secrets.get(name) for name in (account.api_key, account.api_secret)}
+    open_ones = [name for name, source in kept.items() if source is not None and source.env]
+    if open_ones:
+        raise ConfigurationError(
+            f"the account {account.name} trades with real money, and {' and '.join(open_ones)} "
+            "would come from the environment, which other programs inherit and crash reports show: "
+            "keep them in a file (runner secrets set), a systemd credential or a vault, or start "
+            "with --accept-env-secrets"
+        )
+
+
 PASSING = frozenset({"address", "clock", "key"})
 """Checks that may go well at the next start: the network was away, or the exchange."""
 
 
-def admit(folder: Path, settings: Settings, live: bool) -> None:
+def admit(folder: Path, settings: Settings, live: bool, env_secrets: bool = False) -> None:
     """Let the account of runner.yaml trade, a live one only with `live` and after its check-up.
 
     Raises ConfigurationError, or VenueError for what may pass by itself, with every cure.
@@ -211,6 +225,8 @@ def admit(folder: Path, settings: Settings, live: bool) -> None:
                 f"--dir {folder} says, then start with --live"
             )
         return
+    if not env_secrets:
+        _refuse_environment(settings)
     venue = unconnected(folder, settings)
     bad = refusals(findings(venue, declared(folder, settings, False), streams=False))
     if bad:

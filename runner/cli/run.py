@@ -58,6 +58,12 @@ MOST_SHOWN = 8
     is_flag=True,
     help="The journal was restored from a backup: ask the exchange before each first send.",
 )
+@click.option(
+    "--accept-env-secrets",
+    "env_secrets",
+    is_flag=True,
+    help="Trade live although the API key comes from the environment.",
+)
 def run(
     folder: Path,
     paper: bool,
@@ -65,6 +71,7 @@ def run(
     hook: tuple[str, int] | None,
     dashboard: tuple[str, int] | None,
     restored: bool,
+    env_secrets: bool,
 ) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
@@ -75,7 +82,7 @@ def run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            _run(folder, paper, live, hook, dashboard, stop, restored)
+            _run(folder, paper, live, hook, dashboard, stop, restored, env_secrets)
         except RunnerError as error:
             text = str(error).rstrip()
             output.note(text if "\n" in text else f"runner: {text}")
@@ -97,6 +104,7 @@ def _run(
     dashboard: tuple[str, int] | None,
     stop: StopRequests,
     restored: bool,
+    env_secrets: bool,
 ) -> None:
     from runner import logs
     from runner.app import App
@@ -121,7 +129,7 @@ def _run(
         if not embedded:
             account = settings.account()
             finish(folder / "secrets", (account.api_key, account.api_secret))
-            admit(folder, settings, live)
+            admit(folder, settings, live, env_secrets)
         server = embedded_paper(place, settings) if embedded else None
         if server is not None:
             stack.callback(server.stop)

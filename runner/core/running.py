@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -130,11 +131,14 @@ def _ask_watched(work: Work, world: World, rule: Rule, run: Run) -> Run:
     return run
 
 
+_SEVERAL = re.compile(r"; (?![^()]*\))")
+"""Between two problems; a cure in brackets may have its own."""
+
+
 def _told(work: Work, run: Run, step: Step) -> Run:
     """Raise the alarm for each critical problem once; the run's reason remembers which."""
-    problems = step.detail.split("; ") if step.critical else []
-    for problem in problems:
-        if problem not in run.reason.split("; "):
+    for problem in _SEVERAL.split(step.detail) if step.critical else ():
+        if problem not in _SEVERAL.split(run.reason):
             _alarm(work, run, problem)
             run = replace(run, reason=_joined(run.reason, problem))
     return run

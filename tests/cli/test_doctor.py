@@ -116,6 +116,20 @@ def test_a_live_start_is_refused_by_the_same_checks(folder: Path, paper: PaperSe
     assert "-> write position_mode: one_way" in result.stderr
 
 
+def test_a_live_key_does_not_come_from_the_environment(folder: Path, paper: PaperServer) -> None:
+    """Other programs inherit it: refused before anything is asked, unless it is accepted."""
+    account(folder, paper, "position_mode: hedge")
+    settings = folder / "runner.yaml"
+    settings.write_text(f"{settings.read_text()}secrets: {{practice_key: {{env: PRACTICE}}}}\n")
+    refused = call("run", "--live", "--dir", folder, env={"PRACTICE": "K"})
+    assert refused.exit_code == 78
+    assert "practice_key would come from the environment" in refused.stderr
+    words = ("run", "--live", "--accept-env-secrets", "--dir", folder)
+    taken = call(*words, env={"PRACTICE": "K"})
+    assert "would come from the environment" not in taken.stderr
+    assert taken.exit_code == 78  # the position mode, as declared above
+
+
 def test_an_exchange_that_is_away_is_no_mistake_of_the_settings(
     folder: Path, paper: PaperServer
 ) -> None:

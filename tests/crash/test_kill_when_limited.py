@@ -12,8 +12,8 @@ from click.testing import Result
 
 from runner.killing import leave_request
 from tests.cli.calling import call
-from tests.crash.stage import Stage
-from tests.crash.test_kill_switch import PATIENCE, seen, status
+from tests.crash.stage import PATIENCE, Stage
+from tests.crash.test_kill_switch import seen, status
 from tests.support import eventually
 
 RULES = """\

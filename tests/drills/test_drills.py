@@ -176,6 +176,7 @@ def test_a_symbol_that_settles(tmp_path: Path) -> None:
     ended(drill, "0")
     assert drill.placed() == placed
     assert drill.says("the symbol takes no such order now")
+    assert not drill.says("CRITICAL disable the rule"), "a cure is no problem of its own"
 
 
 def test_margin_insufficient(tmp_path: Path) -> None:

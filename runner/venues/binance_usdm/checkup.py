@@ -26,8 +26,8 @@ STREAM_WITHIN = 10.0
 """Seconds in which the first message of a stream must come."""
 LOOK_EVERY = 0.02
 DAY = 86_400_000
-KEY_OLD = 76
-"""Days after which a key should be renewed: two weeks before it is 90 days old."""
+KEY_OLD, KEY_URGENT, KEY_OVERDUE = 76, 83, 90
+"""Days after which a key should be renewed: two weeks and one week before 90, and then."""
 EXPIRES_SOON = 14
 LEFT_LOW = 0.2
 
@@ -136,13 +136,23 @@ def _ages(fields: Mapping[str, Any], now: int) -> Iterator[Finding]:
     if created:
         days = max(now - created, 0) // DAY
         old = days >= KEY_OLD
-        what = "make a new key and put it in its place: a key should not grow older than 90 days"
-        text = f"the key is {days} days old"
+        what = (
+            "make a new key and put it in its place: a key should not grow older than 90 days "
+            "(runner secrets rotate does it without a restart)"
+        )
+        text = f"the key is {days} days old" + (_left(days) if old else "")
         yield Finding("key age", "warning" if old else "ok", text, what if old else "")
     end = integer(ends)
     if end and end - now < EXPIRES_SOON * DAY:
         text = f"the key's right to trade ends in {max(end - now, 0) // DAY} days"
         yield Finding("key age", "warning", text, "renew it on the exchange's API page")
+
+
+def _left(days: int) -> str:
+    """How urgent it is: two weeks before 90 days, one week before, and after."""
+    if days >= KEY_OVERDUE:
+        return f", older than {KEY_OVERDUE}: renew it now"
+    return f", {KEY_OVERDUE - days} left" + (": renew it this week" if days >= KEY_URGENT else "")
 
 
 def _may_trade(venue: BinanceUsdm) -> Finding:
