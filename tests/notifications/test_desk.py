@@ -43,7 +43,7 @@ def test_a_notice_leaves_after_its_commit_and_is_settled_by_the_next(tmp_path: P
         assert receiver.taken == []
         desk.told([KILLED, SAID])
         assert eventually(lambda: len(receiver.taken) == 2, 60)
-        assert receiver.titles == ["KILLED by anna", "dip bought (dip)"]
+        assert receiver.titles == ["KILLED by anna", "dip bought"]
         assert count(tmp_path, "outbox") == 1
         eventually(lambda: not desk.announce([], NOW).empty, 60)
         commit(journal, desk, [])
