@@ -45,11 +45,19 @@ def show(
 class Beside:
     """One process, started again when it ends; the socket is bound here, and stays over that."""
 
-    def __init__(self, folder: Path, settings: Settings, address: tuple[str, int]) -> None:
-        """Bind. Raises ConfigurationError for an address that is taken, or open to others while
-        there is no password.
+    def __init__(
+        self, folder: Path, settings: Settings, address: tuple[str, int], pause: float = PAUSE
+    ) -> None:
+        """Bind; `pause` seconds lie before it is started again.
+
+        Raises ConfigurationError for an address that is taken, or open to others while there is
+        no password.
         """
         self._folder = folder
+        self._pause = pause
+        self.process: int | None = None
+        """The id of the process that serves now."""
+
         self._listener = listen(*address)
         self.url = url_of(self._listener)
         if not is_private(self._listener) and not _guarded(folder, settings):
@@ -68,12 +76,13 @@ class Beside:
     def stop(self) -> None:
         """End it; without its parent it would end by itself."""
         self._stopping.set()
-        self._thread.join(PATIENCE + PAUSE)
+        self._thread.join(PATIENCE + self._pause)
         self._listener.close()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._begun() as process:
+                self.process = process.pid
                 while process.poll() is None and not self._stopping.wait(0.1):
                     pass
                 self._ended(process)
@@ -82,9 +91,9 @@ class Beside:
                     "the dashboard ended with code %s; alerts and orders go on without it, it is "
                     "started again in %g s",
                     process.returncode,
-                    PAUSE,
+                    self._pause,
                 )
-                self._stopping.wait(PAUSE)
+                self._stopping.wait(self._pause)
 
     def _begun(self) -> subprocess.Popen[bytes]:
         descriptor = self._listener.fileno()

@@ -56,8 +56,8 @@ def dashboard(
     from runner.dashboard.server import listen
     from runner.settings import load
 
-    settings = load(folder)
     try:
+        settings = load(folder)
         if descriptor is not None:
             listener = socket.socket(fileno=descriptor)
         else:
@@ -139,12 +139,13 @@ def _serve(
     from runner.dashboard.passwords import is_hash
     from runner.dashboard.server import DashboardServer, is_private, url_of
 
-    desk = FolderDesk(folder, settings)
+    desk, url = FolderDesk(folder, settings), url_of(listener)
     logs.configure(registered_secrets=desk.secrets)
     guarded = is_hash(desk.password() or "")
     if not guarded and not is_private(listener):
+        listener.close()
         raise ConfigurationError(
-            f"the dashboard has no password, so it is not shown on {url_of(listener)}: set one "
+            f"the dashboard has no password, so it is not shown on {url}: set one "
             f"with runner dashboard password --dir {folder}, or choose 127.0.0.1"
         )
     served = DashboardServer(Dashboard(desk, settings.trusted_proxies), listener)

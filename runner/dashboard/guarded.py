@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from runner.core.figures import figure
@@ -36,7 +37,7 @@ def guards(desk: Desk) -> list[Guard]:
     account = desk.account_limits()
     told = [Guard("the account", words(account))] if account.written else []
     return told + [
-        Guard(f"{count} rule{'' if count == 1 else 's'} of {file}", words(limits))
+        Guard(f"{count} rule{'' if count == 1 else 's'} of {Path(file).name}", words(limits))
         for (file, limits), count in zip(sets, counts, strict=True)
         if limits.written
     ]
