@@ -200,7 +200,7 @@ class Scenario:
         token, json_body = SECRETS["tv"], '{"action": "buy", "quantity": 1, "price": 1, "n": 1}'
         right = hmac.new(token.encode(), json_body.encode(), hashlib.sha256).hexdigest()
         self.spy.hidden.add(right)
-        assert self.order(1) == 200
+        eventually(lambda: self.order(1) == 200, PATIENCE)
         self.post(f"signal/{quote(token, safe='')}", json_body)
         self.post("signal", json_body, **{"X-Signature": f"sha256={right}"})
         self.post("signal", json_body, **{"X-Signature": "sha256=00"})
@@ -231,7 +231,7 @@ class Scenario:
         ]
         for number, fault in enumerate(faults, start=10):
             self.fault(**fault, match=order)
-            assert self.order(number) == 200
+            eventually(lambda number=number: self.order(number) == 200, PATIENCE)
             self.quiet()
         real = Rest.exchange
 

@@ -104,9 +104,10 @@ def app(folder: Path) -> Iterator[App]:
 def fire(app: App, number: int) -> None:
     """An alert that becomes one market order."""
     alert = Alert("signal", {"n": number}, f"{number:064x}", time.time_ns() // 1_000_000)  # type: ignore[dict-item]  # an int is as good here
-    answer = app.submit(alert)
+    # on a slow machine it is sent again, as TradingView does
+    answer = eventually(lambda: app.submit(alert), PATIENCE)
     assert answer is not None
-    assert answer.outcome == "fired"
+    assert answer.outcome in ("fired", "duplicate")
 
 
 def states(folder: Path) -> Counter[str]:

@@ -18,7 +18,7 @@ from tests.support import eventually
 
 RULES = """\
 version: 1
-dead_man: {symbols: BTCUSDT, countdown: 10s, refresh: 3s}
+dead_man: {symbols: BTCUSDT, countdown: 30s, refresh: 5s}
 rules:
   - id: trade
     symbol: BTCUSDT
