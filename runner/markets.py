@@ -4,73 +4,46 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
 
-from runner.core.events import Event, StreamState
 from runner.core.prices import PriceBoard
-from runner.venues import Post, Stream, Venue
+from runner.venues import Post, Venue
 
 Wanted = frozenset[tuple[str, str]]
 
 LOOK_EVERY = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """One stream and the (symbol, price source) pairs it brings."""
-
-    wanted: Wanted
-    stream: Stream
-
-
 class Markets:
-    """Readers beside one another: what is read already is never interrupted for what is new."""
+    """One reader of everything that is wanted, changed while it reads."""
 
     def __init__(self, venue: Venue, board: PriceBoard, post: Post, wanted: Wanted) -> None:
-        """One reader for all of these pairs; `start` begins to read."""
-        self._venue = venue
+        """`start` begins to read these pairs."""
         self._board = board
-        self._post = post
-        self._count = 0
-        self._readers = [self._reader(wanted)]
-
-    def _reader(self, wanted: Wanted) -> Reader:
-        self._count += 1
-        number = self._count
-
-        def post(event: Event) -> None:
-            if isinstance(event, StreamState) and number > 1:
-                # connections are told apart by their names
-                event = replace(event, stream=f"{event.stream}+{number}")
-            self._post(event)
-
-        return Reader(wanted, self._venue.market_stream(wanted, self._board, post))
+        self._wanted = wanted
+        self._reader = venue.market_stream(wanted, board, post)
 
     def start(self) -> None:
         """Begin to read."""
-        for reader in self._readers:
-            reader.stream.start()
+        self._reader.start()
 
     def stop(self) -> None:
-        """End every reader."""
-        for reader in self._readers:
-            reader.stream.stop()
+        """End reading."""
+        self._reader.stop()
 
     @property
     def alive(self) -> bool:
-        """False when a thread of a reader died without being stopped."""
-        return all(reader.stream.alive for reader in self._readers)
+        """False when a thread of the reader died without being stopped."""
+        return self._reader.alive
 
     def cover(self, wanted: Wanted, patience: float) -> None:
         """Read these pairs too; returns when each has a price, or `patience` seconds are over."""
-        missing = wanted - frozenset().union(*(reader.wanted for reader in self._readers))
+        missing = wanted - self._wanted
         if not missing:
             return
         # what was read long ago is no price to go on from
-        self._board.forget(frozenset(missing))
-        reader = self._reader(missing)
-        reader.stream.start()
-        self._readers = [*self._readers, reader]
+        self._board.forget(missing)
+        self._reader.change(self._wanted | missing)
+        self._wanted |= missing
         pause, deadline = threading.Event(), time.monotonic() + patience
         while not self._priced(missing) and time.monotonic() < deadline:
             pause.wait(LOOK_EVERY)
@@ -79,8 +52,8 @@ class Markets:
         return all(self._board.last(symbol, source) is not None for symbol, source in pairs)
 
     def release(self, wanted: Wanted) -> None:
-        """End the readers that bring nothing of this any more."""
-        idle = [reader for reader in self._readers if reader.wanted and not reader.wanted & wanted]
-        self._readers = [reader for reader in self._readers if reader not in idle]
-        for reader in idle:
-            reader.stream.stop()
+        """Read nothing but this any more."""
+        unneeded = self._wanted - wanted
+        if unneeded:
+            self._wanted -= unneeded
+            self._reader.change(self._wanted)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner import reloading
+from runner.app import App
+from runner.connecting import Place
 from runner.core.decision import AlertAnswer, Record
 from runner.core.loading import Reload
 from runner.core.rules import RuleSet
@@ -19,6 +23,10 @@ from runner.reloading import Candidate, Reloader, Reloading
 from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
+from runner.settings import Settings
+from runner.venues.paper.server import PaperServer
+from runner.venues.paper.streams import Streams, Subscriber
+from tests.cli.calling import demo_folder
 from tests.support import eventually
 
 NOW = 1_700_000_000_000
@@ -248,3 +256,50 @@ def test_the_thread_looks_by_itself(tmp_path: Path) -> None:
     scene.write(RULES.replace("0.1", "0.2"))
     eventually(lambda: scene.taken)
     reloader.stop()
+
+
+PRICED = """\
+version: 1
+rules:
+  - id: cross
+    symbol: BTCUSDT
+    when: [{price: {crosses_above: 9000000}}]
+    do: [{notify: crossed}]
+"""
+
+
+def test_new_symbols_are_subscribed_on_the_connection_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload to another symbol at a whole runner: one connection, no break, the old given up."""
+    opened: list[Subscriber] = []
+    connect = Streams.connect
+
+    def noted(streams: Streams, peer: Any, path: str, query: str) -> Subscriber | None:
+        found = connect(streams, peer, path, query)
+        if found is not None and found.room == "market":
+            opened.append(found)
+        return found
+
+    monkeypatch.setattr(Streams, "connect", noted)
+    place = Place(demo_folder(tmp_path / "my"))
+    for path in place.rules.iterdir():
+        path.unlink()
+    file = place.rules / "a.yaml"
+    file.write_text(PRICED)
+    with PaperServer(keys={"paper-key": "paper-secret"}) as paper:
+        app = App(place, replace(Settings(), hook=("127.0.0.1", 0), reload_poll=0), paper)
+        app.start()
+        try:
+            eventually(lambda: app.board.last("BTCUSDT", "mark"), 60)
+            (market,) = opened
+            assert "btcusdt@markPrice@1s" in market.names
+            file.write_text(PRICED.replace("BTCUSDT", "ETHUSDT"))
+            app.reloader.ask()
+            eventually(lambda: all(name.startswith("ethusdt@") for name in market.names), 60)
+            assert "ethusdt@markPrice@1s" in market.names
+            eventually(lambda: app.board.last("ETHUSDT", "mark"), 60)
+            assert len(opened) == 1
+            assert app.markets.alive
+        finally:
+            app.stop()

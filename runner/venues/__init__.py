@@ -95,6 +95,13 @@ class Stream(Protocol):
         """False when the thread died without being stopped: the process must go down."""
 
 
+class MarketReader(Stream, Protocol):
+    """A running reader of prices."""
+
+    def change(self, wanted: frozenset[tuple[str, str]]) -> None:
+        """Read exactly these (symbol, price source) pairs; what stays is not interrupted."""
+
+
 class Venue(Protocol):
     """One account on one exchange. Only `send` and the streams touch the network after start."""
 
@@ -144,7 +151,7 @@ class Venue(Protocol):
 
     def market_stream(
         self, wanted: frozenset[tuple[str, str]], board: PriceBoard, post: Post
-    ) -> Stream:
+    ) -> MarketReader:
         """A reader of these (symbol, price source) pairs, offering prices to the board."""
 
     def user_stream(self, post: Post) -> Stream:

@@ -28,7 +28,9 @@ from runner.core.orders import (
     Side,
     TimeCall,
 )
-from runner.venues.binance_usdm.streams import STREAM_OF
+from runner.venues.binance_usdm.allotment import PER_CONNECTION, STREAM_OF
+from runner.venues.binance_usdm.link import LinkTiming
+from runner.venues.binance_usdm.subscriptions import MOST, SPACING
 from runner.venues.binance_usdm.wire_orders import request
 from runner.venues.paper.frames import open_stream
 from runner.venues.paper.operations import OPERATIONS
@@ -38,6 +40,7 @@ from tests.docs.exchange_table import (
     ENDPOINTS_2021,
     ENDPOINTS_SINCE,
     EVENTS,
+    LIVE,
     STREAMS,
     WHY_NO_STREAM,
     WHY_NOT,
@@ -122,7 +125,7 @@ def ws_used() -> set[str]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([*_head(), *_endpoints(), *_streams(), *_events(), *_ws()]) + "\n"
+    return "\n".join([*_head(), *_endpoints(), *_streams(), *_live(), *_events(), *_ws()]) + "\n"
 
 
 def _head() -> Iterator[str]:
@@ -162,6 +165,22 @@ def _streams() -> Iterator[str]:
         ours, theirs = stream_used(name), open_stream(example) is not None
         remark = "" if ours or theirs else WHY_NO_STREAM.get(name, "")
         yield f"| `{name}` | {_mark(old)} | {_mark(ours)} | {_mark(theirs)} | {remark} |"
+    yield ""
+
+
+def _live() -> Iterator[str]:
+    yield "## Messages on an open market connection"
+    yield ""
+    yield f"One at a time, at least {SPACING:g} s apart. After a refusal, no answer within"
+    yield f"{LinkTiming().answer:g} s, or a stream that is missing on the exchange's list, another"
+    yield "connection with the whole list in its address takes over before this one ends. A"
+    yield f"connection carries {PER_CONNECTION} streams at most (the exchange allows {MOST:,}),"
+    yield "because the length of that address is not documented."
+    yield ""
+    yield "| message | 2021 | used | served | the runner |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, (ours, what) in LIVE.items():
+        yield f"| `{name}` | yes | {_mark(ours)} | yes | {what} |"
     yield ""
 
 

@@ -172,6 +172,15 @@ WHY_NO_STREAM = {
     "tradingSession": "opening hours of stock-like contracts",
 }
 
+LIVE = {
+    # message on an open stream connection: (used, what the runner does with it, or why not)
+    "SUBSCRIBE": (True, "streams that a reload asks for, 100 a message, on a connection with room"),
+    "UNSUBSCRIBE": (True, "streams that no rule needs any more"),
+    "LIST_SUBSCRIPTIONS": (True, "after each change: the exchange's list must have all of ours"),
+    "SET_PROPERTY": (False, "the address says already that streams come combined"),
+    "GET_PROPERTY": (False, "as SET_PROPERTY"),
+}
+
 EVENTS = {
     # name: (in the 2021 document, what the runner does with it)
     "ACCOUNT_UPDATE": (True, "positions and balances"),

@@ -13,6 +13,7 @@ from tests.docs import exchange_page
 from tests.docs.exchange_table import (
     ENDPOINTS_2021,
     EVENTS,
+    LIVE,
     STREAMS,
     WHY_NO_STREAM,
     WHY_NOT,
@@ -50,6 +51,14 @@ def test_what_is_neither_used_nor_served_has_its_reason() -> None:
     unused = {*WS_METHODS} - exchange_page.ws_used()
     assert [name for name in unused if not WS_METHODS[name]] == []
     assert all(WHY_NOT.values())
+
+
+def test_live_messages_are_what_the_code_sends() -> None:
+    """A message counts as used exactly when the adapter's source has it."""
+    source = (exchange_page.ADAPTER / "subscriptions.py").read_text("utf-8")
+    assert {name for name in LIVE if f'"{name}"' in source} == (
+        {name for name, (used, _) in LIVE.items() if used}
+    )
 
 
 def test_every_endpoint_of_the_2021_document_is_there(recorded: Path) -> None:

@@ -30,7 +30,8 @@ class LinkTiming:
 
     The exchange closes a connection after 24 hours; after `life` another one takes over, which is
     opened before the old one is closed. Where that cannot be had it is tried every `renew_every`.
-    `socket_timeout` bounds every read, also one that stalls inside a frame.
+    `socket_timeout` bounds every read, also one that stalls inside a frame. What is asked on a
+    market connection is answered within `answer`.
     """
 
     connect: float = 10.0
@@ -41,10 +42,14 @@ class LinkTiming:
     renew_every: float = 60.0
     back_off: float = 0.5
     back_off_cap: float = 5.0
+    answer: float = 5.0
 
 
 class Listener(Protocol):
-    """What hears from a link, all on its thread; a returned text ends the connection."""
+    """What hears from a link, all on its thread; a returned text ends the connection.
+
+    `RENEW` as that text has another connection take over first.
+    """
 
     def address(self) -> str:
         """Where to connect now. Raises VenueError when that cannot be had."""

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 import orjson
+import websocket
 
 from runner.core.events import StreamState
 from runner.core.prices import PriceBoard
 from runner.core.rules import KLINE
 from runner.venues import Post
-from runner.venues.binance_usdm.link import Link, LinkTiming
+from runner.venues.binance_usdm.allotment import Connection, Wanted, address, allot
+from runner.venues.binance_usdm.link import RENEW, Link, LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.rest import plain
+from runner.venues.binance_usdm.subscriptions import Subscriptions
 from runner.venues.binance_usdm.wire_events import Quote, candle, prices
+from runner.venues.binance_usdm.wire_values import mapping
 
 log = logging.getLogger(__name__)
-
-Wanted = frozenset[tuple[str, str]]
-
-STREAM_OF: dict[str, tuple[str, str]] = {
-    "mark": ("market", "markPrice@1s"),
-    "index": ("market", "markPrice@1s"),
-    "funding": ("market", "markPrice@1s"),
-    "last": ("market", "aggTrade"),
-    "bid": ("public", "bookTicker"),
-    "ask": ("public", "bookTicker"),
-}
-"""Price source -> category of address, name of stream: one connection is one category."""
-
-
-def stream_of(source: str) -> tuple[str, str]:
-    """Category and stream of a source. Raises KeyError for one that no stream carries."""
-    return ("market", source) if source.startswith(KLINE) else STREAM_OF[source]
-
-
-PER_CONNECTION = 200
-"""The exchange takes 1024 streams a connection; the length of an address is not documented."""
 
 QUIET_AFTER = 60.0
 """Seconds of ordinary silence of a book nobody trades; /public has no stream that beats."""
@@ -62,23 +47,65 @@ class MarketStream:
         self._board = board
         self._post = post
         self._floor: dict[tuple[str, str], int] = {}
-        self.links: list[Link] = []
-        timing = timing or LinkTiming()
-        for name, address, pairs in plan(addresses.streams, wanted):
-            patient = replace(timing, stale_after=max(timing.stale_after, QUIET_AFTER))
-            listener = _Feed(name, address, pairs, self, wall)
-            beats = name.startswith("market")
-            self.links.append(Link(name, listener, timing if beats else patient))
+        self._root = addresses.streams
+        self._wall = wall
+        self._timing = timing or LinkTiming()
+        self._changing = threading.Lock()
+        self._running = False
+        self._feeds = [self._feed(one) for one in allot(wanted)]
+
+    def _feed(self, connection: Connection) -> _Feed:
+        timing = self._timing
+        if connection.category == "public":
+            timing = replace(timing, stale_after=max(timing.stale_after, QUIET_AFTER))
+        return _Feed(connection, self._root, self, self._wall, timing)
+
+    @property
+    def links(self) -> list[Link]:
+        """The connections, in no order that means anything."""
+        return [feed.link for feed in self._feeds]
+
+    @property
+    def wanted(self) -> Wanted:
+        """The pairs that are read."""
+        return self._wanted
 
     def start(self) -> None:
         """Connect and keep reading in threads of their own."""
-        for link in self.links:
-            link.start()
+        with self._changing:
+            self._running = True
+            for feed in self._feeds:
+                feed.link.start()
 
     def stop(self) -> None:
         """Disconnect and end the threads."""
-        for link in self.links:
-            link.stop()
+        with self._changing:
+            self._running = False
+            for feed in self._feeds:
+                feed.link.stop()
+
+    def change(self, wanted: Wanted) -> None:
+        """Read exactly these pairs from now on, over the connections that stand where they can.
+
+        What is read before and after is not interrupted. Raises KeyError, and changes nothing,
+        for a source that no stream carries.
+        """
+        with self._changing:
+            planned = allot(wanted, [feed.connection for feed in self._feeds])
+            self._wanted = wanted
+            standing = {feed.connection.name: feed for feed in self._feeds}
+            feeds = []
+            for one in planned:
+                feed = standing.pop(one.name, None)
+                if feed is None:
+                    feed = self._feed(one)
+                    if self._running:
+                        feed.link.start()
+                feed.change(one)
+                feeds.append(feed)
+            self._feeds = feeds
+            for feed in standing.values():
+                feed.end()
 
     @property
     def alive(self) -> bool:
@@ -136,77 +163,104 @@ class MarketStream:
 
 
 class _Feed:
-    """One connection's listener: its address, and when it was last surely alive."""
+    """One connection's listener: what it carries, and when it was last surely alive."""
 
     def __init__(
         self,
-        name: str,
-        address: str,
-        pairs: Wanted,
+        connection: Connection,
+        root: str,
         stream: MarketStream,
         wall: Callable[[], int],
+        timing: LinkTiming,
     ) -> None:
-        self._name = name
-        self._address = address
-        self._pairs = pairs
+        self.connection = connection
+        self._root = root
         self._stream = stream
         self._wall = wall
         self._alive_at: int | None = None
+        self._away = self._ended = False
+        self._list = Subscriptions(connection.names(), timing.answer)
+        self.link = Link(connection.name, self, timing)
+
+    def change(self, connection: Connection) -> None:
+        """Carry this from now on: asked for by the connection's own thread, within a second."""
+        self.connection = connection
+        self._list.want(connection.names())
+
+    def end(self) -> None:
+        """Nobody needs it any more: that is no break, and not one that goes on."""
+        self._ended = True
+        self.link.stop()
+        if self._away:
+            self._tell(True, "no rule needs it any more")
+
+    @property
+    def _pairs(self) -> Wanted:
+        return self.connection.pairs(self._stream.wanted)
 
     def address(self) -> str:
-        return self._address
+        return address(self._root, self.connection.category, self._list.opening())
 
     def connected(self) -> None:
+        self._list.opened()
         self._stream.forget(self._pairs)
-        self._stream.tell(StreamState(self._name, True, self._wall(), self._alive_at))
+        self._away = False
+        self._tell(True)
 
     def lost(self, detail: str) -> None:
-        self._stream.tell(
-            StreamState(self._name, False, self._wall(), self._alive_at, detail=detail)
-        )
+        if not self._ended:
+            self._away = True
+            self._tell(False, detail)
+
+    def _tell(self, connected: bool, detail: str = "") -> None:
+        name = self.connection.name
+        self._stream.tell(StreamState(name, connected, self._wall(), self._alive_at, detail=detail))
 
     def renewed(self) -> None:
+        self._list.opened()
         self._stream.overlap(self._pairs)
 
     def message(self, data: bytes) -> str | None:
         self._alive_at = now = self._wall()
-        self._stream.feed(data, now)
-        return None
+        if self._list.settled:
+            self._stream.feed(data, now)
+            return None
+        if not (self._list.waiting and b'"id"' in data and self._answered(data)):
+            self._stream.feed(data, now)
+        return self._look()
 
     def idle(self) -> str | None:
-        return None
+        return None if self._list.settled else self._look()
+
+    def _answered(self, data: bytes) -> bool:
+        try:
+            return self._list.heard(mapping(orjson.loads(data)))
+        except orjson.JSONDecodeError:
+            return False
+
+    def _look(self) -> str | None:
+        """Ask for what is due; a connection that does not do as it is told is replaced.
+
+        The next one takes over with the whole list in its address before this one ends: what is
+        read already goes on.
+        """
+        now, link = time.monotonic(), self.link
+        text = self._list.due(now)
+        try:
+            if text is not None:
+                link.send(text, link.generation)
+        except (websocket.WebSocketException, OSError) as error:
+            return plain(error)
+        why = self._list.doubt(now)
+        if why is None:
+            return None
+        log.warning("%s: %s: it is opened anew with all its streams", self.connection.name, why)
+        return RENEW
 
 
 def plan(root: str, wanted: Wanted) -> list[tuple[str, str, Wanted]]:
-    """Name, address and (symbol, source) pairs of each connection that these pairs need.
-
-    A connection of trades alone also takes one symbol's mark price: it comes every second, so
-    that silence means something.
-    """
-    by_category: dict[str, set[tuple[str, str]]] = {"market": set(), "public": set()}
-    for symbol, source in wanted:
-        category, stream = stream_of(source)
-        by_category[category].add((symbol, stream))
-    found = []
-    for category, pairs in by_category.items():
-        for number, chunk in enumerate(_chunks(sorted(pairs)), start=1):
-            if category == "market" and not any("markPrice" in stream for _, stream in chunk):
-                chunk = [*chunk, (chunk[0][0], "markPrice@1s")]  # noqa: PLW2901  # its heartbeat
-            name = category if number == 1 else f"{category}-{number}"
-            found.append((name, _address(root, category, chunk), _carried(chunk, wanted)))
-    return found
-
-
-def _carried(chunk: list[tuple[str, str]], wanted: Wanted) -> Wanted:
-    """The wanted pairs whose prices come over this connection, and no other's."""
-    return frozenset(pair for pair in wanted if (pair[0], stream_of(pair[1])[1]) in chunk)
-
-
-def _chunks(pairs: list[tuple[str, str]]) -> Iterable[list[tuple[str, str]]]:
-    return (pairs[at : at + PER_CONNECTION] for at in range(0, len(pairs), PER_CONNECTION))
-
-
-def _address(root: str, category: str, pairs: list[tuple[str, str]]) -> str:
-    """Stream names are lower case; some symbols are Chinese and go percent-encoded."""
-    names = "/".join(f"{quote(symbol.lower(), safe='')}@{stream}" for symbol, stream in pairs)
-    return f"{root}/{category}/stream?streams={names}"
+    """Name, address and (symbol, source) pairs of each connection that these pairs need."""
+    return [
+        (one.name, address(root, one.category, one.names()), one.pairs(wanted))
+        for one in allot(wanted)
+    ]

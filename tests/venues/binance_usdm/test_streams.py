@@ -16,9 +16,10 @@ import pytest
 
 from runner.core.events import Event, StreamState, Tick
 from runner.core.prices import Band, PriceBoard
+from runner.venues.binance_usdm.allotment import PER_CONNECTION
 from runner.venues.binance_usdm.link import LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
-from runner.venues.binance_usdm.streams import PER_CONNECTION, MarketStream, plan
+from runner.venues.binance_usdm.streams import MarketStream, plan
 from tests.support import eventually
 from tests.venues.binance_usdm.wires import RawServer, raw_server, text_frame, upgrade
 

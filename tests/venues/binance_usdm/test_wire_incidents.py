@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from runner.core.events import Event, ExecutionReport, KlineClosed, PositionIncident
 from runner.core.prices import PriceBoard
+from runner.venues.binance_usdm.allotment import stream_of
 from runner.venues.binance_usdm.presets import Addresses
-from runner.venues.binance_usdm.streams import MarketStream, plan, stream_of
+from runner.venues.binance_usdm.streams import MarketStream, plan
 from runner.venues.binance_usdm.wire_events import candle, user_events
 
 ADDRESSES = Addresses("http://x", "ws://x", "ws://x/ws-fapi/v1")
