@@ -34,6 +34,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "last": "the newest of them fires, once",
         "all": "each of them fires",
     },
+    "text": {
+        "pairs": "name=value, separated by blanks, commas, semicolons or line breaks",
+        "words": "the fields of body, in their order, separated by blanks",
+    },
     "after_gap": {
         "wait": "it is recorded, and does not fire",
         "fire": "it fires as soon as prices are back",

@@ -153,7 +153,7 @@ def test_a_long_quiet_stretch_is_quick_and_keeps_its_waits(tmp_path: Path) -> No
     tests = write(tmp_path, one(steps), rules)
     (result,) = run([tests.path]).all
     assert result.failures == ()
-    assert result.seconds < 10
+    assert result.seconds < 100  # twelve hours: far from real time, however slow the machine
 
 
 def test_a_symbol_that_is_not_built_in_needs_a_snapshot(tmp_path: Path) -> None:
