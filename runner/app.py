@@ -194,9 +194,10 @@ class App:
         known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
         app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms, **known)
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
-        if self.metrics is not None:
+        if self.metrics is not None and self.settings.metrics is not None:
             self.metrics.counting.hook(app)
             self.metrics.read(self._sources())
+            self.metrics.start(*self.settings.metrics)
         self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
     def _sources(self) -> Sources:
@@ -240,8 +241,6 @@ class App:
 
     def start(self) -> None:
         """Start every thread; alerts are answered 503 until the account was read."""
-        if self.metrics is not None and self.settings.metrics is not None:
-            self.metrics.start(*self.settings.metrics)
         self.outside.start()
         self._thread.start()
         self.gateway.start()

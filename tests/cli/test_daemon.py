@@ -257,3 +257,13 @@ def test_systemd_hears_when_it_is_ready(folder: Path, tmp_path: Path) -> None:
             process.send()
             assert ear.recv(100) == b"STOPPING=1"
             assert process.end()[0] == 0
+
+
+def test_a_taken_address_for_metrics_is_one_message(folder: Path) -> None:
+    """It names the address and the setting."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (folder / "runner.yaml").write_text(f"version: 1\nmetrics: 127.0.0.1:{port}\n")
+        told = refused(folder, "--paper")
+    assert f"cannot show metrics on 127.0.0.1:{port}" in told
+    assert "choose another address for metrics" in told
