@@ -19,6 +19,9 @@ MOST_RUNS: Final = 10_000
 TOLD: Final = frozenset({"started", "stopped", "reload", "command", "stream", "dead_man", "notify"})
 """Records that are lines of their own at level info; a firing's are in its one line."""
 
+LOOKS: Final = frozenset({"look", "account"})
+"""Commands that only ask what the runner sees: an open dashboard gives many."""
+
 
 @dataclass(slots=True)
 class _Orders:
@@ -88,4 +91,6 @@ def _told(record: Record) -> None:
 def _level(record: Record) -> int:
     if record.kind == "error" or (record.kind == "notify" and record.reason):
         return logging.ERROR
+    if record.data.get("verb") in LOOKS:
+        return logging.DEBUG
     return logging.INFO if record.kind in TOLD else logging.DEBUG

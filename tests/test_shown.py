@@ -71,6 +71,7 @@ def test_one_that_stopped_is_a_warning_with_its_reason(caplog: pytest.LogCapture
         (Record(NOW, "notify", "CRITICAL look", reason="critical"), "ERROR"),
         (Record(NOW, "notify", "bought"), "INFO"),
         (Record(NOW, "stream", "user broke off"), "INFO"),
+        (Record(NOW, "command", "looked at it", data={"verb": "look"}), "DEBUG"),
     ],
 )
 def test_what_matters_beside_firings(

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,8 @@ def dashboard(
             listener = listen(*(address or settings.dashboard or DEFAULT))
         with stop_requests() as stop:
             if descriptor is not None:
-                os.nice(NICE)
+                with suppress(OSError):  # a sandbox may forbid it
+                    os.nice(NICE)
                 _end_with_parent(stop.ask)
             _serve(folder, settings, listener, stop.wait, quiet=descriptor is not None)
     except ConfigurationError as error:
