@@ -35,9 +35,12 @@ DAY: Final = 86_400_000
 
 
 def opened(account: Account, settings: Settings, key: str, secret: str) -> Adapter:
-    """The account's venue with this key, nothing asked yet. Raises ConfigurationError."""
+    """The account's venue with this key, for questions; nothing asked yet.
+
+    Raises ConfigurationError.
+    """
     return VENUES[account.venue](
-        reach(account.address, account.transport),
+        reach(account.address, "rest"),
         key,
         secret,
         settings.timing,

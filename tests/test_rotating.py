@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -116,18 +117,26 @@ def states(folder: Path) -> Counter[str]:
         return Counter(order["state"] for order in journal.orders() if order["kind"] == "order")
 
 
+def filled(folder: Path, least: int) -> bool:
+    """At least so many orders are filled."""
+    return states(folder)["FILLED"] >= least
+
+
 def test_no_order_is_lost_while_the_key_changes(app: App, folder: Path) -> None:
     """Orders leave before, during and after; each is filled once, none refused or unknown."""
     next_key(folder)
     told: list[dict[str, Any]] = []
     changing = threading.Thread(target=lambda: told.append(ask(folder, PATIENCE)))
     for number in range(60):
+        # no more than ten may wait behind one another
+        eventually(partial(filled, folder, number - 5), PATIENCE)
         fire(app, number)
         if number == 10:
             changing.start()
     changing.join(PATIENCE)
     assert told[0]["ok"], told[0]["text"]
     for number in range(60, 80):
+        eventually(partial(filled, folder, number - 5), PATIENCE)
         fire(app, number)
     eventually(lambda: states(folder) == {"FILLED": 80}, PATIENCE)
     assert fingerprint(NEW) in told[0]["text"]
