@@ -199,10 +199,13 @@ WS_METHODS = {
     "order.place": "",
     "order.modify": "",
     "order.cancel": "",
-    "order.status": "questions go over REST: a lost connection must not be asked about itself",
+    "order.status": "asked over REST: what became of an order is in doubt when this connection "
+    "broke, so that a second way must tell",
     "algoOrder.place": "",
     "algoOrder.cancel": "",
-    "session.logon": "every request is signed by itself, so that its bytes are known before",
+    "session.logon": "every request is signed by itself, with Ed25519 keys too: a session saves "
+    "20 to 60 µs of signing, and an unsigned order that meets a connection opened meanwhile would "
+    "be refused for good",
     "session.status": "no session is logged on",
     "session.logout": "no session is logged on",
     "account.balance": "readings go over REST",

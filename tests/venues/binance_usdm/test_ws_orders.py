@@ -36,6 +36,7 @@ from runner.venues.binance_usdm.link import LinkTiming
 from runner.venues.binance_usdm.presets import reach
 from runner.venues.binance_usdm.signing import signer
 from runner.venues.binance_usdm.ws_orders import WsOrders, answer_of, signed_text
+from runner.venues.paper.auth import Credential
 from runner.venues.paper.server import PaperServer
 from tests.support import eventually
 from tests.venues.binance_usdm.wires import RawServer, raw_server, text_frame, upgrade
@@ -104,6 +105,43 @@ def test_orders_of_both_families_go_over_it(venue: BinanceUsdm) -> None:
     cancel = CancelIntent("r1-d", "BTCUSDT", Family.ALGO, "r1-s")
     way, (own, _) = _do(venue, CancelCall(cancel, 1))
     assert (way, own.outcome) == ("WS algoOrder.cancel", Outcome.ACCEPTED)
+
+
+def test_an_ed25519_key_signs_each_order_and_needs_no_session() -> None:
+    """No logon: an order meets a connection opened a moment ago as well as an old one."""
+    ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
+    forms = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    private = ed25519.Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes(
+        forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo
+    )
+    secret = private.private_bytes(
+        forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption()
+    )
+    with PaperServer(keys={KEY: Credential("one", public.decode())}) as server:
+        made = BinanceUsdm(
+            reach(server.addresses, "ws"),
+            KEY,
+            secret.decode(),
+            Timing(),
+            lambda: time.time_ns() // 1_000_000,
+            _ms,
+        )
+        made.connect()
+        carrier = made.ws
+        assert carrier is not None
+        try:
+            eventually(lambda: carrier.ready, 60)
+            way, (placed,) = _do(made, PlaceCall((ENTRY,), (1,)))
+            assert (way, placed.outcome) == ("WS order.place", Outcome.ACCEPTED)
+            assert carrier.link._socket is not None
+            carrier.link._socket.sock.shutdown(socket.SHUT_RDWR)
+            eventually(lambda: carrier.link.generation == 2 and carrier.ready, 60)
+            cancel = CancelIntent("r1-c", "BTCUSDT", Family.ORDER, "r1-a")
+            way, (own, _) = _do(made, CancelCall(cancel, 1))
+            assert (way, own.outcome) == ("WS order.cancel", Outcome.ACCEPTED)
+        finally:
+            carrier.stop()
 
 
 def test_what_has_no_method_there_goes_over_rest(venue: BinanceUsdm) -> None:
