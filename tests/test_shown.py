@@ -71,7 +71,6 @@ def test_one_that_stopped_is_a_warning_with_its_reason(caplog: pytest.LogCapture
         (Record(NOW, "notify", "CRITICAL look", reason="critical"), "ERROR"),
         (Record(NOW, "notify", "bought"), "INFO"),
         (Record(NOW, "stream", "user broke off"), "INFO"),
-        (Record(NOW, "command", "looked at it", data={"verb": "look"}), "DEBUG"),
     ],
 )
 def test_what_matters_beside_firings(
@@ -80,3 +79,13 @@ def test_what_matters_beside_firings(
     """A line of its own, at a level of its own."""
     (line,) = lines(caplog, Decision([record]))
     assert (line.name, line.levelname) == ("runner.shown", level)
+
+
+def test_who_only_looks_is_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    """An open dashboard asks again and again; other commands are told."""
+    looks = [
+        Record(NOW, "command", "looked at it", data={"verb": verb}) for verb in ("look", "account")
+    ]
+    paused = Record(NOW, "command", "paused by ann", data={"verb": "pause"})
+    told = [line for line in lines(caplog, Decision([*looks, paused])) if line.levelname != "DEBUG"]
+    assert [line.getMessage() for line in told] == ["command: paused by ann"]
