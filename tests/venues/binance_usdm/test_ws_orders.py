@@ -134,8 +134,10 @@ def test_an_ed25519_key_signs_each_order_and_needs_no_session() -> None:
             eventually(lambda: carrier.ready, 60)
             way, (placed,) = _do(made, PlaceCall((ENTRY,), (1,)))
             assert (way, placed.outcome) == ("WS order.place", Outcome.ACCEPTED)
-            assert carrier.link._socket is not None
-            carrier.link._socket.sock.shutdown(socket.SHUT_RDWR)
+            old = carrier.link._socket
+            assert old is not None
+            assert old.sock is not None
+            old.sock.shutdown(socket.SHUT_RDWR)
             eventually(lambda: carrier.link.generation == 2 and carrier.ready, 60)
             cancel = CancelIntent("r1-c", "BTCUSDT", Family.ORDER, "r1-a")
             way, (own, _) = _do(made, CancelCall(cancel, 1))
