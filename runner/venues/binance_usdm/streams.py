@@ -205,7 +205,8 @@ class _Feed:
         self._list.opened()
         self._stream.forget(self._pairs)
         self._away = False
-        self._tell(True)
+        if not self._ended:
+            self._tell(True)
 
     def lost(self, detail: str) -> None:
         if not self._ended:

@@ -148,7 +148,9 @@ def test_another_category_is_another_connection_until_nobody_needs_it(
         scene.change(BTC, ("ETHUSDT", "bid"))
         assert exchange.connected == [[BTC_NAME], ["ethusdt@bookTicker"]]
         market, public = scene.stream.links
+        ended = scene.stream._feeds[1]
         scene.stream.change(frozenset({BTC}))
+        ended.connected()  # it was being opened anew just then
         assert scene.stream.links == [market]
         assert not public._thread.is_alive()
         assert scene.states == [("market", True), ("public", True)]
@@ -206,6 +208,22 @@ def test_after_a_break_the_new_list_is_read(exchange: Exchange) -> None:
         eventually(lambda: exchange.connected[1:] == [[ETH_NAME]], PATIENT)
         eventually(lambda: scene.states[1:] == [("market", False), ("market", True)], PATIENT)
         eventually(lambda: scene.board.last(*ETH), PATIENT)
+
+
+def test_a_message_that_cannot_be_sent_ends_the_connection(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket breaks while it is asked: the next one has the whole list."""
+    with _scene(exchange) as scene:
+
+        def broken(text: str, generation: int) -> bool:
+            raise BrokenPipeError(f"{generation}: {text}")
+
+        monkeypatch.setattr(scene.stream.links[0], "send", broken)
+        scene.change(BTC, ETH)
+        assert exchange.connected == [[BTC_NAME], [BTC_NAME, ETH_NAME]]
+        eventually(lambda: scene.states[1:] == [("market", False), ("market", True)], PATIENT)
+        assert exchange.messages == []
 
 
 def test_silence_brings_the_new_list(exchange: Exchange) -> None:
