@@ -17,6 +17,7 @@ from runner.core.rules import Memory, Rule, RuleSet, Trigger, WaitsForPrice
 from runner.core.running import World
 from runner.core.state import State, Work
 from runner.core.triggers.crossing import PAST
+from runner.core.triggers.dead_man import DeadManTrigger
 from runner.core.triggers.heartbeat import HeartbeatTrigger
 from runner.core.triggers.price_closes import CloseTrigger
 from runner.core.triggers.price_cross import PriceTrigger
@@ -119,6 +120,8 @@ def _trigger(trigger: Trigger, memory: Memory, names: Names) -> Line:
             since = memory.get("watermark")
             more = f", dealt with until {_clock(since)}" if since else ""
             return _line(trigger, None, f"waits for its next time{more}")
+        case DeadManTrigger(what=what):
+            return _line(trigger, None, f"waits for a countdown that is {what.replace('_', ' ')}")
         case HeartbeatTrigger(path=path):
             if memory.get("lost"):
                 return _line(trigger, Reason.NOT_ARMED, f"{path} is silent, and it said so")

@@ -27,6 +27,8 @@ _PARTS: Mapping[str, str] = {
     "algo": "cancel of all conditional orders",
 }
 
+_SIDES = ("both", "long", "short")
+
 _STATES: Mapping[OrderState, str] = {
     OrderState.PLANNED: "planned, not sent yet",
     OrderState.SENDING: "sent, no answer yet",
@@ -68,7 +70,9 @@ def leg_words(name: str) -> str:
         return name
     place = "" if index == "0" else f" (action {int(index) + 1})"
     if part.startswith("cancel:"):
-        return f"cancel of {_part(part.removeprefix('cancel:'))}{place}"
+        about = part.removeprefix("cancel:")
+        what = f"order {about}" if about.startswith("r1-") else _part(about)
+        return f"cancel of {what}{place}"
     return f"{_part(part)}{place}"
 
 
@@ -78,6 +82,8 @@ def _part(part: str) -> str:
         return f"order {int(kind) + 1}"
     if kind.startswith("r1-"):
         return f"request about {kind}"
+    if at and kind in _SIDES:  # a sweep closes until nothing is held, and counts its tries
+        return "closing order" if size == "0" else f"closing order {int(size) + 1}"
     words = _PARTS.get(kind, kind.replace("_", " "))
     return f"{words} for {size}" if at else words
 
