@@ -52,7 +52,7 @@ class Breakers:
         with self._lock:
             if not failed:
                 if self._groups.pop(group, _Group()).failures >= FAILURES:
-                    log.info("%s: answered again", group)
+                    log.info("%s answers again", group)
                 return
             known = self._groups.setdefault(group, _Group())
             # calls that were on their way together count once a pause
