@@ -14,6 +14,7 @@ REFUSED: Final = 1
 USAGE: Final = 2
 
 VERBS: Final = {
+    "init": "Make a folder to begin with: settings, a first rule, its test, a secret.",
     "run": "Run the daemon: alerts, prices and schedules become orders.",
     "check": "Check rule files and say what is wrong, where, and the cure.",
     "test": "Play the tests of rules: the same engine, a virtual clock, no network.",
@@ -27,6 +28,7 @@ VERBS: Final = {
     "explain": "Show one run: its event, its orders, and what became of them.",
     "runs": "List the firings of rules.",
     "orders": "List orders and cancels with their state.",
+    "positions": "Show what the account holds, and which exits it has.",
     "journal": "Show the log of everything that happened.",
     "alerts": "List the alerts that were taken.",
     "doctor": "Check everything that trading needs, each fine or with its cure.",

@@ -19,7 +19,7 @@ def rules_of(folder: Path, venue: Venue | None = None) -> RuleSet:
     if not place.rules.is_dir():
         raise ConfigurationError(
             f"there is no folder {place.rules}: put rule files there, rules/*.yaml; "
-            "to begin, copy rules/demo/demo.yaml"
+            f"to begin: runner init {folder}"
         )
     return read_rules(place, venue)
 
