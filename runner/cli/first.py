@@ -79,6 +79,7 @@ secrets/
 journal.db*
 witness/
 paper.json*
+runner.lock
 """
 
 

@@ -42,8 +42,9 @@ def held(folder: Path, settings: Settings, journal: JournalReader, now: int) -> 
         found: list[Plain] = [{**each, "as_of": now} for each in seen["positions"]]
         as_of, known = now, bool(seen["known"])
     else:
-        found, last = _remembered(journal, settings)
-        as_of, known = last, last is not None
+        looked = _last_look(journal)
+        known = looked["at"] is not None
+        found, as_of = _remembered(journal, settings, looked)
     orders = journal.orders(state=OPEN) if found else []
     told = {
         "live": seen is not None,
@@ -68,9 +69,10 @@ def _asked(folder: Path, settings: Settings, now: int) -> Mapping[str, Any] | No
     return told.data if told.done else None
 
 
-def _remembered(journal: JournalReader, settings: Settings) -> tuple[list[Plain], int | None]:
-    """Positions as somebody last saw the account, and the changes that were told since."""
-    looked = _last_look(journal)
+def _remembered(
+    journal: JournalReader, settings: Settings, looked: Plain
+) -> tuple[list[Plain], int | None]:
+    """Positions as somebody last saw the account, with the changes that were told since; when."""
     found = {(each["symbol"], each["position_side"]): each for each in looked["positions"]}
     as_of: int | None = looked["at"]
     hedge = any(account.position_mode == "hedge" for account in settings.accounts.values())

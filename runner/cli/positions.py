@@ -39,6 +39,8 @@ def positions(folder: Path, as_json: bool) -> None:
             f"what follows is what the journal knew last, as of {at}, not as it is now; the "
             "exchange's app shows what is"
         )
+        if not told["known"]:
+            output.note("nobody asked for the whole account yet: older positions may be missing")
     _table(told)
 
 

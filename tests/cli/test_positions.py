@@ -173,6 +173,10 @@ def test_nothing_is_known(folder: Path) -> None:
     shown = call("positions", "--dir", folder)
     assert (shown.exit_code, shown.stdout) == (0, "")
     assert "none known" in shown.stderr
+    commit(folder, flat(2_000, "ETHUSDT", "1 @ 3500"), flat(1_000))
+    told = answer("positions", "--dir", folder)
+    assert (told["known"], len(told["positions"])) == (False, 1)
+    assert "older positions may be missing" in call("positions", "--dir", folder).stderr
 
 
 def test_nothing_open(folder: Path) -> None:
