@@ -58,9 +58,9 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 GRAVE = ("serious", "critical")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser with a fresh profile."""
+    """One browser with a fresh profile; no longer, since it holds the thread's event loop."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=CHROMIUM, args=ARGUMENTS, timeout=3 * PATIENCE
