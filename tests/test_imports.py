@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "runner"
 # (rank, order within the rank). A module may import what stands lower; what stands level may not
 # import each other. The most specific name decides: runner.venues.paper before runner.venues.
 RANKS: dict[str, tuple[int, int]] = {
+    "runner.durably": (0, 0),
     "runner.errors": (0, 0),
     "runner.failpoints": (0, 0),
     "runner.resources": (0, 0),

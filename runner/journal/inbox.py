@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from runner.core.decision import Received
+from runner.durably import sync_folder
 from runner.errors import JournalError
 from runner.journal import tables
 from runner.journal.canonical import decode, encode
@@ -44,7 +45,7 @@ class FolderInbox:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.rename(self._folder / item.key)
-            _sync(self._folder)
+            sync_folder(self._folder)
         except OSError as error:
             raise JournalError(
                 f"cannot leave anything in {self._folder}: {error.strerror}; be the runner's "
@@ -107,11 +108,3 @@ class TableInbox:
 
 def _event_order(item: Received) -> Any:
     return (item.received_at if item.event_time is None else item.event_time, item.received_at)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

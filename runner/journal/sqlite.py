@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from runner.durably import sync_folder
 from runner.errors import JournalBusy, JournalError, JournalFull
 from runner.journal.inbox import FolderInbox
 from runner.journal.locking import Lock, refuse_network_file_system
@@ -106,7 +107,8 @@ class SqliteDatabase:
     def opened(self, wal_bytes: int) -> None:
         """Make the file's name durable, and commits cheap."""
         self.connection.exec_driver_sql("PRAGMA foreign_keys=ON")
-        _sync_folder(self.path.parent)
+        # SQLite ignores an error here, and a journal whose name is lost is lost with it
+        sync_folder(self.path.parent)
         grow_wal(self.connection, self.path, wal_bytes)
 
     def close(self) -> None:
@@ -237,7 +239,7 @@ def back_up(connection: Connection, to: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    _sync_folder(to.parent)
+    sync_folder(to.parent)
 
 
 def grow_wal(connection: Connection, path: Path, size: int) -> None:
@@ -346,12 +348,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _sync_folder(folder: Path) -> None:
-    # SQLite ignores an error here, and a journal whose name is lost is lost with it
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

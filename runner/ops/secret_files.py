@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from runner.durably import sync_folder
 from runner.errors import ConfigurationError
 
 NEXT = "_next"
@@ -37,7 +38,7 @@ def write(path: Path, value: str) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise ConfigurationError(
             f"the secret {path.name} cannot be written to {path}: {error.strerror}. May this user "
@@ -55,7 +56,7 @@ def promote(folder: Path, names: Sequence[str]) -> bool:
         return False
     for slot, used in slots:
         slot.replace(used)
-    _sync(folder)
+    sync_folder(folder)
     return True
 
 
@@ -90,11 +91,3 @@ def warning(days: int) -> str:
     if days >= MILD:
         return f"{OVERDUE - days} days left of {OVERDUE}: make a new one"
     return ""
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
