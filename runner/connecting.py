@@ -14,7 +14,7 @@ from runner.venues import Venue
 from runner.venues.binance_usdm.presets import reach
 from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
-from runner.venues.registry import VENUES
+from runner.venues.registry import VENUES, Adapter
 
 PAPER = "paper"
 """The name of the account, and of the address, that means the embedded paper exchange."""
@@ -63,15 +63,7 @@ def connect(
         raise ConfigurationError(
             f"the account {account.name} is on the embedded paper exchange: start with --paper"
         )
-    secrets = secrets or Secrets(settings.secrets, place.folder)
-    venue = VENUES[account.venue](
-        reach(account.address, account.transport),
-        secrets.get(account.api_key),
-        secrets.get(account.api_secret),
-        settings.timing,
-        wall_ms,
-        monotonic_ms,
-    )
+    venue = unconnected(settings, secrets or Secrets(settings.secrets, place.folder))
     venue.connect()
     if venue.hedge_mode is not (account.position_mode == "hedge"):
         found = "hedge" if venue.hedge_mode else "one_way"
@@ -80,6 +72,19 @@ def connect(
             f"position_mode: {account.position_mode}; change one of them"
         )
     return venue
+
+
+def unconnected(settings: Settings, secrets: Secrets) -> Adapter:
+    """The account's venue, nothing asked yet. Raises ConfigurationError for a missing secret."""
+    account = settings.account()
+    return VENUES[account.venue](
+        reach(account.address, account.transport),
+        secrets.get(account.api_key),
+        secrets.get(account.api_secret),
+        settings.timing,
+        wall_ms,
+        monotonic_ms,
+    )
 
 
 def on_paper(settings: Settings) -> bool:

@@ -164,31 +164,14 @@ def _journal(folder: Path, settings: Settings) -> Iterator[Finding]:
 def _venue(folder: Path, settings: Settings, paper: bool) -> Iterator[Venue]:
     """The account's exchange, not connected yet, or the paper exchange. Raises RunnerError."""
     from runner.cli.exchange import exchange_of
-    from runner.connecting import on_paper
+    from runner.connecting import on_paper, unconnected
+    from runner.ops.secrets import Secrets
 
     if settings.accounts and not paper and not on_paper(settings):
-        yield unconnected(folder, settings)
+        yield unconnected(settings, Secrets(settings.secrets, folder))
         return
     with exchange_of(folder, settings, paper) as (venue, _):
         yield venue
-
-
-def unconnected(folder: Path, settings: Settings) -> Venue:
-    """The account's venue, nothing asked yet. Raises ConfigurationError for a missing secret."""
-    from runner.connecting import monotonic_ms, wall_ms
-    from runner.ops.secrets import Secrets
-    from runner.venues.binance_usdm.presets import reach
-    from runner.venues.registry import VENUES
-
-    account, secrets = settings.account(), Secrets(settings.secrets, folder)
-    return VENUES[account.venue](
-        reach(account.address, account.transport),
-        secrets.get(account.api_key),
-        secrets.get(account.api_secret),
-        settings.timing,
-        wall_ms,
-        monotonic_ms,
-    )
 
 
 def _refuse_environment(settings: Settings) -> None:
@@ -214,6 +197,8 @@ def admit(folder: Path, settings: Settings, live: bool, env_secrets: bool = Fals
 
     Raises ConfigurationError, or VenueError for what may pass by itself, with every cure.
     """
+    from runner.connecting import unconnected
+    from runner.ops.secrets import Secrets
     from runner.venues.findings import refusals
     from runner.venues.registry import findings
 
@@ -227,7 +212,7 @@ def admit(folder: Path, settings: Settings, live: bool, env_secrets: bool = Fals
         return
     if not env_secrets:
         _refuse_environment(settings)
-    venue = unconnected(folder, settings)
+    venue = unconnected(settings, Secrets(settings.secrets, folder))
     bad = refusals(findings(venue, declared(folder, settings, False), streams=False))
     if bad:
         lines = "\n".join(f"  {one.check}: {one.text}\n    -> {one.cure}" for one in bad)
