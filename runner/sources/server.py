@@ -88,6 +88,7 @@ class HookServer:
         deadline = time.monotonic() + drain_seconds
         if not self._thread.is_alive():
             self._close()
+            self._server.trigger.close()
             return
         self._in_loop(lambda: wasyncore.dispatcher.close(self._server))
         while self._busy() and time.monotonic() < deadline:
@@ -96,6 +97,8 @@ class HookServer:
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=left)
         self._in_loop(self._close)
         self._thread.join(timeout=5)
+        if not self._thread.is_alive():
+            self._server.trigger.close()
 
     def _in_loop(self, action: Any) -> None:
         """Run an action in the server's own thread, which owns the sockets."""
@@ -113,6 +116,8 @@ class HookServer:
     def _close(self) -> None:
         # A worker that is late would else write into whatever file gets the trigger's number next.
         self._server.pull_trigger = lambda: None
+        # For the same reason the pipe stays open until nobody writes to it; the loop ends without.
+        self._server.trigger.del_channel()
         wasyncore.close_all(self._server._map, ignore_all=True)
         self._server.task_dispatcher.set_thread_count(0)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from waitress.trigger import trigger
 
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
@@ -267,6 +268,23 @@ def test_an_idle_connection_does_not_hold_up_a_stop(serve: Serve) -> None:
     with requests.Session() as session:
         assert session.get(f"{server.url}/livez", timeout=10).status_code == 200
         server.stop(60)
+    assert not server.alive
+
+
+def test_a_wake_up_after_the_last_one_writes_into_no_other_file(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker may wake the loop just before the stop does: the stop's own byte comes late."""
+    server = serve()
+    pull = trigger._physical_pull
+
+    def late(self: trigger) -> None:
+        pull(self)
+        server._thread.join(0.2)
+        pull(self)
+
+    monkeypatch.setattr(trigger, "_physical_pull", late)
+    server.stop()
     assert not server.alive
 
 
