@@ -73,7 +73,13 @@ STEPS = (2, 3, 5, 8, 12, 20)
 RECONNECT = 5_000
 """Ms between two tries to connect the streams again."""
 
-CALM_STEP = 30_000
+CALM_STEP = 28_657
+"""Ms between two looks whether all is at rest: never in step with what comes every 30 s or 3 min.
+
+In step with it, every look would see the same request on its way, and the last of them an order
+that was planned just now.
+"""
+
 CALM_AT_MOST = 600_000
 """Within this the fence, the proof of absence and what follows from it must be over (G3)."""
 
@@ -423,7 +429,8 @@ class History:
             self._reconnect()
             self._pass(CALM_STEP)
             if self._settled():
-                break
+                return
+        self.outcome.wrong.append(f"it is not at rest {longest // 1_000} s after the storm")
 
     def _settled(self) -> bool:
         """Nothing waits for anything but the market, nothing is on its way or to be asked."""

@@ -151,8 +151,11 @@ def _orphans(exchange: Witness, legs: list[dict[str, Any]]) -> set[str]:
 
 
 def _unsettled_cancels(exchange: Witness) -> Iterator[str]:
-    found = exchange.rows("SELECT client_order_id, state, intent FROM legs WHERE state = 'PLANNED'")
-    for key, state, intent in found:
+    statement = (
+        "SELECT client_order_id, state, intent FROM legs "
+        "WHERE state IN ('PLANNED', 'SENDING', 'UNKNOWN')"
+    )
+    for key, state, intent in exchange.rows(statement):
         if isinstance(intent_of(intent), CancelIntent):
             yield f"the cancel {key} is still {state}"
 
