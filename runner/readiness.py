@@ -12,7 +12,8 @@ from runner.core.lifecycle import Timing
 from runner.core.links import SURE_AFTER, USER, Links, Trouble
 from runner.core.rules import RuleSet
 from runner.core.view import View
-from runner.sources.readiness import Problem, Readiness, Stale
+from runner.sources.readiness import Link, Problem, Readiness, Stale, Used
+from runner.venues import Limited
 
 PRICE_PATIENCE = 15_000
 """Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
@@ -66,7 +67,29 @@ class Outlook:
         stale = tuple(self._stale(rules.wanted(), now))
         reasons = (*not_taking, *self._not_executing(rules, stale, now))
         problems = tuple(self._problems(stale, now))
-        return Readiness(not reasons, reasons, not not_taking, problems, stale)
+        return Readiness(
+            not reasons,
+            reasons,
+            not not_taking,
+            problems,
+            stale,
+            streams=tuple(self._streams()),
+            limits=tuple(self._limits()),
+        )
+
+    def _streams(self) -> Iterator[Link]:
+        """The account's own stream, and the market's: away when any part of it is."""
+        broken = self.links.streams
+        market = min((each.since for name, each in broken.items() if name != USER), default=None)
+        yield Link("market", market is None, market)
+        user = broken.get(USER)
+        yield Link("user", user is None, None if user is None else user.since)
+
+    def _limits(self) -> Iterator[Used]:
+        if isinstance(self.venue, Limited):
+            for limit, left in self.venue.limits_left():
+                used = limit.limit - max(left, 0)
+                yield Used(limit.kind, limit.interval, used, limit.limit)
 
     def _not_taking(self, rules: RuleSet, now: int, *, stopping: bool) -> Iterator[str]:
         """Why an alert is not even taken."""

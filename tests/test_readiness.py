@@ -18,11 +18,13 @@ from runner.core.rules import RuleSet
 from runner.core.triggers import TRIGGERS
 from runner.core.view import View, scope
 from runner.readiness import GRACE, PRICE_PATIENCE, Outlook
-from runner.sources.readiness import Problem, Readiness, Stale
+from runner.sources.readiness import Link, Problem, Readiness, Stale, Used
+from runner.venues.binance_usdm.limits import Limit
 from tests.core.factories import START, SYMBOL, built, rule, rule_set, view
 
 SECOND = 1_000
 STALE_AFTER = 30 * SECOND
+STANDING = (Link("market", True), Link("user", True))
 
 
 def listening(rule_id: str, kind: str, value: Any, **order: Any) -> Any:
@@ -108,7 +110,28 @@ def test_when_all_works_there_is_nothing_to_say() -> None:
     """Ready, no reasons, no problems, no stale price."""
     world = World()
     world.price("index")
-    assert world.says(SIZED) == Readiness(True, taking=True)
+    assert world.says(SIZED) == Readiness(True, taking=True, streams=STANDING)
+
+
+def test_streams_and_limits_are_told_as_they_are() -> None:
+    """The market's is away since the first of its parts is; what is used of each limit."""
+
+    class Limited(World):
+        """Its venue tells limits; of one more was used than there is."""
+
+        def limits_left(self) -> list[tuple[Limit, int]]:
+            """As the adapter says it."""
+            return [(Limit("weight", 60_000, 2_400), 2_300), (Limit("orders", 10_000, 300), -5)]
+
+    links = away(market_1=trouble(500), market_2=trouble(900))
+    told = Limited(links=links).says()
+    assert told.streams == (Link("market", False, START - 900), Link("user", True))
+    assert told.limits == (
+        Used("weight", 60_000, 100, 2_400),
+        Used("orders", 10_000, 300, 300),
+    )
+    told = World(links=away(user=trouble(700))).says()
+    assert told.streams == (Link("market", True), Link("user", False, START - 700))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +182,9 @@ def test_an_exchange_that_does_not_answer_is_not_ready_and_takes_alerts_all_the_
 
 def test_one_failure_over_rest_is_an_accident() -> None:
     """Nobody is told of it before it happens again."""
-    assert World(links=failing(account=trouble(SECOND, 1))).says() == Readiness(True, taking=True)
+    assert World(links=failing(account=trouble(SECOND, 1))).says() == Readiness(
+        True, taking=True, streams=STANDING
+    )
 
 
 def test_some_readings_that_fail_leave_it_ready() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -19,34 +19,10 @@ from runner.core.switches import KILLED, PAUSED, latch
 from runner.journal import Journal
 from runner.outside import Outside
 from runner.sources.readiness import Readiness
-from runner.venues import Venue
+from runner.venues import Limited, Venue
 
 MODES = ("live", "demo", "paper", "custom")
 MARKET = "market"
-
-
-class Limit(Protocol):
-    """So much of `kind` in each `interval` ms."""
-
-    @property
-    def kind(self) -> str:
-        """The address' weight, or orders."""
-
-    @property
-    def interval(self) -> int:
-        """The window's length in ms."""
-
-    @property
-    def limit(self) -> int:
-        """How much."""
-
-
-@runtime_checkable
-class Limited(Protocol):
-    """A venue that tells its limits."""
-
-    def limits_left(self) -> Sequence[tuple[Limit, int]]:
-        """Each limit with what is left of it in the running window."""
 
 
 class Loop(Protocol):

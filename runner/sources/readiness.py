@@ -29,6 +29,25 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A stream of the exchange: whether it stands, else since when (ms) it does not."""
+
+    stream: Literal["market", "user"]
+    connected: bool
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What is used of a limit of the exchange in its running window of `every` ms."""
+
+    limit: Literal["weight", "orders"]
+    every: int
+    used: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Whether alerts lead to orders now; `reasons` say why not.
 
@@ -41,6 +60,8 @@ class Readiness:
     taking: bool = False
     problems: tuple[Problem, ...] = ()
     stale: tuple[Stale, ...] = ()
+    streams: tuple[Link, ...] = ()
+    limits: tuple[Used, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from runner.core.events import Event
 from runner.core.instruments import Instrument
@@ -156,3 +156,27 @@ class Venue(Protocol):
 
     def user_stream(self, post: Post) -> Stream:
         """A reader of this account's own events."""
+
+
+class Limit(Protocol):
+    """So much of `kind` in each `interval` ms."""
+
+    @property
+    def kind(self) -> Literal["weight", "orders"]:
+        """The address' weight, or the account's orders."""
+
+    @property
+    def interval(self) -> int:
+        """The window's length in ms."""
+
+    @property
+    def limit(self) -> int:
+        """How much."""
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A venue that tells its limits; any thread may ask."""
+
+    def limits_left(self) -> Sequence[tuple[Limit, int]]:
+        """Each limit with what is left of it in the running window."""

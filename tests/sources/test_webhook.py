@@ -16,7 +16,7 @@ from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Alert
 from runner.sources.bodies import MAX_BYTES
 from runner.sources.hooks import Hook
-from runner.sources.readiness import Problem, Readiness, Stale
+from runner.sources.readiness import Link, Problem, Readiness, Stale, Used
 from runner.sources.webhook import UNKNOWN, create_app
 
 SECRET = "Geheimnis-17"
@@ -246,11 +246,21 @@ def test_livez_and_readyz(runner: Runner) -> None:
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json) == (
         200,
-        {"ready": True, "taking": False, "reasons": [], "problems": [], "stale": []},
+        {
+            "ready": True,
+            "taking": False,
+            "reasons": [],
+            "problems": [],
+            "stale": [],
+            "streams": [],
+            "limits": [],
+        },
     )
     problem = Problem("REST", 5, "it is away", "no orders", "wait")
     stale = Stale("BTCUSDT", "mark", None)
-    runner.state = Readiness(False, ("it is away",), True, (problem,), (stale,))
+    links = (Link("market", True), Link("user", False, 7))
+    used = (Used("weight", 60_000, 40, 2_400),)
+    runner.state = Readiness(False, ("it is away",), True, (problem,), (stale,), links, used)
     waiting = client.get("/readyz")
     assert (waiting.status_code, waiting.json) == (
         503,
@@ -268,6 +278,11 @@ def test_livez_and_readyz(runner: Runner) -> None:
                 }
             ],
             "stale": [{"symbol": "BTCUSDT", "source": "mark", "since": None}],
+            "streams": [
+                {"stream": "market", "connected": True, "since": None},
+                {"stream": "user", "connected": False, "since": 7},
+            ],
+            "limits": [{"limit": "weight", "every": 60_000, "used": 40, "most": 2_400}],
         },
     )
 
