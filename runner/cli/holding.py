@@ -19,6 +19,7 @@ PATIENCE: Final = 3.0
 """Seconds that the daemon is waited for; then the journal alone answers."""
 
 OPEN: Final = ("LIVE", "PLANNED", "SENDING", "UNKNOWN")
+BALANCES: Final = ("wallet_balance", "available", "equity", "margin_ratio")
 UNSEEN: Final = ("mark", "unrealised_pnl", "liquidation_price", "leverage")
 """What only somebody who watches the exchange can say."""
 
@@ -40,10 +41,10 @@ def held(folder: Path, settings: Settings, journal: JournalReader, now: int) -> 
     seen = _asked(folder, settings, now) if runs["running"] else None
     if seen is not None:
         found: list[Plain] = [{**each, "as_of": now} for each in seen["positions"]]
-        as_of, known = now, bool(seen["known"])
+        as_of, known, account = now, bool(seen["known"]), seen.get("account", {})
     else:
         looked = _last_look(journal)
-        known = looked["at"] is not None
+        known, account = looked["at"] is not None, looked["account"]
         found, as_of = _remembered(journal, settings, looked)
     orders = journal.orders(state=OPEN) if found else []
     told = {
@@ -52,6 +53,7 @@ def held(folder: Path, settings: Settings, journal: JournalReader, now: int) -> 
         "as_of": as_of,
         "account": runs["account"],
         "mode": runs["mode"],
+        "balances": {name: account.get(name) for name in BALANCES},
         "positions": [_joined(each, journal, orders) for each in found],
     }
     return told, runs
@@ -90,16 +92,17 @@ def _remembered(
 
 
 def _last_look(journal: JournalReader) -> Plain:
-    """The newest answer about the account: `seq`, `at`, `positions`; nothing from before."""
+    """The newest answer: `seq`, `at`, `positions`, `account`; nothing from before the first."""
     before: int | None = None
     while page := journal.history(before, PAGE, kinds=("command",)):
         for record in page:
             data, at = record["data"], record["at"]
             if data.get("verb") == "account" and data.get("known"):
                 rows = [{**each, "as_of": at} for each in data["positions"]]
-                return {"seq": record["seq"], "at": at, "positions": rows}
+                account = data.get("account", {})
+                return {"seq": record["seq"], "at": at, "positions": rows, "account": account}
         before = page[-1]["seq"]
-    return {"seq": 0, "at": None, "positions": []}
+    return {"seq": 0, "at": None, "positions": [], "account": {}}
 
 
 def _size(record: Mapping[str, Any]) -> Decimal | None:

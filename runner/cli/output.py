@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from runner.core.figures import figure
 from runner.core.figures import span as span  # noqa: PLC0414 - one way to say a length
 
 Row = Sequence[object]
@@ -52,6 +53,11 @@ def ago(at: int | None, now: int) -> str:
     if at is None:
         return "never"
     return f"{span(max(now - at, 0))} ago"
+
+
+def percent(share: str) -> str:
+    """A share as people read it: 0.0123 is 1.23 %."""
+    return f"{figure((Decimal(share) * 100).quantize(Decimal('0.01')))} %"
 
 
 def count(number: int, noun: str) -> str:

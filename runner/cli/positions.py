@@ -16,7 +16,7 @@ from runner.cli.output import Row
 @options.directory
 @options.as_json
 def positions(folder: Path, as_json: bool) -> None:
-    """Show each open position as the running daemon sees it, and its exits on the book.
+    """Show balances and each open position as the running daemon sees it, and its exits.
 
     While no daemon answers: what the journal knew last, each line with its time.
     """
@@ -58,10 +58,21 @@ def _table(told: dict[str, Any]) -> None:
         empty = "not known: the account was not read yet" if told["live"] else "none known"
     if told["live"]:
         output.table(headings, rows, empty)
-        return
-    seen = [output.instant(each["as_of"])[:19] for each in told["positions"]]
-    dated = [(*row, at) for row, at in zip(rows, seen, strict=True)]
-    output.table((*headings, "as of (UTC)"), dated, empty)
+    else:
+        seen = [output.instant(each["as_of"])[:19] for each in told["positions"]]
+        dated = [(*row, at) for row, at in zip(rows, seen, strict=True)]
+        output.table((*headings, "as of (UTC)"), dated, empty)
+    _balances(told["balances"])
+
+
+def _balances(told: dict[str, Any]) -> None:
+    """What the account has, in a line; nothing where nobody knows it."""
+    words = {"wallet_balance": "wallet", "available": "available", "equity": "equity"}
+    known = [f"{word} {told[name]}" for name, word in words.items() if told[name] is not None]
+    if told["margin_ratio"] is not None:
+        known.append(f"margin ratio {output.percent(told['margin_ratio'])}")
+    if known:
+        click.echo(f"\nUSDT: {', '.join(known)}")
 
 
 def _row(each: dict[str, Any]) -> Row:

@@ -109,14 +109,17 @@ def test_a_running_daemon_says_what_it_sees(tmp_path: Path) -> None:
         assert {exit_["state"] for exit_ in eth["exits"]} == {"LIVE"}
         moved = Decimal(eth["mark"]) - Decimal(eth["entry_price"])
         assert Decimal(eth["unrealised_pnl"]) == moved * Decimal("0.2")
-        head, first, second = eventually(lambda: _seen(folder), 60)
+        head, first, second, blank, balances = eventually(lambda: _seen(folder), 60)
         assert head.split()[:3] == ["symbol", "side", "size"]
         assert first.endswith("no exit")
         assert "sell stop_market 0.200 @" in second
+        assert (blank, balances.split()[:2]) == ("", ["USDT:", "wallet"])
+        assert re.search(r"wallet \d+.*, available \d+.*, equity \d+.*, margin ratio ", balances)
         process.send()
         assert process.end(60)[0] == 0
     told = _told(folder)
     assert (told["live"], len(told["positions"])) == (False, 2)
+    assert Decimal(told["balances"]["wallet_balance"]) > 0
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -281,5 +284,5 @@ def test_json_keys_are_documented(folder: Path) -> None:
     documented = set(re.findall(r"`([a-z][a-z0-9_]*)`", section.partition("JSON:")[2]))
     told = answer("positions", "--dir", folder)
     [position] = told["positions"]
-    rows = [told, position, *position["runs"], *position["exits"]]
+    rows = [told, told["balances"], position, *position["runs"], *position["exits"]]
     assert {key for row in rows for key in row} == documented
