@@ -35,7 +35,7 @@ WHOLE = b"""\
 version: 1
 namespace: demo1
 accounts:
-  demo: {venue: binance_usdm, address: demo, api_key: demo_key, api_secret: demo_secret}
+  demo: {venue: binance_usdm, address: paper, api_key: demo_key, api_secret: demo_secret}
   here:
     venue: binance_usdm
     address:
@@ -46,6 +46,7 @@ accounts:
     api_secret: s
     position_mode: hedge
     default: true
+    journal: data/here.db
 journal: data/journal.db
 hook: 0.0.0.0:9000
 hooks: {allow: [tradingview, 10.0.0.0/8], trusted_proxies: [127.0.0.1]}
@@ -90,8 +91,10 @@ def test_every_setting_is_read() -> None:
     assert found == Settings(
         namespace="demo1",
         accounts={
-            "demo": Account("demo", "binance_usdm", "demo", "demo_key", "demo_secret"),
-            "here": Account("here", "binance_usdm", addresses, "k", "s", "hedge", True),
+            "demo": Account("demo", "binance_usdm", "paper", "demo_key", "demo_secret"),
+            "here": Account(
+                "here", "binance_usdm", addresses, "k", "s", "hedge", True, journal="data/here.db"
+            ),
         },
         journal="data/journal.db",
         hook=("0.0.0.0", 9000),
@@ -180,6 +183,10 @@ DEFAULT = f"{ACCOUNT}, default: true"
         ("version: 1\nnamespace: Main", "2:12: error: namespace cannot be Main"),
         ("version: 1\njournal: ''", "journal cannot be this"),
         ("version: 1\naccounts: {demo: {venue: x}}", "demo needs address [missing-key]"),
+        (
+            "version: 1\naccounts: {demo: {venue: binance_usdm, address: live, api_key: a}}",
+            "demo needs api_secret: only paper accounts do without [missing-key]",
+        ),
         (f"version: 1\naccounts:\n  Demo: {{{ACCOUNT}}}", "3:3: error: this is not a name"),
         (f"version: 1\naccounts:\n  a: {{{ACCOUNT}, default: yes}}", "must be true or false"),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,7 +13,7 @@ from runner.core.document import duration
 from runner.core.lifecycle import Timing
 from runner.core.limits import Limits
 from runner.errors import ConfigurationError
-from runner.settings import guarding, outward
+from runner.settings import guarding, outward, several
 from runner.settings.checking import schema_mistakes
 from runner.settings.outward import Log, Notifications
 from runner.settings.reading import Mistake, read
@@ -26,20 +26,22 @@ FILE_NAME = "runner.yaml"
 class Account:
     """One account: `address` is live, demo, paper, or a mapping of rest, streams and ws_api.
 
-    `api_key` and `api_secret` are names of secrets; `limits` are the account's own guards.
+    `api_key` and `api_secret` are names of secrets, empty on paper; `limits` are the account's own
+    guards; `journal` is where it is remembered, empty for the usual place.
     """
 
     name: str
     venue: str
     address: str | Mapping[str, str]
-    api_key: str
-    api_secret: str
+    api_key: str = ""
+    api_secret: str = ""
     position_mode: str = "one_way"
     default: bool = False
     leverage: int | None = None
     margin_type: str | None = None
     transport: Literal["rest", "ws"] = "rest"
     limits: Limits = field(default_factory=Limits)
+    journal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Settings:
     metrics: tuple[str, int] | None = None
     dashboard: tuple[str, int] | None = None
     log: Log = field(default_factory=Log)
+    apart: str = ""
+    """The account whose share of the settings this is, where it is not the default one."""
 
     def account(self, name: str = "") -> Account:
         """Return the account of this name; without a name the only one, or the default.
@@ -121,6 +125,25 @@ class Settings:
             )
         chosen = [account for account in self.accounts.values() if account.default]
         return (chosen or list(self.accounts.values()))[0]
+
+    def of(self, name: str) -> Settings:
+        """The share of one account: no other account in it, and the journal is its own.
+
+        Raises ConfigurationError for an unknown account, or one that has no place for a journal.
+        """
+        account, default = self.account(name), self.account()
+        if account is default:
+            journal = account.journal or self.journal
+            return replace(self, accounts={account.name: account}, journal=journal)
+        return replace(
+            self,
+            accounts={name: account},
+            journal=account.journal or several.journal_beside(self.journal, name),
+            witness=several.witness_beside(self.witness, name),
+            # one process has one sign of life
+            notifications=replace(self.notifications, heartbeat_url=None),
+            apart=name,
+        )
 
     def limits(self, name: str) -> Limits:
         """The guards of an account; none for one that is not set here."""
@@ -175,16 +198,7 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     if tree.get("dashboard", "off") != "off" and parse_hook(tree["dashboard"]) is None:
         text, cure = "dashboard is not an address", "write HOST:PORT: 127.0.0.1:8081, or off"
         mistakes.append(Mistake(("dashboard",), "wrong-value", text, cure))
-    accounts = tree.get("accounts", {})
-    defaults = [name for name, account in accounts.items() if account.get("default")]
-    if len(accounts) > 1 and not defaults:
-        text = "several accounts, and none is the default"
-        cure = "write default: true in one of them"
-        mistakes.append(Mistake(("accounts",), "no-default", text, cure))
-    for name in defaults[1:]:
-        text = f"{name} is a second default account"
-        cure = f"{defaults[0]} is the first, keep one of them"
-        mistakes.append(Mistake(("accounts", name, "default"), "two-defaults", text, cure))
+    mistakes += several.mistakes(tree)
     offsets = [_ms(text) for text in tree.get("timing", {}).get("probe_offsets", [])]
     if offsets != sorted(offsets):
         text = "probe_offsets must not go back"

@@ -94,12 +94,19 @@ ACCOUNT: Mapping[str, Any] = _block(
             "description": "How orders travel: rest (default), or ws, the WebSocket API",
         },
         "guards": GUARDS,
+        "journal": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Where this account is remembered, a file or a URL of its own: "
+            "journals/hedge.db. Left out: the journal of the settings for the default account, "
+            "journals/<name>.db beside it for another",
+        },
         "default": {
             "type": "boolean",
             "description": "true for the account of rules that name none; one account may be it",
         },
     },
-    required=["venue", "address", "api_key", "api_secret"],
+    required=["venue", "address"],
 )
 
 SECRET: Mapping[str, Any] = _block(

@@ -35,7 +35,7 @@ MOST_ATTEMPTS: Final = 20
 
 
 def senseless(tree: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Every wait that is too short for the account that would be traded, or too long for any."""
+    """Every wait that is too short for an account of the settings, or too long for any."""
     timing: Mapping[str, Any] = tree.get("timing", {})
     real = _real(tree.get("accounts", {}))
     where = "on a real exchange" if real else "even in a test"
@@ -69,11 +69,8 @@ def _questions(timing: Mapping[str, Any], real: bool, where: str) -> Iterator[Mi
 
 
 def _real(accounts: Mapping[str, Any]) -> bool:
-    """Whether the account that would be traded is at an address that is not our own."""
-    if not accounts:
-        return False
-    default = [each for each in accounts.values() if each.get("default")]
-    return (default or list(accounts.values()))[0].get("address") in REAL
+    """Whether an account that may be traded is at an address that is not our own."""
+    return any(each.get("address") in REAL for each in accounts.values())
 
 
 def _usual(name: str) -> str:
