@@ -8,7 +8,8 @@ from pathlib import Path as FilePath
 
 from runner.core.document import Node, Path, Problem
 from runner.core.rules import DeadMan, RuleSet
-from runner.rulebook import advice, canonical, circles, explain, together
+from runner.rulebook import accounts, advice, canonical, circles, explain, together
+from runner.rulebook.accounts import Accounts, Owned
 from runner.rulebook.build import Sound, Surroundings, build
 from runner.rulebook.diagnostics import Diagnostic, order
 from runner.rulebook.guarding import read_guards
@@ -26,12 +27,13 @@ TESTS = (".tests.yaml", ".tests.yml")
 class Loaded:
     """What came of reading rule files: rules, unless there is an error among the diagnostics.
 
-    `files` are those that were read, in order.
+    `files` are those that were read, in order; `dead_men` the switches of every account.
     """
 
     rules: RuleSet | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[FilePath, ...]
+    dead_men: tuple[Owned, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -43,11 +45,13 @@ def load(
     paths: FilePath | str | Sequence[FilePath | str],
     instruments: Instruments | None = None,
     remarks: bool = False,
+    known: Accounts | None = None,
 ) -> Loaded:
     """The rules of files, or of all rule files of folders. Never raises for what is in them.
 
     With `instruments` symbols, prices and sizes are checked against the exchange's filters; with
-    `remarks` there are notes too, about what is as it must be and still surprises.
+    `remarks` there are notes too, about what is as it must be and still surprises. `known` are the
+    accounts of runner.yaml, whose exchanges go before `instruments`.
     """
     given = [paths] if isinstance(paths, (str, FilePath)) else list(paths)
     found: list[Diagnostic] = []
@@ -58,17 +62,20 @@ def load(
     parts: list[Part] = []
     complete = not found
     for path in files:
-        part, readable = _part(path, instruments)
+        part, readable = _part(path, instruments, known)
         parts.append(part)
         complete = complete and readable
         found += part.source.found
-    found += together.check(parts, complete)
+    found += together.check(parts, complete, known.of if known else lambda _: "")
+    if known is not None:
+        found += accounts.check(parts, known)
     found += advice.advise(parts, remarks)
     if complete:
         found += circles.check(parts)
     failed = any(diagnostic.is_error for diagnostic in found)
     rules = None if failed else _rule_set(parts)
-    return Loaded(rules, tuple(order(found)), tuple(files))
+    dead_men = tuple((part.account, one) for part in parts for one in part.dead_men)
+    return Loaded(rules, tuple(order(found)), tuple(files), dead_men)
 
 
 def is_rule_file(path: FilePath) -> bool:
@@ -100,7 +107,9 @@ def _about(path: FilePath, code: str, message: str, cure: str | None = None) -> 
     return Diagnostic(str(path), 0, 0, 1, "error", code, message, cure)
 
 
-def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
+def _part(
+    path: FilePath, instruments: Instruments | None, known: Accounts | None
+) -> tuple[Part, bool]:
     """One file's share, and whether its text could be read."""
     try:
         if path.exists() and not path.is_file():
@@ -115,7 +124,7 @@ def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
     source = read(str(path), content, size)
     part = Part(source)
     if source.readable:
-        problems = _fill(part, instruments)
+        problems = _fill(part, instruments, known)
         for problem in problems:
             if problem.code == "secret":
                 source.hide(problem.path)
@@ -127,7 +136,7 @@ def _part(path: FilePath, instruments: Instruments | None) -> tuple[Part, bool]:
     return part, source.readable
 
 
-def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
+def _fill(part: Part, instruments: Instruments | None, known: Accounts | None) -> list[Problem]:
     """Build what is sound in one file; all its problems."""
     source = part.source
     problems = explain.check(source)
@@ -142,9 +151,10 @@ def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
 
     root = Node(source.tree, (), {}, problems)
     lists = read_lists(root.child("lists"), sound(("lists",)))
+    part.account = root.text("account") if sound(("account",)) else ""
     around = Surroundings(
         file=source.file,
-        account=root.text("account") if sound(("account",)) else "",
+        account=part.account,
         lists=lists,
         guards=read_guards(root.child("guards"), lists) if sound(("guards",)) else {},
     )
@@ -157,21 +167,38 @@ def _fill(part: Part, instruments: Instruments | None) -> list[Problem]:
         rule = build(node, around, sound, source.line(path))
         if rule is not None:
             part.rules.append((path, rule))
-    if instruments is not None:
-        _check_meaning(part, instruments, sound, problems)
+    if instruments is not None or (known is not None and known.instruments):
+        _check_meaning(part, instruments, known, sound, problems)
     return problems
 
 
 def _check_meaning(
-    part: Part, instruments: Instruments, sound: Sound, problems: list[Problem]
+    part: Part,
+    instruments: Instruments | None,
+    known: Accounts | None,
+    sound: Sound,
+    problems: list[Problem],
 ) -> None:
+    """Against the exchange of each rule's account, as far as it was asked."""
     tree = part.source.tree
     spoken = {problem.path for problem in problems}
     written = written_symbols(tree, part.trees())
-    named = (pair for pair in written if sound(pair[0]) and pair[0] not in spoken)
-    problems += check_symbols(named, instruments)
-    for path, rule in part.rules:
-        problems += check_orders(rule, part.source.value(path), path, instruments)
+    wanted = [pair for pair in written if sound(pair[0]) and pair[0] not in spoken]
+
+    def exchange(account: str) -> Instruments | None:
+        asked = known.instruments.get(known.of(account)) if known is not None else None
+        return instruments if asked is None else asked
+
+    owners = {path: rule.account for path, rule in part.rules}
+    for account in dict.fromkeys([part.account, *owners.values()]):
+        there = exchange(account)
+        if there is None:
+            continue
+        own = (pair for pair in wanted if owners.get(pair[0][:2], part.account) == account)
+        problems += check_symbols(own, there)
+        for path, rule in part.rules:
+            if rule.account == account:
+                problems += check_orders(rule, part.source.value(path), path, there)
 
 
 def _rule_set(parts: Sequence[Part]) -> RuleSet:

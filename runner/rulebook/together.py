@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +19,14 @@ MOST_GUESSES = 100
 
 @dataclass(slots=True)
 class Part:
-    """One file's share: its rules with their places, and its dead-man switches."""
+    """One file's share: its rules with their places, its dead-man switches, and the account
+    that it names for them.
+    """
 
     source: Source
     rules: list[tuple[Path, Rule]] = field(default_factory=list)
     dead_men: list[DeadMan] = field(default_factory=list)
+    account: str = ""
 
     def trees(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Every rule as written, also those that are not sound."""
@@ -43,13 +46,17 @@ def read_dead_man(node: Node, symbols: Sequence[str]) -> list[DeadMan]:
     return [DeadMan(symbol, *times, require) for symbol in symbols]
 
 
-def check(parts: Sequence[Part], complete: bool) -> list[Diagnostic]:
-    """Every mistake between rules. `complete` is False when a file could not be read at all."""
+def check(
+    parts: Sequence[Part], complete: bool, account_of: Callable[[str], str] = lambda _: ""
+) -> list[Diagnostic]:
+    """Every mistake between rules. `complete` is False when a file could not be read at all;
+    `account_of` tells the account that a file's `account:` means.
+    """
     found = [
         *_duplicate_ids(parts),
         *_secrets(parts),
         *_texts(parts),
-        *_dead_men(parts),
+        *_dead_men(parts, account_of),
         *_renames(parts),
     ]
     if complete:
@@ -179,12 +186,13 @@ def _entries(part: Part, section: str, kind: str) -> Iterator[tuple[Path, Any]]:
                 yield (*path, section, index, kind), entry[kind]
 
 
-def _dead_men(parts: Sequence[Part]) -> Iterator[Diagnostic]:
-    """A symbol has one countdown on the exchange, so all files must agree on it."""
-    first: dict[str, tuple[Part, DeadMan]] = {}
+def _dead_men(parts: Sequence[Part], account_of: Callable[[str], str]) -> Iterator[Diagnostic]:
+    """A symbol has one countdown an account, so all files of the account must agree on it."""
+    first: dict[tuple[str, str], tuple[Part, DeadMan]] = {}
     for part in parts:
         for dead_man in part.dead_men:
-            other, known = first.setdefault(dead_man.symbol, (part, dead_man))
+            key = account_of(part.account), dead_man.symbol
+            other, known = first.setdefault(key, (part, dead_man))
             if known == dead_man:
                 continue
             message = f"{dead_man.symbol} has another countdown or refresh in another file"
@@ -201,7 +209,7 @@ def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
         return
     known, guessed = set(ids), 0
     for part in parts:
-        for path, name in _named(part):
+        for path, name in named(part):
             if isinstance(name, str) and name not in known:
                 guess = meant(name, ids) if guessed < MOST_GUESSES else None
                 guessed += 1
@@ -210,7 +218,8 @@ def _references(parts: Sequence[Part]) -> Iterator[Diagnostic]:
                 yield part.source.locate(problem)
 
 
-def _named(part: Part) -> Iterator[tuple[Path, Any]]:
+def named(part: Part) -> Iterator[tuple[Path, Any]]:
+    """Every place at which a rule names another one, with what stands there."""
     for kind in ("disable", "enable"):
         for path, value in _entries(part, "do", kind):
             if isinstance(value, list):
