@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from runner.core.lifecycle import Timing
@@ -52,6 +52,15 @@ def findings(venue: Venue, declared: Declared, *, streams: bool = True) -> Itera
     """
     if isinstance(venue, BinanceUsdm):
         yield from checkup.findings(venue, declared, streams=streams)
+
+
+def share_limits(venue: Venue, others: Iterable[Venue]) -> None:
+    """Have accounts of this process that reach the exchange at one address share its limits."""
+    if not isinstance(venue, BinanceUsdm):
+        return
+    for other in others:
+        if isinstance(other, BinanceUsdm) and other.address == venue.address:
+            venue.share_limits(other)
 
 
 def account_name(venue: Venue) -> str:

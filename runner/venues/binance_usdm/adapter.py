@@ -116,6 +116,10 @@ class BinanceUsdm:
         """
         self._keys.change(slot(key, secret, self._carrier))
 
+    def share_limits(self, other: BinanceUsdm) -> None:
+        """Count the weight of the address together with another account; before `connect`."""
+        self._budget.share(other._budget)
+
     def __repr__(self) -> str:
         """Without key and secret."""
         return f"BinanceUsdm({self._addresses.rest})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -27,6 +27,7 @@ SHARE: dict[Kind, dict[Lane, float]] = {
 
 _UNIT = {"S": 1_000, "M": MINUTE, "H": 60 * MINUTE, "D": 1_440 * MINUTE}
 _HEADER = re.compile(r"x-mbx-(used-weight|order-count)-(\d+)([smhd])$", re.IGNORECASE)
+_TOO_MANY_ORDERS = re.compile(rb'"code"\s*:\s*"?-1015\b')
 _BANNED = re.compile(r"banned until (\d{10,19})")
 
 
@@ -62,18 +63,31 @@ DEFAULTS = (
 """What exchangeInfo stated in 2026-07; replaced at start by what it states then."""
 
 
+@dataclass(slots=True)
+class Spent:
+    """What was used of each limit, as window and amount, and the end of a pause (server time)."""
+
+    used: dict[tuple[Kind, int], tuple[int, int]] = field(default_factory=dict)
+    paused_until: int = 0
+
+
 class Budget:
     """What was spent in the running windows, and until when nothing may be sent.
 
     Windows are the exchange's own: they begin at whole multiples of the interval in server
-    time. Any thread may call; `now` is server time in ms.
+    time. Any thread may call; `now` is server time in ms. Orders count for the account, weight
+    for the address: accounts of one process share that with each other.
     """
 
     def __init__(self, limits: Iterable[Limit] = DEFAULTS) -> None:
         self._lock = threading.Lock()
         self._limits = tuple(limits)
-        self._used: dict[tuple[Kind, int], tuple[int, int]] = {}
-        self._paused_until = 0
+        self._own = Spent()
+        self._address = Spent()
+
+    def share(self, other: Budget) -> None:
+        """Count weight and pauses together with another account at the same address."""
+        self._lock, self._address = other._lock, other._address
 
     def adopt(self, limits: Iterable[Limit]) -> None:
         """Use these limits from now on; what was spent stays spent."""
@@ -104,8 +118,11 @@ class Budget:
             if status not in (418, 429):
                 return 0
             until = _until(status, headers, body, now)
-            self._paused_until = max(self._paused_until, until)
-            return self._paused_until - now
+            # an account's own orders were too many: the others at this address may go on
+            own = status == 429 and _TOO_MANY_ORDERS.search(body) is not None
+            spent = self._own if own else self._address
+            spent.paused_until = max(spent.paused_until, until)
+            return spent.paused_until - now
 
     def left(self, now: int) -> list[tuple[Limit, int]]:
         """Each limit with what is left of it in the running window."""
@@ -113,10 +130,17 @@ class Budget:
             return [(limit, limit.limit - self._spent(limit, now)) for limit in self._limits]
 
     def _paused(self, lane: Lane, now: int) -> bool:
-        return self._paused_until > 0 and now < self._end(lane)
+        return self._until > 0 and now < self._end(lane)
 
     def _end(self, lane: Lane) -> int:
-        return self._paused_until + (0 if lane == "urgent" else GRACE)
+        return self._until + (0 if lane == "urgent" else GRACE)
+
+    @property
+    def _until(self) -> int:
+        return max(self._own.paused_until, self._address.paused_until)
+
+    def _of(self, limit: Limit) -> Spent:
+        return self._address if limit.kind == "weight" else self._own
 
     def _fits(self, limit: Limit, cost: Cost, lane: Lane, now: int) -> bool:
         amount = cost.of(limit)
@@ -125,12 +149,12 @@ class Budget:
         return self._spent(limit, now) + amount <= limit.limit * SHARE[limit.kind][lane]
 
     def _spent(self, limit: Limit, now: int) -> int:
-        window, used = self._used.get((limit.kind, limit.interval), (-1, 0))
+        window, used = self._of(limit).used.get((limit.kind, limit.interval), (-1, 0))
         return used if window == now // limit.interval else 0
 
     def _spend(self, limit: Limit, amount: int, now: int) -> None:
         spent = self._spent(limit, now) + amount
-        self._used[limit.kind, limit.interval] = (now // limit.interval, spent)
+        self._of(limit).used[limit.kind, limit.interval] = (now // limit.interval, spent)
 
     def _learn_header(self, name: str, text: str, now: int) -> None:
         found = _HEADER.match(name)

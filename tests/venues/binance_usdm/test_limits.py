@@ -130,3 +130,27 @@ def test_the_limits_of_the_exchange_replace_ours() -> None:
     assert not budget.room(ORDER, "urgent", NOW)
     budget.adopt([Limit("orders", MINUTE, 12)])
     assert _fill(budget, ORDER, "urgent") == 2
+
+
+def test_accounts_at_one_address_share_its_weight_and_not_their_orders() -> None:
+    """The exchange counts weight for the address, and orders for the account."""
+    limits = (Limit("weight", MINUTE, 10), Limit("orders", MINUTE, 10))
+    one, other = Budget(limits), Budget(limits)
+    other.share(one)
+    assert one.room(Cost(weight=6, orders_1m=8), "urgent", 0)
+    assert other.left(0) == [(limits[0], 4), (limits[1], 10)]
+    assert not other.room(Cost(weight=5), "urgent", 0)
+    assert other.room(Cost(orders_1m=8), "urgent", 0)
+    assert other.learn(200, {"X-MBX-USED-WEIGHT-1M": "9"}, b"", 0) == 0
+    assert one.left(0) == [(limits[0], 1), (limits[1], 2)]
+
+
+def test_a_pause_of_the_address_holds_for_every_account_and_one_of_an_account_for_it_alone() -> None:
+    """A 429 about weight silences all of them; -1015 is about one account's orders."""
+    one, other = Budget(), Budget()
+    other.share(one)
+    too_many = b'{"code":-1015,"msg":"Too many new orders"}'
+    assert one.learn(429, {"Retry-After": "2"}, too_many, 1_000) == 2_000
+    assert (one.paused("urgent", 1_000), other.paused("urgent", 1_000)) == (2_000, 0)
+    assert one.learn(429, {"Retry-After": "5"}, b'{"code":-1003}', 1_000) == 5_000
+    assert (one.paused("urgent", 1_000), other.paused("urgent", 1_000)) == (5_000, 5_000)
