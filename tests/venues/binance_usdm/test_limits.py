@@ -145,7 +145,7 @@ def test_accounts_at_one_address_share_its_weight_and_not_their_orders() -> None
     assert one.left(0) == [(limits[0], 1), (limits[1], 2)]
 
 
-def test_a_pause_of_the_address_holds_for_every_account_and_one_of_an_account_for_it_alone() -> None:
+def test_a_pause_of_the_address_holds_for_every_account_and_an_own_one_for_it_alone() -> None:
     """A 429 about weight silences all of them; -1015 is about one account's orders."""
     one, other = Budget(), Budget()
     other.share(one)
