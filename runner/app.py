@@ -55,6 +55,9 @@ log = logging.getLogger(__name__)
 ALERT_PATIENCE = 2.5
 """Seconds an alert waits for its commit; TradingView gives up after 3."""
 
+HELD_PATIENCE = 60.0
+"""Seconds it waits for a start where systemd kept it: its sender is gone, nobody sends it again."""
+
 SHORTEST_PATIENCE = 0.2
 """Of it, what is left at least for the commit when the alert had to wait for the start."""
 
@@ -336,10 +339,11 @@ class App:
         command = command_of(event, self.settings) if isinstance(event, Alert) else None
         if command is not None and command.verb == "kill":
             self.kill_switch.now()
-        until = time.monotonic() + ALERT_PATIENCE
+        held = self.hook_server.held and not self._began
+        until = time.monotonic() + (HELD_PATIENCE if held else ALERT_PATIENCE)
         if self._stop.is_set() or not (command or self._takes(until)):
             return None
-        left = max(until - time.monotonic(), SHORTEST_PATIENCE)
+        left = min(max(until - time.monotonic(), SHORTEST_PATIENCE), ALERT_PATIENCE)
         return self.dispatcher.ask(command or event, left)
 
     def _takes(self, until: float) -> bool:

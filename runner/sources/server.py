@@ -43,7 +43,10 @@ class HookServer:
 
     def __init__(self, app: Flask, host: str, port: int, threads: int = THREADS) -> None:
         """Bind; port 0 takes a free one. Raises ConfigurationError when that cannot be."""
-        listener = passed_on() or _listen(host, port)
+        held = passed_on()
+        self.held = held is not None
+        """True where systemd holds the address, and what came, while no runner runs."""
+        listener = held or _listen(host, port)
         most = most_connections()
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._server = create_server(

@@ -1,27 +1,25 @@
-"""The Caddy example before a hook, on loopback; skipped where Caddy is not installed."""
+"""The examples of a TLS front before a hook, on loopback; skipped where it is not installed."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import re
-import shutil
-import socket
-import subprocess
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.support import eventually
+from tests.support import eventually, free_port
+from tests.systemd.fronts import EXAMPLES, Authority, Front, missing
 
-EXAMPLE = Path(__file__).parents[2] / "systemd" / "front" / "Caddyfile"
 SECRET = "path-token-that-nobody-may-read"
-PLACES = {"alerts.example.org": "http://127.0.0.1:{front}", "127.0.0.1:8080": "127.0.0.1:{hook}"}
+KINDS = ("caddy", "nginx")
 
-pytestmark = pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed")
+Start = Callable[..., Front]
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -41,64 +39,19 @@ class Hook(BaseHTTPRequestHandler):
         """Nothing on the test's output."""
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-class Front:
-    """A running Caddy with the example, its log and the hook's port."""
-
-    def __init__(self, folder: Path, text: str) -> None:
-        self.port, self.hook_port = free_port(), free_port()
-        for there, here in PLACES.items():
-            assert there in text
-            text = text.replace(there, here.format(front=self.port, hook=self.hook_port))
-        config = folder / "Caddyfile"
-        config.write_text(text.replace("{\n", "{\n\tadmin off\n\tauto_https off\n", 1), "utf-8")
-        self.log = folder / "caddy.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                ["caddy", "run", "--config", str(config), "--adapter", "caddyfile"],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
-            )
-        eventually(self.listens, timeout=60)
-
-    def listens(self) -> bool:
-        """True once connections are taken."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def ask(
-        self, path: str, body: bytes = b"{}", method: str = "POST", **headers: str
-    ) -> tuple[int, bytes]:
-        """Status and body of the answer; patient, since a slow machine is no fault of Caddy's."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            sent = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each front that has an example."""
+    kind = str(request.param)
+    if why := missing(kind):
+        pytest.skip(why)
+    return kind
 
 
 @pytest.fixture
-def front(tmp_path: Path) -> Iterator[Front]:
-    """Caddy with the example, before a hook that is not there yet."""
-    running = Front(tmp_path, EXAMPLE.read_text("utf-8"))
-    yield running
-    running.process.terminate()
-    running.process.wait(60)
-
-
-@pytest.fixture
-def hook(front: Front) -> Iterator[ThreadingHTTPServer]:
+def hook() -> Iterator[ThreadingHTTPServer]:
     """The hook behind it."""
-    server = ThreadingHTTPServer(("127.0.0.1", front.hook_port), Hook)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -107,48 +60,120 @@ def hook(front: Front) -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def test_an_alert_comes_through_and_tells_who_sent_it(
-    front: Front, hook: ThreadingHTTPServer
-) -> None:
-    """Also when the sender claims to be somebody else."""
+@pytest.fixture
+def start(kind: str, tmp_path: Path, hook: ThreadingHTTPServer) -> Iterator[Start]:
+    """Starts the front with the example, changed as the words say, before the hook."""
+    running: list[Front] = []
+
+    def begin(hooks: tuple[str, ...] = (), **changes: str) -> Front:
+        places = hooks or (f"127.0.0.1:{hook.server_address[1]}",)
+        running.append(Front(kind, tmp_path, places, changes))
+        return running[-1]
+
+    yield begin
+    for front in running:
+        front.stop()
+
+
+def optional(kind: str, *beginnings: str) -> dict[str, str]:
+    """The commented lines of the example that begin so, with the # taken away; blocks whole."""
+    text = (EXAMPLES / {"caddy": "Caddyfile", "nginx": "nginx.conf"}[kind]).read_text("utf-8")
+    changes = {}
+    for beginning in beginnings:
+        found = re.search(rf"(?m)^(\t+)#{re.escape(beginning)}.*\n(?:(?:\1#\t+.*|\1#\}})\n)*", text)
+        assert found is not None, beginning
+        changes[found[0]] = re.sub(r"(?m)^(\t+)#", r"\1", found[0])
+    return changes
+
+
+def test_an_alert_comes_through_and_tells_who_sent_it(start: Start) -> None:
+    """Over TLS, also when the sender claims to be somebody else."""
+    front = start()
     status, body = front.ask(f"/hook/{SECRET}", b"x" * 100, X_Forwarded_For="52.89.214.238")
     assert (status, json.loads(body)) == (200, {"sender": ["127.0.0.1"], "length": 100})
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "size", "expected"),
-    [
-        ("GET", f"/hook/{SECRET}", 0, 404),
-        ("POST", "/", 2, 404),
-        ("POST", "/metrics", 2, 404),
-        ("POST", f"/hook/{SECRET}", 16_000, 200),
-        ("POST", f"/hook/{SECRET}", 40_000, 413),
-    ],
-)
-def test_nothing_but_alerts_of_their_size_comes_through(
-    front: Front, hook: ThreadingHTTPServer, method: str, path: str, size: int, expected: int
-) -> None:
+def test_nothing_but_alerts_of_their_size_comes_through(start: Start) -> None:
     """Other methods, other paths and large bodies end at the front."""
-    assert front.ask(path, b"x" * size, method)[0] == expected
+    front = start()
+    answers = {
+        what: front.ask(path, b"x" * size, method)[0]
+        for what, (method, path, size) in {
+            "another method": ("GET", f"/hook/{SECRET}", 0),
+            "no path": ("POST", "/", 2),
+            "another path": ("POST", "/metrics", 2),
+            "an alert": ("POST", f"/hook/{SECRET}", 16_000),
+            "a large one": ("POST", f"/hook/{SECRET}", 16_385),
+        }.items()
+    }
+    assert answers.pop("another method") in {403, 404}
+    assert answers == {"no path": 404, "another path": 404, "an alert": 200, "a large one": 413}
 
 
-def test_no_log_shows_a_secret_in_a_path(front: Front, hook: ThreadingHTTPServer) -> None:
-    """Neither of what was answered, nor of what could not be."""
+def test_a_body_that_does_not_tell_its_length_has_the_same_cap(start: Start) -> None:
+    """Sent in pieces, too, no more than 16 KiB come through."""
+    connection = start().connection()
+    pieces = (b"x" * 4_096 for _ in range(10))
+    try:
+        connection.request("POST", f"/hook/{SECRET}", pieces, encode_chunked=True)
+        status = connection.getresponse().status
+    except (BrokenPipeError, ConnectionResetError):
+        status = 413
+    finally:
+        connection.close()
+    assert status >= 400
+
+
+def test_no_log_shows_a_secret_in_a_path(start: Start, hook: ThreadingHTTPServer) -> None:
+    """Neither of what was answered, nor of what was too large, nor of what could not be sent on."""
+    front = start()
     assert front.ask(f"/hook/{SECRET}")[0] == 200
+    assert front.ask(f"/hook/{SECRET}", b"x" * 40_000)[0] == 413
+    assert front.ask(f"/hook/{SECRET}", b"", "GET")[0] >= 400
+    assert front.ask(f"/{SECRET}")[0] == 404
     hook.shutdown()
     hook.server_close()
     assert front.ask(f"/hook/{SECRET}")[0] >= 500
-    eventually(lambda: front.log.read_text("utf-8").count("/hook/...") >= 2, timeout=60)
-    assert SECRET not in front.log.read_text("utf-8")
+    eventually(lambda: len(re.findall(r"\b(?:413|502)\b", front.logs())) >= 2, timeout=60)
+    assert SECRET not in front.logs()
 
 
-def test_the_list_of_senders_keeps_others_out(tmp_path: Path) -> None:
+def test_the_list_of_senders_keeps_others_out(start: Start, kind: str) -> None:
     """As the example says: take the # away, and only TradingView's addresses come through."""
-    text = re.sub(r"(?m)^\t#(@strangers|handle|\t|\})", r"\t\1", EXAMPLE.read_text("utf-8"))
-    assert "\thandle @strangers {\n" in text
-    front = Front(tmp_path, text)
-    try:
-        assert front.ask(f"/hook/{SECRET}")[0] == 404
-    finally:
-        front.process.terminate()
-        front.process.wait(60)
+    beginnings = ("@strangers", "handle @strangers") if kind == "caddy" else ("allow",)
+    front = start(**optional(kind, *beginnings))
+    assert front.ask(f"/hook/{SECRET}")[0] in {403, 404}
+
+
+def test_a_certificate_decides_who_comes_through(start: Start, kind: str, tmp_path: Path) -> None:
+    """Where it is asked for: signed by the authority, of TradingView, and nobody else."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "others").mkdir()
+    authority, other = Authority(tmp_path / "theirs", "theirs"), Authority(tmp_path / "others", "o")
+    beginnings = ("tls {", "@others", "handle @others")
+    if kind == "nginx":
+        beginnings = ("ssl_client_certificate", "ssl_verify_client", "if (")
+    changes = {
+        there: here.replace(f"/etc/{kind}/tradingview-ca.pem", str(authority.certificate))
+        for there, here in optional(kind, *beginnings).items()
+    }
+    front = start(**changes)
+    path = f"/hook/{SECRET}"
+    assert front.ask(path, show=authority.pair("TradingView", "TradingView, Inc."))[0] == 200
+    assert front.ask(path, show=authority.pair("else", "Somebody else"))[0] == 404
+    for shown in (None, other.pair("forged", "TradingView, Inc.")):
+        try:
+            assert front.ask(path, show=shown)[0] >= 400
+        except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
+            continue
+
+
+def test_with_a_second_runner_alerts_go_where_somebody_answers(
+    start: Start, kind: str, hook: ThreadingHTTPServer
+) -> None:
+    """As the example says: name both hosts, and the first one may be gone."""
+    beginnings = ("lb_policy", "lb_retry_match", "fail_duration", "transport")
+    changes = optional(kind, *(beginnings if kind == "caddy" else ("server 10.0.0.2",)))
+    front = start((f"127.0.0.1:{free_port()}", f"127.0.0.1:{hook.server_address[1]}"), **changes)
+    for _ in range(3):
+        assert front.ask(f"/hook/{SECRET}")[0] == 200
