@@ -9,7 +9,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+pip = "$(1)" -m pip --disable-pip-version-check --no-input -qq
+PIP := $(call pip,$(BIN)/python)
 # What the project needs to run, and what it needs to be tested (which includes the former).
 RUN := .venv/.ready-to-run
 DEV := .venv/.ready-to-test
@@ -23,7 +24,7 @@ CLIENTS := $(CLIENT_NAMES:%=.venv/clients/%/.ready)
 PEERS := .venv/peers/.ready
 NPM := npm --no-audit --no-fund --ignore-scripts --loglevel=error
 
-.PHONY: help demo test lint editors clients bench clean lock install uninstall
+.PHONY: help demo test lint editors clients bench site release soak clean lock install uninstall
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -57,6 +58,40 @@ clients: $(CLIENTS) ## install other people's clients, which trade on the paper 
 bench: $(DEV) $(PEERS) ## measure speed beside floors and peers (takes minutes)
 	@$(BIN)/python -m bench $(ARGS)
 
+site: $(DEV) ## build README.md and docs/ as a site in build/site; a lost link is an error
+	@rm -rf build/site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs/site -d build/pages -b html . build/site
+	echo "build/site/index.html"
+
+# What a release consists of. It is tried in an environment of its own before it is listed.
+DIST ?= dist
+
+release: ## build wheel and sdist, try the wheel, list its parts (CycloneDX), in dist/
+	@work=$$(mktemp -d)
+	trap 'rm -rf "$$work"' EXIT
+	echo "Building"
+	$(PYTHON) -m venv "$$work/env"
+	env="$$work/env/bin/python"
+	$(call pip,$$env) install --require-hashes --only-binary :all: -r requirements.lock
+	rm -rf '$(DIST)'
+	"$$env" -m hatchling build -t sdist -d '$(DIST)' 2> /dev/null
+	dist=$$(realpath '$(DIST)')
+	mkdir "$$work/sdist" "$$work/empty"
+	tar -xzf "$$dist"/*.tar.gz --strip-components 1 -C "$$work/sdist"
+	(cd "$$work/sdist" && "$$env" -m hatchling build -t wheel -d "$$dist" 2> /dev/null)
+	echo "Trying the wheel in an environment of its own"
+	$(call pip,$$env) install --no-index --no-deps '$(DIST)'/*.whl
+	"$$env" -m pip check > /dev/null
+	(cd "$$work/empty" && "$$work/env/bin/runner" version && "$$work/env/bin/runner" demo) | sed -n '1p;$$p'
+	echo "Listing its parts"
+	$(PYTHON) -m venv "$$work/tools"
+	$(call pip,$$work/tools/bin/python) install --require-hashes --only-binary :all: -r requirements-release.lock
+	version=$$(sed -n 's/^Version: //p' "$$work/sdist/PKG-INFO")
+	sed -i "s/^dynamic = .*/version = \"$$version\"/" "$$work/sdist/pyproject.toml"
+	"$$work/tools/bin/cyclonedx-py" environment "$$env" --pyproject "$$work/sdist/pyproject.toml" \
+		--output-reproducible --of JSON --output-file '$(DIST)/sbom.cdx.json' 2> /dev/null
+	(cd '$(DIST)' && sha256sum -- * > SHA256SUMS && cat SHA256SUMS)
+
 install: ## install the systemd service, or bring it up to date (root; PREFIX, DESTDIR)
 	@PYTHON='$(PYTHON)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' systemd/install.sh install
 
@@ -82,17 +117,19 @@ lock: ## choose versions anew and write the hash-locked requirement files
 	$(PYTHON) -m venv "$$tools"
 	"$$tools/bin/python" -m pip install -qq --disable-pip-version-check '$(UV)'
 	$(COMPILE) --output-file requirements.lock > /dev/null
-	$(COMPILE) --extra test --constraint requirements.lock --output-file requirements-dev.lock > /dev/null
+	$(COMPILE) --extra test --extra docs --constraint requirements.lock --output-file requirements-dev.lock > /dev/null
+	$(PICK) --group release --constraint requirements-dev.lock \
+		--output-file requirements-release.lock > /dev/null
 	for client in $(CLIENT_NAMES); do
 		$(PICK) --constraint requirements-dev.lock "tests/clients/$$client.in" \
 			--output-file "tests/clients/$$client.lock" > /dev/null
 	done
 	$(PICK) bench/peers.in --output-file bench/peers.lock > /dev/null
-	if grep -n '://' requirements.lock requirements-dev.lock tests/clients/*.lock bench/peers.lock; then
+	if grep -n '://' requirements*.lock tests/clients/*.lock bench/peers.lock; then
 		echo "An address got into a lock file: remove it from the index settings of uv." >&2
 		exit 1
 	fi
-	grep -c '==' requirements.lock requirements-dev.lock tests/clients/*.lock bench/peers.lock
+	grep -c '==' requirements*.lock tests/clients/*.lock bench/peers.lock
 	cd tests/editors
 	$(NPM) install --package-lock-only --omit-lockfile-registry-resolved=true > /dev/null
 	$(PYTHON) -c "$$STRIP"

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-release.lock")
 LONGEST_FILE = 400
 
 # Written so that they do not find themselves.
@@ -74,15 +74,17 @@ def test_lock_holds_names_versions_and_hashes_only(name: str) -> None:
 
 def test_locks_fit_the_project_file() -> None:
     """What pyproject.toml asks for is in the locks; if not, `make lock` was forgotten."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    run, development = (locked(name) for name in LOCKS)
-    wanted = {
-        LOCKS[0]: project["dependencies"] + extras["build"],
-        LOCKS[1]: project["dependencies"] + extras["build"] + extras["test"],
-    }
-    for name, versions in zip(LOCKS, (run, development), strict=True):
-        for line in wanted[name]:
+    pyproject = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    project, extras = pyproject["project"], pyproject["project"]["optional-dependencies"]
+    run, development, release = (locked(name) for name in LOCKS)
+    to_run = project["dependencies"] + extras["build"]
+    wanted = [
+        to_run,
+        to_run + extras["test"] + extras["docs"],
+        pyproject["dependency-groups"]["release"],
+    ]
+    for name, versions, lines in zip(LOCKS, (run, development, release), wanted, strict=True):
+        for line in lines:
             asked = Requirement(line)
             version = versions.get(canonicalize_name(asked.name), "missing")
             assert version != "missing", f"{asked.name} is not in {name}: make lock"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import platform
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 import runner.demo
 from runner import __version__, resources
+from runner.journal.tables import SCHEMA_VERSION
 from runner.rulebook import schema as rules_schema
 from runner.settings import schema as settings_schema
 from tests.cli.calling import call
@@ -17,6 +20,17 @@ from tests.cli.calling import call
 def test_version() -> None:
     """The version of the package."""
     assert call("version").stdout.startswith(f"runner {__version__} (Python 3.")
+
+
+def test_version_as_json() -> None:
+    """Besides: Python, SQLite, and the schema of the journals that it writes."""
+    found = json.loads(call("version", "--json").stdout)
+    assert found == {
+        "version": __version__,
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "journal_schema": SCHEMA_VERSION,
+    }
 
 
 @pytest.mark.parametrize(
