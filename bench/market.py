@@ -56,21 +56,7 @@ class Market:
             threading.Thread(target=self._open, args=(link,), daemon=True).start()
 
     def _open(self, link: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            piece = link.recv(65_536)
-            if not piece:
-                return
-            head += piece
-        first, *rest = head.decode().split("\r\n")
-        key = next(
-            line.split(": ", 1)[1] for line in rest if line.lower().startswith("sec-websocket-key")
-        )
-        digest = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()  # noqa: S324
-        link.sendall(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + digest.encode() + b"\r\n\r\n"
-        )
+        first = shake_hands(link)
         asked = parse_qs(urlsplit(first.split(" ")[1]).query).get("streams", [""])[0]
         line = Line(link, [unquote(one) for one in asked.split("/") if one])
         self.lines.append(line)
@@ -172,13 +158,35 @@ class Market:
         left = 0
         for line in list(self.lines):
             frames = [
-                self.frame(one, at, 0) for one in line.streams if one.upper().startswith(symbol + "@")
+                self.frame(one, at, 0)
+                for one in line.streams
+                if one.upper().startswith(symbol + "@")
             ]
             if frames:
                 data = b"".join(frames)
                 left = left or time.monotonic_ns()
                 self._send(line, data)
         return left
+
+
+def shake_hands(link: socket.socket) -> str:
+    """Make a WebSocket of a connection; the request's first line."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        piece = link.recv(65_536)
+        if not piece:
+            raise OSError("ended")
+        head += piece
+    first, *rest = head.decode().split("\r\n")
+    key = next(
+        line.split(": ", 1)[1] for line in rest if line.lower().startswith("sec-websocket-key")
+    )
+    digest = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()  # noqa: S324
+    link.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + digest.encode() + b"\r\n\r\n"
+    )
+    return first
 
 
 def fast(line: Line) -> list[str]:

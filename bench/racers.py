@@ -94,9 +94,7 @@ def peer(name: str, exchange: stand.Exchange, folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_quietly(
-    command: list[str], log: Path, environment: dict[str, str]
-) -> Iterator[None]:
+def running_quietly(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[None]:
     """A program that says nothing when it is ready."""
     import subprocess
 

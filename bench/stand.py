@@ -118,18 +118,22 @@ class Exchange:
 def exchange(folder: Path, symbols: int = 0, *, limits: bool = False) -> Iterator[Exchange]:
     """An exchange whose order limits are out of the way, with so many more symbols (X0USDT …)."""
     folder.mkdir(parents=True, exist_ok=True)
-    paper = python("-m", "runner", "paper", "--api-key", KEY, "--api-secret", SECRET)
-    paper += ["--account", f"{SECOND}:{SECRET}"]
-    paper += ["--no-limits", "--prices", "still", "--balance", "100000000"]
-    with running(paper, folder / "paper.log") as (_, line):
-        rest = json_line(line)["rest"]
-        info = folder / "exchangeInfo.json"
-        info.write_text(json.dumps(_info(rest, symbols, limits=limits)))
-        with _market(folder) as (market, port):
-            log = folder / "arrivals"
-            command = [built("responder"), str(log), rest.rpartition(":")[2], port, str(info)]
-            with running(command, folder / "responder.log") as (_, line):
-                yield Exchange(int(line), Arrivals(log), market)
+    info = folder / "exchangeInfo.json"
+    with running(_paper(), folder / "paper.log") as (_, line):
+        info.write_text(json.dumps(_info(json_line(line)["rest"], symbols, limits=limits)))
+    command = _paper("--exchange-info", str(info))
+    with running(command, folder / "paper.log") as (_, line), _market(folder) as (market, port):
+        paper = json_line(line)["rest"].rpartition(":")[2]
+        log = folder / "arrivals"
+        command = [built("responder"), str(log), paper, port, str(info)]
+        with running(command, folder / "responder.log") as (_, line):
+            yield Exchange(int(line), Arrivals(log), market)
+
+
+def _paper(*more: str) -> list[str]:
+    words = ("--api-key", KEY, "--api-secret", SECRET, "--account", f"{SECOND}:{SECRET}")
+    still = ("--no-limits", "--prices", "still", "--balance", "100000000")
+    return python("-m", "runner", "paper", *words, *still, *more)
 
 
 def _info(rest: str, symbols: int, *, limits: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Flask and ccxt with its rate limiter off, five orders one by one, nothing written down.
 
-    python flask_ccxt.py EXCHANGE_URL PORT
+python flask_ccxt.py EXCHANGE_URL PORT
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Flask and python-binance, five orders one by one, nothing written down.
 
-    python flask_python_binance.py EXCHANGE_URL PORT
+python flask_python_binance.py EXCHANGE_URL PORT
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The usual way: Flask, requests, five orders one by one, nothing written down.
 
-    python flask_requests.py EXCHANGE_URL PORT
+python flask_requests.py EXCHANGE_URL PORT
 """
 
 from __future__ import annotations
