@@ -43,6 +43,7 @@ class Reason(StrEnum):
     LAPSED = "lapsed"
     PARKED = "parked"
     NOT_POSSIBLE = "not possible"
+    POSITION_CLOSED = "position closed"
     ERROR = "error"
 
 

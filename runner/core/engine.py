@@ -39,8 +39,8 @@ from runner.core.events import (
     StreamState,
     Tick,
 )
-from runner.core.figures import figure
 from runner.core.firing import answered, fire, offer
+from runner.core.holdings import ACCOUNT_PAUSE, Holdings
 from runner.core.legs import Moment
 from runner.core.lifecycle import BY_WEBSOCKET
 from runner.core.links import Links
@@ -61,7 +61,6 @@ from runner.core.state import State, Work
 from runner.core.telling import Telling
 from runner.core.triggers.schedule import ScheduleTrigger
 
-ACCOUNT_PAUSE = 500
 DATA_RETRY = 100
 """Ms after which an action that lacks data is asked again."""
 
@@ -88,8 +87,8 @@ class Engine:
             Resolve: resolve,
             Command: lambda work, event, _: commands.command(work, self.world, event),
             ExecutionReport: self._report,
-            PositionUpdate: self._position,
-            Positions: self._positions,
+            PositionUpdate: lambda *told: self._holdings().position(*told),
+            Positions: lambda *told: self._holdings().positions(*told),
             AccountUpdate: self._account,
             OpenOrders: self._open_orders,
             DeadManReport: self._dead_man_report,
@@ -97,7 +96,7 @@ class Engine:
             CallFailed: self._call_failed,
             CallDone: self._call_done,
             KlineClosed: self._kline,
-            PositionIncident: self._incident,
+            PositionIncident: lambda work, event, _: self._holdings().incident(work, event),
             OrderChanged: self._order_changed,
             JournalTrouble: self._journal_trouble,
             Reload: self._reload,
@@ -327,22 +326,6 @@ class Engine:
         reporting.report(work, self.world.namespace, event, moment)
         deadman.attribute(work, moment)
 
-    def _position(self, work: Work, event: PositionUpdate, moment: Moment) -> None:
-        if not self.world.view.apply_position(event):
-            return
-        self.state.seen_until(event.event_time, event.symbol, event.position_side)
-        self._listening.moved((event.symbol,))
-        self.questions.want(ReadCall("account"), moment.now + ACCOUNT_PAUSE)
-        text = f"{figure(event.size)} @ {figure(event.entry_price)}" if event.size else "flat"
-        work.record("position", text, symbol=event.symbol)
-        self._telling.tell(work, ("position", ""), event.symbol, event)
-
-    def _incident(self, work: Work, event: PositionIncident, moment: Moment) -> None:
-        del moment
-        text = f"{event.what.replace('_', ' ')}: {figure(event.size)} @ {figure(event.price)}"
-        work.record("position", text, symbol=event.symbol)
-        self._telling.tell(work, ("position", ""), event.symbol, event)
-
     def _order_changed(self, work: Work, event: OrderChanged, moment: Moment) -> None:
         del moment
         for interest in (("order", event.rule_id), ("order", "")):
@@ -357,13 +340,8 @@ class Engine:
         work.record("error", f"journal: {event.detail}")
         self._telling.tell_all(work, ("system", "journal"), event)
 
-    def _positions(self, work: Work, event: Positions, moment: Moment) -> None:
-        del moment
-        known = {symbol for symbol, _ in self.world.view.positions}
-        self.world.view.apply_positions(event)
-        self.state.seen_until(event.asked_time)
-        self._listening.moved(known | {update.symbol for update in event.positions})
-        self._telling.positions(work, event)
+    def _holdings(self) -> Holdings:
+        return Holdings(self.world, self._listening, self._telling, self.questions)
 
     def _account(self, work: Work, event: AccountUpdate, moment: Moment) -> None:
         again = curbs.stated(work, self.world, event)

@@ -64,6 +64,8 @@ def _note_fill(work: Work, intent: Intent, filled: Decimal, event: ExecutionRepo
     size = filled if intent.side is Side.BUY else -filled
     # the trade's own time: a message about it may be younger than the one about the position
     at = event.event_time if event.fill is None else event.fill.event_time
+    if not intent.protective:
+        work.state.flats.note_fill(intent.client_order_id, at)
     work.unseen.append(Unseen(intent.symbol, intent.position_side, size, at, intent.protective))
 
 

@@ -13,6 +13,7 @@ from runner.core.active import Active
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Value
+from runner.core.flats import Closed
 from runner.core.formula import EvaluationError, Formula
 from runner.core.limits import Limits
 from runner.core.orders import Intent
@@ -187,14 +188,19 @@ def _nothing(position_side: str) -> Decimal:
     return Decimal(0)
 
 
+def _held(entry: Leg) -> Closed | None:
+    del entry
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action sees when it is asked: the run, its own legs so far, and the world.
 
     `legs` are this action's own, by full name. `open_legs(rule_id)` are what a rule (all rules,
     when None) has open on this symbol. `unseen(position_side)` is the signed size that filled and
-    that no statement of the position shows yet. `overdue`: data that it waits for did not come in
-    time.
+    that no statement of the position shows yet. `closed(entry)`: others closed what it opened.
+    `overdue`: data that it waits for did not come in time.
     """
 
     run: Run
@@ -205,6 +211,7 @@ class ActionContext:
     open_legs: Callable[[str | None], tuple[Leg, ...]]
     overdue: bool = False
     unseen: Callable[[str], Decimal] = _nothing
+    closed: Callable[[Leg], Closed | None] = _held
 
     @property
     def view(self) -> View:

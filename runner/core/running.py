@@ -127,7 +127,7 @@ def _ask_watched(work: Work, world: World, rule: Rule, run: Run) -> Run:
             _alarm(work, run, step.detail or "a guard refused an exit")
         if step.progress in (Progress.DONE, Progress.FAILED):
             run = replace(run, watching=tuple(i for i in run.watching if i != index))
-        run = _told(work, run, step)
+        run = _ended(work, _told(work, run, step), step)
     return run
 
 
@@ -142,6 +142,18 @@ def _told(work: Work, run: Run, step: Step) -> Run:
             _alarm(work, run, problem)
             run = replace(run, reason=_joined(run.reason, problem))
     return run
+
+
+def _ended(work: Work, run: Run, step: Step) -> Run:
+    """An action may be done for a reason that the run keeps, such as a position closed by hand."""
+    if step.progress is not Progress.DONE or step.reason is None:
+        return run
+    work.record("notify", f"{run.identity.symbol}: {step.detail}", **_who(run))
+    reason = f"{step.reason.value}: {step.detail}"
+    first = run.reason.startswith("stopped ")
+    return replace(
+        run, reason=_joined(run.reason, reason) if first else _joined(reason, run.reason)
+    )
 
 
 def _joined(*reasons: str) -> str:
@@ -168,6 +180,7 @@ def _ask_next(work: Work, world: World, rule: Rule, run: Run) -> Run:
     if step.progress is Progress.FAILED:
         return _failed(work, rule, run, step)
     _say(work, rule, run, step)
+    run = _ended(work, run, step)
     if step.progress is Progress.PASSED:
         return replace(run, step=run.step + 1, watching=(*run.watching, run.step))
     return replace(run, step=run.step + 1)
@@ -181,8 +194,9 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     waiting = work.state.waiting
     since = waiting.get((run.run_id, index), work.now)
     overdue = work.now - since >= DATA_PATIENCE
+    fills, closed = _fills(work, world.view, run), work.state.flats.closed
     context = ActionContext(
-        run, rule, index, names, legs, _open_legs(work, run), overdue, _fills(work, world.view, run)
+        run, rule, index, names, legs, _open_legs(work, run), overdue, fills, closed
     )
     try:
         step = action.step(context)

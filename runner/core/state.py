@@ -19,6 +19,7 @@ from runner.core.decision import (
     Run,
     RunStatus,
 )
+from runner.core.flats import Flats
 from runner.core.orders import OrderIntent, OrderState
 from runner.core.rules import DeadMan, Rule
 from runner.core.view import Exposure
@@ -71,7 +72,7 @@ class State:
     `restored_at` (ms, the exchange's clock) is when a journal was accepted that had forgotten what
     came after it; `fresh`: this start accepted it, so all it knows is from before; `in_doubt`: any
     event may still be from the forgotten time; `doubtful` are runs of events that may be.
-    `disarming`: the runner stops and leaves no countdown behind.
+    `disarming`: the runner stops and leaves no countdown behind. `flats`: positions that are gone.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class State:
     doubtful: set[str] = field(default_factory=set)
     disarming: bool = False
     armed: dict[str, DeadMan | None] = field(default_factory=dict)
+    flats: Flats = field(default_factory=Flats)
 
     def put_leg(self, leg: Leg) -> None:
         """Keep a leg under every index it belongs to; a finished one only with its run."""
@@ -143,6 +145,7 @@ class State:
             return
         for leg in self.by_run.pop(run_id, {}).values():
             self.legs.pop(leg.client_order_id, None)
+            self.flats.filled.pop(leg.client_order_id, None)
             self.recent[leg.client_order_id] = leg
         while len(self.recent) > RECENT:
             self.recent.pop(next(iter(self.recent)))

@@ -12,6 +12,7 @@ from runner.core.decision import Decision, Leg, Record
 from runner.core.events import Alert, Value
 from runner.core.lifecycle import Timing
 from runner.core.orders import OrderState
+from runner.journal import JournalReader
 from runner.rulebook.load import load
 from runner.venues.paper.account import Account
 from runner.venues.paper.exchange import Exchange
@@ -30,9 +31,15 @@ class Scene:
     """One drill: the market moves, the exchange acts, and what both sides know is compared."""
 
     def __init__(
-        self, folder: Path, rules: str, balance: str = "10000", price: str = "70000"
+        self,
+        folder: Path,
+        rules: str,
+        balance: str = "10000",
+        price: str = "70000",
+        *,
+        hedge: bool = False,
     ) -> None:
-        """Start the runner with these rules at this price."""
+        """Start the runner with these rules at this price, the account in hedge mode if asked."""
         path = folder / "rules.yaml"
         path.write_text(rules)
         loaded = load(path)
@@ -42,16 +49,21 @@ class Scene:
         self.paper = Exchange(balance={"USDT": Decimal(balance)}, accounts=(), now=START)
         self.exchange = VirtualExchange(self.paper, self.clock)
         self.price(price)
-        timing = Timing(probe_offsets=(0, 100, 200, 300))
-        self.runner = VirtualRunner(
-            folder / "journal.db",
-            loaded.rules,
+        self._folder, self._rules = folder, loaded.rules
+        if hedge:
+            self.by_hand("POST", "positionSide/dual", dualSidePosition="true")
+        self.runner = self._started()
+        self.wait(3)
+
+    def _started(self) -> VirtualRunner:
+        return VirtualRunner(
+            self._folder / "journal.db",
+            self._rules,
             self.exchange,
             self.clock,
-            timing=timing,
+            timing=Timing(probe_offsets=(0, 100, 200, 300)),
             observers=[self._hear],
         )
-        self.wait(3)
 
     def _hear(self, decisions: Sequence[Decision]) -> None:
         self.records += [record for decision in decisions for record in decision.records]
@@ -82,6 +94,24 @@ class Scene:
         )
         self.exchange.settle(at_once=True)
         return told
+
+    def stop(self) -> None:
+        """The runner is killed; the exchange goes on."""
+        self.runner.crash()
+
+    def start(self, after: float = 1) -> None:
+        """It is started anew after so many seconds."""
+        self.clock.now += int(after * SECOND)
+        self.clock.run_due()
+        self.runner = self._started()
+        self.exchange.repeat()
+        self.wait(1)
+
+    def runs(self, rule_id: str) -> list[Mapping[str, Any]]:
+        """A rule's runs as the journal has them, oldest first."""
+        with JournalReader.open(self._folder / "journal.db") as journal:
+            found = [run for run in journal.runs() if run["rule_id"] == rule_id]
+        return sorted(found, key=lambda run: run["fired_at"])
 
     def wait(self, seconds: float) -> None:
         """Time passes; the market repeats its price every second."""

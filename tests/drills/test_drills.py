@@ -163,7 +163,11 @@ def test_a_funding_spike(tmp_path: Path) -> None:
 
 
 def test_a_symbol_that_settles(tmp_path: Path) -> None:
-    """Orders expire and the position is settled; a later alert is refused for a reason."""
+    """Orders expire and the position is settled; a later alert is refused for a reason.
+
+    The stop expires before the position is told to be gone: its emergency close is refused, which
+    is told; then the bracket ends, for what really happened.
+    """
     drill = scene(tmp_path)
     enter(drill)
     placed = drill.placed()
@@ -172,6 +176,10 @@ def test_a_symbol_that_settles(tmp_path: Path) -> None:
     drill.wait(5)
     ended(drill, "0")
     assert drill.resting() == {}
+    run = drill.runs("enter")[-1]
+    assert run["status"] == "done"
+    assert run["reason"].startswith("position closed: 0.02 long were closed by")
+    assert drill.texts("notify")[-1].startswith("BTCUSDT: 0.02 long were closed by")
     enter(drill)
     ended(drill, "0")
     assert drill.placed() == placed

@@ -17,6 +17,7 @@ from runner.core.actions.bracket_exits import (
     close,
     dead,
     gone,
+    lost,
     not_filled,
     older,
     placed,
@@ -41,6 +42,7 @@ class Bracket:
     stand), where Q is the filled quantity they were placed for, so that stream and query lead
     to the same exits and a larger one replaces a smaller one; `cancel:LEG` for every leg that
     is taken off again. What an exit is placed for is what no other exit has closed by then.
+    A position that is closed by other means ends the bracket: its exits go.
     """
 
     kind: ClassVar[str] = "bracket"
@@ -72,6 +74,9 @@ class Bracket:
             return Step(Progress.WAITING)
         if held.left <= 0:
             return all_closed(held)
+        closed = held.closed
+        if closed is not None:
+            return lost(held, closed)
         return self._exits(held)
 
     def _enter(self, context: ActionContext) -> Step:

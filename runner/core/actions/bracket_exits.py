@@ -8,9 +8,11 @@ from decimal import Decimal
 
 from runner.core.actions.order import FAILURES, OrderSpec
 from runner.core.actions.size import NotPossible
-from runner.core.decision import FAILED, Leg
+from runner.core.decision import FAILED, Leg, Reason
+from runner.core.figures import figure
+from runner.core.flats import Closed
 from runner.core.formula import EvaluationError
-from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType
+from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import ActionContext, Planned, Progress, Step
 from runner.core.wording import leg_words, state_words, told_words
 
@@ -64,6 +66,12 @@ class Held:
     def cancels(self) -> tuple[Leg, ...]:
         """Every cancel."""
         return self._named("cancel:")
+
+    @property
+    def closed(self) -> Closed | None:
+        """Whether others closed what is left; an entry that may still fill has something to do."""
+        unclear = self.entry.open or self.entry.state is OrderState.PARKED
+        return None if unclear else self.context.closed(self.entry)
 
     def part(self, kind: str) -> str:
         """The name of this kind of exit for what is filled now."""
@@ -186,16 +194,44 @@ def close(held: Held) -> Wanted:
         symbol=context.symbol,
         side=entry.side.opposite,
         type=OrderType.MARKET,
-        quantity=held.left,
+        quantity=_closable(held),
         reduce_only=entry.position_side == "BOTH",
         position_side=entry.position_side,
     )
     return Wanted((Planned(context.leg_name(part), intent),))
 
 
+def _closable(held: Held) -> Decimal:
+    """All that is left; in hedge mode no more than the side holds, since more is refused there."""
+    side, view = held.order.position_side, held.context.view
+    if side == "BOTH" or not view.positions_known:
+        return held.left
+    size = abs(held.context.held(side))
+    return min(size, held.left) if size else held.left
+
+
 def all_closed(held: Held) -> Step:
     """All that filled is closed: whatever else is open goes off the book."""
     return progress(held, Wanted(cancels(held, (held.entry, *held.exits))))
+
+
+def lost(held: Held, closed: Closed) -> Step:
+    """Others closed what is left: once that is sure, the exits go and the bracket ends.
+
+    Before, nothing is placed: an exit would be refused, and an alarm would be false.
+    """
+    if not closed.sure:
+        step = progress(held, Wanted())
+        return replace(step, progress=Progress.PASSED) if step.progress is Progress.DONE else step
+    step = progress(held, Wanted(cancels(held, held.exits)))
+    if step.progress is not Progress.DONE:
+        return step
+    long = held.order.side is Side.BUY
+    text = (
+        f"{figure(held.left)} {'long' if long else 'short'} were closed by {closed.by}: nothing is "
+        "left for its exits to close, none is on the book"
+    )
+    return replace(step, reason=Reason.POSITION_CLOSED, detail=text)
 
 
 def progress(held: Held, wanted: Wanted) -> Step:

@@ -141,7 +141,9 @@ def user_events(frame: Any) -> list[Event]:
         case "MARGIN_CALL":
             return _margin_call(fields, event_time)
         case "ACCOUNT_UPDATE":
-            return _account_update(mapping(fields.get("a")), event_time)
+            # the transaction's time, as fills carry it: a message may be younger than what it tells
+            changed_time = integer(fields.get("T")) or event_time
+            return _account_update(mapping(fields.get("a")), changed_time)
         case _:
             return []
 
