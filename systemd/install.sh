@@ -6,12 +6,14 @@
 #   PREFIX   where releases go (default /opt/runner)
 #   DESTDIR  a root folder to install into, for images and packages; nothing is started there
 #   PYTHON   the interpreter of the new environment (default python3), 3.11 or newer
+#   EXTRAS   what else to install: postgresql, vault, aws; remembered by the next install
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PREFIX=${PREFIX:-/opt/runner}
 DESTDIR=${DESTDIR:-}
 PYTHON=${PYTHON:-python3}
+EXTRAS=${EXTRAS:-$(cat "$DESTDIR$PREFIX/extras" 2> /dev/null || true)}
 UNITS=$DESTDIR/etc/systemd/system
 SHARE=$DESTDIR/usr/share
 
@@ -28,6 +30,21 @@ instances() {
   return 0
 }
 
+extras() { # the locked packages of what else shall be installed
+  local extra name
+  for extra in $EXTRAS; do
+    case "$extra" in
+      postgresql) set -- psycopg psycopg-binary ;;
+      vault) set -- hvac ;;
+      aws) set -- boto3 botocore jmespath s3transfer python-dateutil six ;;
+      *) fail "There is no extra $extra. Choose from: postgresql vault aws" ;;
+    esac
+    for name; do
+      awk -v name="$name" '/^[a-z0-9]/ { on = index($0, name "==") == 1 } on && !/^ *#/' requirements-dev.lock
+    done
+  done
+}
+
 environment() { # the new release's folder: a locked environment, the schemas and the documentation
   local release=$1 pip
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
@@ -37,7 +54,8 @@ environment() { # the new release's folder: a locked environment, the schemas an
   "$PYTHON" -m venv "$release"
   pip=("$release/bin/python" -m pip --disable-pip-version-check --no-input -qq install)
   say "Installing $(grep -c '^[a-z0-9].*==' requirements.lock) packages of requirements.lock, hashes checked"
-  "${pip[@]}" --require-hashes --only-binary :all: -r requirements.lock
+  extras > "$release/extras.lock"
+  "${pip[@]}" --require-hashes --only-binary :all: -r requirements.lock -r "$release/extras.lock"
   "${pip[@]}" --no-index --no-deps --no-build-isolation .
   # A release that was built below DESTDIR is run from where DESTDIR will be mounted.
   [ -z "$DESTDIR" ] || find "$release/bin" -type f -exec sed -i "1s|^#!$DESTDIR|#!|" {} +
@@ -65,14 +83,22 @@ units() {
   install -m 644 systemd/runner.tmpfiles "$DESTDIR/usr/lib/tmpfiles.d/runner.conf"
 }
 
-example() { # never over what somebody wrote
-  local main=$DESTDIR/etc/runner/main
+example() { # the first rule of `runner init`, never over what somebody wrote
+  local main=$DESTDIR/etc/runner/main first
   [ ! -e "$main" ] || return 0
+  first=$(mktemp -d)
+  "$1/bin/python" -m runner init "$first" --yes > /dev/null 2>&1
   install -d -m 750 "$DESTDIR/etc/runner" "$main" "$main/rules"
   install -d -m 700 "$main/credentials"
   sed "s|/opt/runner|$PREFIX|g" systemd/example/runner.yaml > "$main/runner.yaml"
-  sed "s|/opt/runner|$PREFIX|g" systemd/example/rules/first.yaml > "$main/rules/first.yaml"
-  chmod 640 "$main/runner.yaml" "$main/rules/first.yaml"
+  cp "$first"/rules/*.yaml "$main/rules/"
+  sed -i "s|=\.\./schemas/|=$PREFIX/current/schemas/|" "$main"/rules/*.yaml
+  chmod 640 "$main/runner.yaml" "$main"/rules/*.yaml
+  # A secret is encrypted for the machine that it is used on: an image has none yet.
+  if live; then
+    systemd-creds encrypt --name=secret_tv "$first/secrets/tv" "$main/credentials/tv" 2> /dev/null
+  fi
+  rm -rf "$first"
 }
 
 owners() { # what the service user reads is root's to write
@@ -82,14 +108,27 @@ owners() { # what the service user reads is root's to write
   chown root:root /etc/runner/main/credentials
 }
 
-backups() { # with the release that wrote the journal, before another one brings it up to date
-  local instance
-  [ -x "$PREFIX/current/bin/runner" ] || return 0
+backups() { # and try each: what the new release cannot bring up to date, it must not get
+  local instance state copy tried
   for instance in $(instances); do
-    [ -e "/var/lib/runner/$instance/journal.db" ] || continue
-    say "Backing up the journal of $instance"
-    runuser -u runner -- "$PREFIX/current/bin/runner" db backup --dir "/var/lib/runner/$instance"
+    state=/var/lib/runner/$instance
+    [ -e "$state/journal.db" ] || continue
+    say "Backing up the journal of $instance, and trying the new release on the copy"
+    install -d -o runner -g runner -m 700 "$state/backups"
+    copy=$state/backups/journal-$(date -u +%Y-%m-%dT%H%M%SZ).db
+    as_runner "$1/bin/runner" db backup "$copy" --dir "$state" > /dev/null
+    tried=$(as_runner mktemp -d "$state/backups/try.XXXXXX")
+    as_runner cp "$copy" "$tried/journal.db"
+    as_runner "$1/bin/runner" db upgrade "$tried/journal.db" > /dev/null || {
+      rm -rf "$tried"
+      fail "The new release cannot use the journal of $instance: nothing was changed, the old one goes on."
+    }
+    rm -rf "$tried"
   done
+}
+
+as_runner() {
+  runuser -u runner -- "$@"
 }
 
 switch() { # to the new release, in one step
@@ -110,12 +149,13 @@ install_it() {
   version=$(sed -nE 's/^__version__ = "(.*)"/\1/p' runner/__init__.py)-$(date -u +%Y%m%d%H%M%S)
   release=$DESTDIR$PREFIX/releases/$version
   install -d "$DESTDIR$PREFIX/releases"
-  trap 'rm -rf "$release"' ERR INT TERM
+  trap 'rm -rf "$release"' EXIT
   environment "$release"
-  trap - ERR INT TERM
-  if live; then backups; fi
+  if live; then backups "$release"; fi
+  trap - EXIT
+  [ -z "$EXTRAS" ] || printf '%s\n' "$EXTRAS" > "$DESTDIR$PREFIX/extras"
   units
-  example
+  example "$release"
   if [ -z "$DESTDIR" ]; then owners; fi
   switch "$version"
   completions "$release"

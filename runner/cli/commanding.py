@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from runner.cli.reading import journal_of
 from runner.connecting import wall_ms
 from runner.core.decision import Received
-from runner.journal import Journal, inbox_of, place_of
+from runner.journal import Journal, JournalReader, inbox_of, place_of
 from runner.remembering import lead
 from runner.settings import Settings
 
@@ -73,3 +73,13 @@ def alone(folder: Path, settings: Settings, change: Callable[[Journal], T]) -> T
         return change(journal)
     finally:
         journal.close()
+
+
+def upgraded(file: Path) -> None:
+    """Bring a journal that nobody uses up to this runner. Raises JournalError, and changes nothing.
+
+    It sets no room aside beside the file.
+    """
+    with JournalReader.open(file, older=True) as reader:
+        namespace = reader.namespace
+    Journal.open(file, namespace, wall_ms, wal_bytes=0, reserve=0).close()

@@ -33,11 +33,12 @@ def db() -> None:
 def backup(file: Path | None, folder: Path) -> None:
     """Write a whole copy of the journal to FILE, durably, while the runner goes on.
 
-    Without FILE: backups/journal-<UTC time>.db in DIR.
+    Without FILE: backups/journal-<UTC time>.db in DIR. A journal of an older runner is copied too,
+    as it is.
     """
     from runner.cli.reading import journal_of
 
-    with journal_of(folder) as reader:
+    with journal_of(folder, older=True) as reader:
         if file is None:
             from runner.connecting import wall_ms
 
@@ -46,6 +47,25 @@ def backup(file: Path | None, folder: Path) -> None:
             file.parent.mkdir(mode=0o700, exist_ok=True)
         reader.back_up(file)
     click.echo(str(file))
+
+
+@db.command(epilog="Example: runner db upgrade /tmp/copy-of-the-journal.db")
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
+)
+def upgrade(file: Path) -> None:
+    """Bring a copy of a journal, such as a backup, up to this runner, and look at every row.
+
+    For a journal itself the daemon does it, at its start. Exit 0: it is sound, 1: findings.
+    """
+    from runner.cli.commanding import upgraded
+    from runner.journal import JournalReader
+
+    upgraded(file)
+    with JournalReader.open(file) as reader:
+        found, version = reader.problems(), reader.meta()["schema_version"]
+    click.echo("\n".join(found) if found else f"{file} has schema {version}, and is sound")
+    sys.exit(FINDINGS if found else 0)
 
 
 @db.command(epilog="Example: runner db check --dir my")

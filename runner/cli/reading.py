@@ -15,8 +15,13 @@ from runner.settings import Settings, load
 T = TypeVar("T")
 
 
-def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
-    """The journal of a folder, read-only. Raises JournalError when none is there."""
+def journal_of(
+    folder: Path, settings: Settings | None = None, *, older: bool = False
+) -> JournalReader:
+    """The journal of a folder, read-only; `older`: also of an older runner, to copy it.
+
+    Raises JournalError when none is there.
+    """
     chosen = settings or load(folder)
     path = place_of(folder, chosen.journal)
     if isinstance(path, Path) and not path.exists():
@@ -24,7 +29,7 @@ def journal_of(folder: Path, settings: Settings | None = None) -> JournalReader:
             f"there is no journal {path}: nothing ran in this folder yet. "
             f"Start it with: runner run --dir {folder} --paper; or name another --dir"
         )
-    return JournalReader.open(path)
+    return JournalReader.open(path, older=older)
 
 
 def started(journal: JournalReader) -> dict[str, Any]:

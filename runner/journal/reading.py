@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, func, not_, select
 from sqlalchemy.exc import DBAPIError
 
-from runner.core.orders import OrderIntent
+from runner.core.orders import AmendIntent, CancelIntent, OrderIntent, SettingIntent
 from runner.errors import JournalError
 from runner.journal import checking, schema, tables
 from runner.journal.canonical import decode, plain
@@ -26,6 +26,12 @@ Plain = dict[str, Any]
 """One row as JSON shows it."""
 
 _MANY: Final = 500
+_KINDS: Final[Mapping[type, str]] = {
+    OrderIntent: "order",
+    CancelIntent: "cancel",
+    AmendIntent: "change",
+    SettingIntent: "setting",
+}
 
 
 class JournalReader:
@@ -42,8 +48,8 @@ class JournalReader:
         self._source = source
 
     @classmethod
-    def open(cls, address: str | Path) -> JournalReader:
-        """Open a journal, a file or a URL, for reading.
+    def open(cls, address: str | Path, *, older: bool = False) -> JournalReader:
+        """Open a journal, a file or a URL, for reading; `older`: only to copy it, as it is.
 
         Raises JournalError when it is missing, no journal, or of another schema.
         """
@@ -51,7 +57,7 @@ class JournalReader:
         connection = source.connection
         try:
             meta = schema.read_meta(connection, source.name)
-            if meta.schema_version < tables.SCHEMA_VERSION:
+            if meta.schema_version < tables.SCHEMA_VERSION and not older:
                 raise JournalError(
                     f"{source.name} was written by an older runner (schema "
                     f"{meta.schema_version}): start this one once with runner run, it brings "
@@ -95,6 +101,11 @@ class JournalReader:
             self._source.back_up(to)
         except DBAPIError as error:
             raise self._source.explain(error) from error
+
+    @property
+    def namespace(self) -> str:
+        """Whose orders it remembers."""
+        return self._meta.namespace
 
     def meta(self) -> Plain:
         """schema_version, namespace, journal_id, created_at, and of the lease: holder, epoch,
@@ -235,7 +246,7 @@ class JournalReader:
     ) -> list[Plain]:
         """Orders and cancels, oldest first; `limit` keeps the newest.
 
-        Keys: client_order_id, kind (order or cancel), run_id, rule_id, account, trigger,
+        Keys: client_order_id, kind (order, cancel, change or setting), run_id, rule_id, account, trigger,
         fired_at, leg, what the intent says (symbol, side, type, quantity, price, trigger_price,
         time_in_force, reduce_only, close_position, position_side, working_type, price_protect,
         activation_price, callback_rate, good_till_time; of a cancel target), family, state,
@@ -361,7 +372,7 @@ def _plain_run(row: Plain) -> Plain:
 def _plain_order(row: Plain) -> Plain:
     rest = {key: value for key, value in row.items() if key != "seq"}
     intent = intent_of(rest.pop("intent"))
-    kind = "order" if isinstance(intent, OrderIntent) else "cancel"
+    kind = _KINDS[type(intent)]
     said = {name: plain(getattr(intent, name)) for name in type(intent).__slots__}
     return {
         "client_order_id": rest.pop("client_order_id"),

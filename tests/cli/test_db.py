@@ -57,6 +57,46 @@ def test_a_backup_is_a_whole_journal(folder: Path, tmp_path: Path) -> None:
     assert "create it" in call("db", "backup", tmp_path / "no" / "x.db", "--dir", folder).stderr
 
 
+FIXTURES = Path(__file__).parents[1] / "journal" / "fixtures"
+
+
+@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("*.sql")), ids=lambda path: path.stem)
+def test_a_copy_of_an_older_journal_is_brought_up_to_date(
+    folder: Path, tmp_path: Path, fixture: Path
+) -> None:
+    """As `make install` tries it before it changes anything; the journal itself stays as it was."""
+    connection = sqlite3.connect(folder / "journal.db")
+    connection.executescript(fixture.read_text())
+    connection.close()
+    before = (folder / "journal.db").read_bytes()
+    copy = tmp_path / "copy.db"
+    assert call("db", "backup", copy, "--dir", folder).exit_code == 0
+    result = call("db", "upgrade", copy)
+    assert result.exit_code == 0, result.output
+    assert "is sound" in result.stdout
+    with JournalReader.open(copy) as reader:
+        assert len(reader.orders()) == 2
+    assert (folder / "journal.db").read_bytes() == before
+
+
+def test_a_journal_of_a_newer_runner_says_so(folder: Path) -> None:
+    """Every verb and the daemon refuse it alike: told what it is, and what to do."""
+    written(folder, firing("k1")[0])
+    connection = sqlite3.connect(folder / "journal.db")
+    connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema_version'")
+    connection.commit()
+    connection.close()
+    told = "was written by a newer runner (schema 99"
+    for words in (("db", "upgrade", folder / "journal.db"), ("status", "--dir", folder)):
+        refused = call(*words)
+        assert refused.exit_code == 2, refused.output
+        assert told in refused.stderr
+        assert "upgrade the runner" in refused.stderr
+    daemon = call("run", "--paper", "--dir", folder, "--hook", "127.0.0.1:0")
+    assert daemon.exit_code == 78
+    assert told in daemon.stderr
+
+
 def test_a_sound_journal_is_called_so_and_a_wrong_row_named(folder: Path) -> None:
     """Pages, references, and what must hold between an order and its attempts."""
     written(folder, firing("k1")[0])
