@@ -47,7 +47,7 @@ VERBS: Final = {
     "db": "Back the journal up, check, prune or export it.",
     "paper": "Serve the paper exchange alone.",
     "demo": "Play the main job on the paper exchange.",
-    "schema": "Print or write the JSON Schemas for editors.",
+    "schema": "Print or write the JSON Schemas: of files for editors, of answers for programs.",
     "version": "Print the version.",
 }
 """Every verb and what it is for; the module `runner.cli.<verb>` holds the command `<verb>`."""

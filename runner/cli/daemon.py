@@ -38,6 +38,8 @@ def daemon(journal: JournalReader, now: int) -> Plain:
         "reasons": (answer or {}).get("reasons", []),
         "links": (answer or {}).get("problems", []),
         "stale": (answer or {}).get("stale", []),
+        "streams": (answer or {}).get("streams", []),
+        "limits": (answer or {}).get("limits", []),
         "stopped": not start.get("running", False),
         "started_at": start.get("at"),
         "stopped_at": stopped_at,

@@ -1,16 +1,36 @@
-"""`runner schema`: the JSON Schemas that let an editor complete and check while one writes."""
+"""`runner schema`: the JSON Schemas of files, for editors, and of answers, for programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 RULES, SETTINGS, TESTS = "rules", "settings", "tests"
+FILES = (RULES, SETTINGS, TESTS)
 
 
-@click.command(epilog="Example: runner schema --write schemas")
-@click.argument("which", type=click.Choice([RULES, SETTINGS, TESTS]), required=False)
+def _names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem | str]:
+    """For completion: of rule files, settings and tests, or of answers after --cli."""
+    del param
+    names = _answers() if ctx.params.get("answers") else FILES
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@click.command(
+    epilog="""Example: runner schema --write schemas\n
+    Example: runner schema --cli status"""
+)
+@click.argument("which", metavar="[NAME]", required=False, shell_complete=_names)
+@click.option(
+    "--cli",
+    "answers",
+    is_flag=True,
+    help="Of what verbs print with --json; NAME is the verb's, without one all are listed.",
+)
 @click.option(
     "--write",
     "folder",
@@ -18,15 +38,33 @@ RULES, SETTINGS, TESTS = "rules", "settings", "tests"
     metavar="DIR",
     help="Write <name>.v1.schema.json there; without a name all.",
 )
-def schema(which: str | None, folder: Path | None) -> None:
+def schema(which: str | None, answers: bool, folder: Path | None) -> None:
     """Print the JSON Schema of rule files (rules, the default), runner.yaml (settings) or tests."""
-    if folder is None:
-        click.echo(_text(which or RULES), nl=False)
-        return
-    for name in [which] if which else [RULES, SETTINGS, TESTS]:
-        path = folder / f"{name}.v1.schema.json"
-        path.write_text(_text(name), "utf-8")
-        click.echo(f"wrote {path}")
+    names = _answers() if answers else FILES
+    if which is not None and which not in names:
+        raise click.UsageError(f"there is no schema {which}: {', '.join(names)}")
+    text = _answer if answers else _text
+    if folder is not None:
+        for name in [which] if which else names:
+            path = folder / f"{name}.v1.schema.json"
+            path.write_text(text(name), "utf-8")
+            click.echo(f"wrote {path}")
+    elif which is None and answers:
+        click.echo("\n".join(names))
+    else:
+        click.echo(text(which or RULES), nl=False)
+
+
+def _answers() -> tuple[str, ...]:
+    from runner.cli.answers.verbs import ANSWERS
+
+    return tuple(ANSWERS)
+
+
+def _answer(name: str) -> str:
+    from runner.cli.answers.verbs import text
+
+    return text(name)
 
 
 def _text(which: str) -> str:

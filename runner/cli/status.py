@@ -35,25 +35,54 @@ CURES = {
 }
 
 
-@click.command(epilog="Example: runner status --dir my --json")
+@click.command(
+    epilog="""Example: runner status --dir my\n
+    Example: runner status --dir my --json"""
+)
 @options.directory
+@click.option(
+    "--all", "every", is_flag=True, help="On a terminal, too: all of it, however long it is."
+)
 @options.as_json
-def status(folder: Path, as_json: bool) -> None:
-    """Show what runs, each rule's last fire, open orders, the dead man, and every problem.
+def status(folder: Path, every: bool, as_json: bool) -> None:
+    """Show what runs, what each rule waits for, streams, limits, orders, and every problem.
+
+    On a terminal it fits one screen: what is left out is counted, and --all shows it.
 
     Exit 0: it runs and takes alerts, 3: it does not, or something needs a person.
     """
     from runner.cli.reading import journal_of
     from runner.cli.rules import rules_of
+    from runner.cli.status_screen import show
+
+    rules: dict[str, Rule] = {}
+
+    def read() -> RuleSet:
+        found = rules_of(folder)
+        rules.update(found.rules)
+        return found
 
     with journal_of(folder) as journal:
         now = time.time_ns() // 1_000_000
-        told = told_of(folder, journal, now, lambda: rules_of(folder))
+        told = told_of(folder, journal, now, read)
+        _waits(told, journal, rules, now)
     if as_json:
         output.document(told)
     else:
-        _show(told, now)
+        show(told, now, every=every)
     sys.exit(DEGRADED if told["problems"] else 0)
+
+
+def _waits(
+    told: dict[str, Any], journal: JournalReader, rules: Mapping[str, Rule], now: int
+) -> None:
+    """What each rule waits for, as the journal remembers it: nobody has to answer for that."""
+    from runner.cli.why import of_journal
+
+    known = of_journal(journal, rules, now)
+    for each in told["rules"]:
+        standing = known.of(each["rule_id"], each["symbol"]) or {}
+        each |= {key: standing.get(key, "") for key in ("reason", "text")}
 
 
 def told_of(
@@ -220,66 +249,3 @@ def _left_alone(symbol: str, over: int, now: int) -> dict[str, Any]:
     meaning = "what is shown as LIVE may be gone; conditional orders may stay, positions do"
     cure = "start the runner, it reads what is open; or look at the exchange"
     return _problem(what, cure, meaning)
-
-
-def _show(told: dict[str, Any], now: int) -> None:
-    from runner.cli.orders import row
-    from runner.cli.status_switches import off, uncovered
-
-    where = f"account {told['account']} ({told['mode']}), {told['hook']}"
-    if told["running"]:
-        state = "ready" if told["ready"] else "not ready"
-        if told["ready"] and any(
-            each["link"] not in (None, "notifications") for each in told["problems"]
-        ):
-            state = "ready, but not all of the exchange can be reached"
-        click.echo(f"{state}: {where}, started {output.ago(told['started_at'], now)}")
-    else:
-        click.echo(f"not running: {ended(told, now)}; {where}")
-        click.echo(f"all that follows is as of {moment(told['as_of'], now)}, not as it is now")
-    if told["revision"]:
-        at = output.instant(told["revision_at"])
-        click.echo(f"rules: revision {told['revision'][:12]}, running since {at} UTC")
-    click.echo()
-    rules = [
-        (
-            each["rule_id"],
-            each["symbol"],
-            "yes" if each["enabled"] else "no",
-            output.ago(each["last_fired_at"], now),
-            each["fires"],
-        )
-        for each in told["rules"]
-    ]
-    output.table(("rule", "symbol", "enabled", "last fired", "fires"), rows=rules, empty="no rules")
-    for line in off(told):
-        click.echo(line)
-    then = "" if told["running"] else f" as of {output.instant(told['as_of'])[:19]} UTC"
-    click.echo(f"\nopen orders{then}: {len(told['open_orders'])}")
-    if told["open_orders"]:
-        headings = ("placed", "rule", "symbol", "order", "state", "filled", "average", "run", "why")
-        output.table(headings, [row(order) for order in told["open_orders"]], "")
-    for known in told["dead_men"]:
-        beyond = uncovered(told, known["symbol"])
-        click.echo(f"dead man: {_countdown(known, now, running=told['running'])}{beyond}")
-    click.echo("\nlast events")
-    for record in told["events"]:
-        who = f" {record['rule_id'] or '-'} {record['symbol'] or '-'}"
-        click.echo(f"  {output.instant(record['at'])}  {record['kind']:<9}{who}  {record['text']}")
-    click.echo("\nproblems: none" if not told["problems"] else "\nproblems")
-    for problem in told["problems"]:
-        lines = (problem["what"], problem["meaning"], problem["cure"])
-        click.echo("  " + "\n    ".join(line for line in lines if line))
-
-
-def _countdown(known: dict[str, Any], now: int, *, running: bool) -> str:
-    """One countdown in words."""
-    symbol, over = known["symbol"], known["runs_out_time"]
-    if over is None:
-        return f"{symbol} disarmed"
-    seconds = f"{symbol} {known['countdown'] // 1000} s"
-    if running:
-        return f"{seconds}, confirmed {output.ago(known['confirmed_time'], now)}"
-    verb = "ran out" if over <= now else "runs out"
-    set_at, over_at = (output.instant(at)[:19] for at in (known["confirmed_time"], over))
-    return f"{seconds}, last set {set_at} UTC, {verb} {over_at} UTC"

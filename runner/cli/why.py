@@ -130,7 +130,7 @@ def _records(journal: JournalReader, rule_id: str, limit: int) -> list[dict[str,
 # how it stands now
 
 
-class _Standing:
+class Standings:
     """What each rule waits for, from the daemon (`live`) or from the journal."""
 
     def __init__(self, live: bool, rules: Mapping[str, Any]) -> None:
@@ -153,10 +153,15 @@ class _Standing:
 
 def _standing(
     folder: Path, journal: JournalReader, rule_id: str, rules: Mapping[str, Rule], now: int
-) -> _Standing:
+) -> Standings:
     live = _asked(folder, journal, rule_id, now)
     if live is not None:
-        return _Standing(True, live)
+        return Standings(True, live)
+    return of_journal(journal, rules, now)
+
+
+def of_journal(journal: JournalReader, rules: Mapping[str, Rule], now: int) -> Standings:
+    """What each rule waits for without prices, as it was left."""
     from runner.core.decision import RuleMemory
     from runner.core.rules import RuleSet
     from runner.core.standing import remembered, standing
@@ -171,7 +176,7 @@ def _standing(
         rule.id: [standing(work, world, rule, symbol).plain() for symbol in rule.symbols]
         for rule in rules.values()
     }
-    return _Standing(False, found)
+    return Standings(False, found)
 
 
 def _asked(

@@ -144,7 +144,7 @@ def _crossing(trigger: Trigger, memory: Memory, names: Names, what: str, goal: s
         ago = _ago(memory["crossed_at"], names)
         return _line(trigger, Reason.WAITING, f"{what} went {goal} {ago}, must stay for {hold}")
     if not memory.get("armed"):
-        rearm = _rearm(trigger, names)
+        rearm = _rearm(trigger, names, goal)
         text = f"{what} must be {rearm} first: it fired, and was not back since"
         return _line(trigger, Reason.NOT_ARMED, text)
     if memory["side"] == PAST:
@@ -153,11 +153,12 @@ def _crossing(trigger: Trigger, memory: Memory, names: Names, what: str, goal: s
     return _line(trigger, None, f"{what} has not crossed {goal}")
 
 
-def _rearm(trigger: Trigger, names: Names) -> str:
-    """Where the value must be before it fires again."""
+def _rearm(trigger: Trigger, names: Names, goal: str) -> str:
+    """Where the value must be before it fires again: back on the other side, or where it says."""
     term, above = getattr(trigger, "rearm", None), getattr(trigger, "above", True)
     if term is None:
-        return "back over its level"
+        way, _, level = goal.partition(" ")
+        return f"{'below' if way == 'above' else 'above'} {level}"
     value = term if isinstance(term, Decimal) else term.value(names)
     return f"{'below' if above else 'above'} {figure(Decimal(value))}"
 

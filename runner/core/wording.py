@@ -121,9 +121,9 @@ def intent_words(intent: Intent, name: str = "") -> str:
 
 def plain_words(order: Mapping[str, object]) -> str:
     """An order of the journal's reader in a trader's words: sell stop_market 0.02 @ 68000."""
-    if "setting" in order:
+    if order["kind"] == "setting":
         return f"set {order['setting']} {order['value']}"
-    if order["kind"] == "cancel" and "quantity" in order:
+    if order["kind"] == "change":
         return f"change {order['target']} to {order['quantity']} @ {order['price']}"
     if order["kind"] == "cancel":
         target = None if order["target"] is None else str(order["target"])
