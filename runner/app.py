@@ -129,7 +129,7 @@ class App:
         if self.orphans and not accept_restored:
             raise forgotten(self.journal.name, self.orphans)
         self._hooks = hook_table(self.rules, self.secrets, self.settings)
-        self._awaited = self.rules.wanted()
+        self._awaited = self.rules.wanted
         self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
         world = World(
@@ -160,7 +160,7 @@ class App:
             wall_ms,
             self._observers,
             remember=lambda: remembered(self.journal),
-            ready=lambda: self.readiness().taking,
+            ready=self.taking,
             clean=lambda text: scrub(text, self.secrets.values()),
             announce=announce if counting is None else counting.timed(announce),
         )
@@ -188,10 +188,10 @@ class App:
         self._streams: list[Stream] = [user, self.markets]
         work = Reloading(
             read=self._read,
-            prepare=lambda found: self.markets.cover(found.rules.wanted(), FIRST_PRICES),
+            prepare=lambda found: self.markets.cover(found.rules.wanted, FIRST_PRICES),
             hand_in=self.dispatcher.hand_in,
             taken=self._taken,
-            over=lambda: self.markets.release(self.rules.wanted()),
+            over=lambda: self.markets.release(self.rules.wanted),
         )
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
         known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
@@ -348,11 +348,15 @@ class App:
 
     def _takes(self, until: float) -> bool:
         """Whether alerts are taken; those that come during the start wait for its end."""
-        while not (taking := self.readiness().taking) and not self._began:
+        while not (taking := self.taking()) and not self._began:
             if time.monotonic() >= until or self._stop.wait(LOOK_AGAIN):
                 return False
         self._began = True
         return taking
+
+    def taking(self) -> bool:
+        """Whether alerts are taken now."""
+        return self._outlook.taking(self.rules, stopping=self._stop.is_set())
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""

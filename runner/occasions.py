@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Literal, cast
 
 from runner.core.events import (
@@ -80,7 +81,7 @@ class Present:
     def at(self, now: int) -> None:
         """Go to this time; every price that is known is as fresh there as it was here."""
         self.now = now
-        for symbol, source in self.rules.wanted():
+        for symbol, source in self.rules.wanted:
             last = self.view.board.last(symbol, source)
             if last is not None:
                 self.offer(symbol, source, last.value)
@@ -184,7 +185,7 @@ class Happening:
 
     def _names(self) -> Names:
         memory = Work(State(), self.world.now)
-        known, exposure = memory.memory("", self.symbol), memory.exposure(self.symbol)
+        known, exposure = memory.memory("", self.symbol), partial(memory.exposure, self.symbol)
         return Names(self.world.view, self.symbol, self.world.now, {}, known, exposure)
 
     def _level(self) -> Decimal:

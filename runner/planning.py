@@ -30,7 +30,7 @@ from runner.core.running import World
 from runner.core.state import State, Work
 from runner.core.triggers.price import PriceTrigger
 from runner.core.triggers.webhook import WebhookTrigger
-from runner.core.view import Names, View
+from runner.core.view import View
 from runner.errors import UsageError, VenueError
 from runner.occasions import Happening, Occasion, Present, number
 from runner.settings import Settings
@@ -283,7 +283,7 @@ def _look(
 ) -> tuple[str, tuple[Condition, ...]]:
     """What fires the rule, and every line of `if:` as it will see it; empty when it does not."""
     memory = work.memory(rule.id, symbol)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    names = world.names_before(work, rule, symbol)
     try:
         match = trigger.match(event, memory.triggers.get(trigger.name, {}), names)
     except EvaluationError:

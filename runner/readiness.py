@@ -64,7 +64,7 @@ class Outlook:
         """What /readyz says while these rules run."""
         now = self.now()
         not_taking = tuple(self._not_taking(rules, now, stopping=stopping))
-        stale = tuple(self._stale(rules.wanted(), now))
+        stale = tuple(self._stale(rules.wanted, now))
         reasons = (*not_taking, *self._not_executing(rules, stale, now))
         problems = tuple(self._problems(stale, now))
         return Readiness(
@@ -76,6 +76,10 @@ class Outlook:
             streams=tuple(self._streams()),
             limits=tuple(self._limits()),
         )
+
+    def taking(self, rules: RuleSet, *, stopping: bool) -> bool:
+        """Whether alerts are taken, without all the rest: asked with each of them."""
+        return next(self._not_taking(rules, self.now(), stopping=stopping), None) is None
 
     def _streams(self) -> Iterator[Link]:
         """The account's own stream, and the market's: away when any part of it is."""
@@ -104,7 +108,7 @@ class Outlook:
         if now - self.started_at < PRICE_PATIENCE:
             missing = sorted(
                 f"{symbol} {source}"
-                for symbol, source in self.awaited & rules.wanted()
+                for symbol, source in self.awaited & rules.wanted
                 if self.view.board.last(symbol, source) is None
             )
             if missing:
@@ -123,7 +127,7 @@ class Outlook:
             rule.id
             for rule in rules.rules.values()
             if any(trigger.interest[0] == "webhook" for trigger in rule.triggers)
-            and blind & {(symbol, s) for symbol in rule.symbols for s in rule.reckoned()}
+            and blind & {(symbol, s) for symbol in rule.symbols for s in rule.reckoned}
         ]
         if rule_ids:
             yield f"no fresh price for the orders of {_some(rule_ids)}: the market stream is away"

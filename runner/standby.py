@@ -67,7 +67,7 @@ class Front:
     def submit(self, alert: Alert) -> AlertAnswer | None:
         """Decide it here, or keep it for whoever can; None when neither may be had."""
         command = command_of(alert, self._settings)
-        if self.app is not None and (command or self.app.readiness().taking):
+        if self.app is not None and (command or self.app.taking()):
             return self.app.submit(alert)
         kind, told = (ALERT, alert) if command is None else (command.verb, command)
         key = f"{kind}-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"

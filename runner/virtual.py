@@ -214,7 +214,7 @@ class VirtualRunner:
 
     def _read_market(self, rules: RuleSet, gap_from: int | None = None) -> None:
         """Read what these rules want and nobody reads yet."""
-        wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted())
+        wanted = frozenset((symbol, str(source)) for symbol, source in rules.wanted)
         missing = wanted - self.wanted
         self.wanted |= missing
         market = self.venue.market_stream(missing, self.board, self._post)

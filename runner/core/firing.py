@@ -18,7 +18,7 @@ from runner.core.running import World, advance, rule_of
 from runner.core.state import Work
 from runner.core.switches import no_entries, only_enters, switched
 from runner.core.used_up import told_before, used_up
-from runner.core.view import DAY, Names, fires_on
+from runner.core.view import DAY, fires_on
 
 LASTING = frozenset({"generation", "recent", "fingerprint"})
 """What a trigger remembers also while it does not run."""
@@ -45,7 +45,7 @@ def offer(
     """Show one event to one trigger of one rule; says what came of it."""
     memory = work.memory(rule.id, symbol)
     own = trigger_memory(memory, trigger)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    names = world.names_before(work, rule, symbol)
     try:
         match = trigger.match(event, own, names)
     except EvaluationError as error:
@@ -195,10 +195,8 @@ def _give_way(work: Work, world: World, rule: Rule, older: str, newer: str) -> N
 
 def _seen(work: Work, world: World, rule: Rule, run: Run) -> dict[str, str]:
     """What the rule's formulas saw of the world as it fired, for whoever asks why, or plays it."""
-    formulas = [*rule.conditions, *(f for action in rule.actions for f in action.formulas())]
-    wanted = TOLD.union(*(formula.names for formula in formulas))
     names, found = world.names(work, run), {}
-    for name in sorted(wanted):
+    for name in sorted(TOLD | rule.named):
         if name.startswith("trigger."):
             continue
         try:

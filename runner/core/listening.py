@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
 from runner.core.events import Due, Tick
 from runner.core.firing import trigger_memory
@@ -117,18 +119,19 @@ class Listening:
         rule, trigger = self._priced.get(owner) or self._timed[owner]
         work = Work(self._state, now)
         memory = work.memory(rule.id, owner[1])
-        if isinstance(trigger, WaitsForTime):
-            at = trigger.due_at(trigger_memory(memory, trigger))
+        # not by isinstance: it looks at a protocol's members one by one
+        if owner in self._timed:
+            at = cast(WaitsForTime, trigger).due_at(trigger_memory(memory, trigger))
             if at is None:
                 self._due.pop(owner, None)
             else:
                 self._due[owner] = at
-        if not isinstance(trigger, WaitsForPrice):
+        if owner not in self._priced:
             return
-        exposure = work.exposure(owner[1])
+        exposure = partial(work.exposure, owner[1])
         names = Names(self._world.view, owner[1], now, {}, memory, exposure, rule.zone)
         try:
-            waits = trigger.waits(trigger_memory(memory, trigger), names)
+            waits = cast(WaitsForPrice, trigger).waits(trigger_memory(memory, trigger), names)
         except EvaluationError:
             self._levels.drop(owner)
             return

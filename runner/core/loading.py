@@ -12,7 +12,6 @@ from runner.core.listening import Listening
 from runner.core.rules import Begins, Rule, RuleSet, Trigger
 from runner.core.running import World
 from runner.core.state import State, Work
-from runner.core.view import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _begin(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger) 
     assert isinstance(trigger, Begins)
     memory = work.memory(rule.id, symbol)
     own = trigger_memory(memory, trigger)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    names = world.names_before(work, rule, symbol)
     begun = trigger.begin(own, names)
     if begun != own:
         begun = {**begun, "fingerprint": trigger.fingerprint}

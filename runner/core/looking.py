@@ -13,7 +13,7 @@ from runner.core.rules import Rule, WaitsForPrice
 from runner.core.running import World
 from runner.core.standing import standing
 from runner.core.state import Work
-from runner.core.view import Names, View
+from runner.core.view import View
 
 PRICES = frozenset({"mark", "last", "index"})
 """Sources that are prices; what moves, funding and the like is drawn nowhere."""
@@ -39,7 +39,7 @@ def seen_rules(work: Work, world: World, rules: Iterable[Rule]) -> Mapping[str, 
 def _levels(work: Work, world: World, rule: Rule, symbol: str) -> Iterable[Mapping[str, str]]:
     """Prices that one rule waits for on one symbol; none where a level has no value now."""
     memory = work.memory(rule.id, symbol)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    names = world.names_before(work, rule, symbol)
     for trigger in rule.triggers:
         if not isinstance(trigger, WaitsForPrice):
             continue

@@ -342,28 +342,34 @@ class Rule:
     file: str = ""
     line: int = 0
     own_limits: Limits = field(default_factory=Limits)
+    supersedes: bool = field(init=False, repr=False, compare=False)
+    named: frozenset[str] = field(init=False, repr=False, compare=False)
+    reckoned: frozenset[str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def supersedes(self) -> bool:
-        """True when its newest event goes before older ones: it brings the position to a size."""
-        return any(action.kind == "target" for action in self.actions)
+    def __post_init__(self) -> None:
+        """Reckon once what every event of the rule asks for.
+
+        `supersedes`: its newest event goes before older ones, it brings the position to a size;
+        `named`: what its conditions and actions look at; `reckoned`: the price sources without
+        which its conditions and orders cannot be reckoned.
+        """
+        formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
+        named = frozenset(name for formula in formulas for name in formula.names)
+        sized = {s for action in self.actions if isinstance(action, Priced) for s in action.sources}
+        found: set[str] = {source for name, source in PRICE_NAMES.items() if name in named}
+        supersedes = any(action.kind == "target" for action in self.actions)
+        object.__setattr__(self, "supersedes", supersedes)
+        object.__setattr__(self, "named", named)
+        object.__setattr__(self, "reckoned", frozenset(found | sized))
 
     def sources(self) -> frozenset[str]:
         """What must be streamed: price sources of triggers and formulas, and `kline_15m`."""
-        found = set(self.reckoned())
+        found = set(self.reckoned)
         heard = [trigger.interest for trigger in self.triggers]
         found.update(what for kind, what in heard if kind == "price")
         found.update(f"{KLINE}{what}" for kind, what in heard if kind == "kline")
         # sizing and the exchange's own price checks go by the mark
         return frozenset(found | {"mark"})
-
-    def reckoned(self) -> frozenset[str]:
-        """The price sources without which its conditions and orders cannot be reckoned."""
-        formulas = [*self.conditions, *(f for action in self.actions for f in action.formulas())]
-        named = {name for formula in formulas for name in formula.names}
-        found: set[str] = {source for name, source in PRICE_NAMES.items() if name in named}
-        sized = {s for action in self.actions if isinstance(action, Priced) for s in action.sources}
-        return frozenset(found | sized)
 
 
 KLINE = "kline_"
@@ -386,12 +392,15 @@ class RuleSet:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     dead_men: Mapping[str, DeadMan] = field(default_factory=dict)
     revision: str = ""
+    wanted: frozenset[tuple[str, str]] = field(init=False, repr=False, compare=False)
+    """Every (symbol, price source or candle) that must be streamed."""
 
-    def wanted(self) -> frozenset[tuple[str, str]]:
-        """Every (symbol, price source or candle) that must be streamed."""
-        return frozenset(
+    def __post_init__(self) -> None:
+        """Reckon once what the rules want."""
+        wanted = frozenset(
             (symbol, source)
             for rule in self.rules.values()
             for symbol in rule.symbols
             for source in rule.sources()
         )
+        object.__setattr__(self, "wanted", wanted)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from runner.core import deadman, judging, modes, recovery
@@ -49,11 +50,16 @@ class World:
     seen: Seen
     limits: Limits = field(default_factory=Limits)
 
+    def names_before(self, work: Work, rule: Rule, symbol: str) -> Names:
+        """The formulas' names for a rule that has not fired, at this moment."""
+        memory, exposure = work.memory(rule.id, symbol), partial(work.exposure, symbol)
+        return Names(self.view, symbol, work.now, {}, memory, exposure, rule.zone)
+
     def names(self, work: Work, run: Run) -> Names:
         """The formulas' names for a run, at this moment."""
         identity = run.identity
         memory = work.memory(identity.rule_id, identity.symbol)
-        exposure = work.exposure(identity.symbol)
+        exposure = partial(work.exposure, identity.symbol)
         rule = rule_of(work, self, run)
         zone = UTC if rule is None else rule.zone
         sizes = _fills(work, self.view, run)

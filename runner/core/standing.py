@@ -63,7 +63,7 @@ def _plain(line: Line) -> dict[str, str]:
 def standing(work: Work, world: World, rule: Rule, symbol: str) -> Standing:
     """What keeps it from firing, in the order in which a fire would meet it."""
     memory = work.memory(rule.id, symbol)
-    names = Names(world.view, symbol, work.now, {}, memory, work.exposure(symbol), rule.zone)
+    names = world.names_before(work, rule, symbol)
     triggers = tuple(
         _trigger(trigger, trigger_memory(memory, trigger), names) for trigger in rule.triggers
     )

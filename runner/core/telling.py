@@ -105,4 +105,4 @@ class Telling:
             return False
         assert self._started_at is not None
         patient = moment.now - self._started_at < START_PATIENCE
-        return not patient or all(view.board.last(*key) for key in self._world.rules.wanted())
+        return not patient or all(view.board.last(*key) for key in self._world.rules.wanted)

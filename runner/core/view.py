@@ -113,6 +113,7 @@ class Names(Mapping[str, Value]):
     """The names of one rule at one moment, looked up only when a formula asks.
 
     Raises KeyError for what is unknown or stale: the formula turns it into "no data for …".
+    `exposure` reckons the symbol's open orders: few formulas ask for them.
     `unseen` is the signed size that own orders filled and that no statement of the position
     shows yet: a silent user stream must not make a rule believe that it is flat.
     """
@@ -122,7 +123,7 @@ class Names(Mapping[str, Value]):
     now: int
     fields: Mapping[str, Value]
     memory: RuleMemory
-    exposure: Exposure
+    exposure: Callable[[], Exposure]
     zone: tzinfo = UTC
     unseen: Decimal = ZERO
 
@@ -221,8 +222,8 @@ NAMES: dict[str, tuple[Type, Getter]] = {
     "rule.fires": (NUMBER, lambda names: Decimal(names.memory.fires)),
     "rule.fires_today": (NUMBER, lambda names: Decimal(fires_on(names.memory, names.now))),
     "rule.last_fired_ago": (NUMBER, _last_fired_ago),
-    "orders.open": (NUMBER, lambda names: Decimal(names.exposure.orders)),
-    "orders.open_notional": (NUMBER, lambda names: names.exposure.notional),
+    "orders.open": (NUMBER, lambda names: Decimal(names.exposure().orders)),
+    "orders.open_notional": (NUMBER, lambda names: names.exposure().notional),
     "now.hour": _clock(lambda now: now.hour),
     "now.minute": _clock(lambda now: now.minute),
     "now.weekday": _clock(lambda now: now.isoweekday()),

@@ -122,7 +122,7 @@ def _asset(symbols: Mapping[str, Symbol]) -> str:
 
 def _check_candles(rules: RuleSet, series: Mapping[str, Series]) -> None:
     """Candles that rules wait for must be made of whole recorded ones."""
-    for symbol, source in sorted(rules.wanted()):
+    for symbol, source in sorted(rules.wanted):
         span = series[symbol].span if symbol in series else 0
         if source.startswith(KLINE) and span:
             interval = source.removeprefix(KLINE)

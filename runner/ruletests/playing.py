@@ -326,7 +326,7 @@ def _wakes(runner: VirtualRunner, rule: Rule, symbol: str, trigger: Any) -> int 
     if memory is None:
         return None
     now = runner.clock.now
-    names = Names(runner.view, symbol, now, {}, memory, Exposure())
+    names = Names(runner.view, symbol, now, {}, memory, Exposure)
     try:
         return trigger.waits(trigger_memory(memory, trigger), names).wake_at  # type: ignore[no-any-return]
     except EvaluationError:

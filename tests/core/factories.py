@@ -196,7 +196,7 @@ def context(
     overdue: bool = False,
 ) -> ActionContext:
     """What an action is asked with."""
-    names = Names(world or view(), SYMBOL, START, {}, RuleMemory(), Exposure())
+    names = Names(world or view(), SYMBOL, START, {}, RuleMemory(), Exposure)
     run = Run(identity().run_id(), identity(), "hash", {}, START)
     return ActionContext(
         run=run,

@@ -41,7 +41,7 @@ class Account:
 
     def result(self, now: int) -> Decimal:
         """What a formula sees. Raises KeyError for no data."""
-        names = Names(self.view, SYMBOL, now, {}, RuleMemory(), Exposure())
+        names = Names(self.view, SYMBOL, now, {}, RuleMemory(), Exposure)
         value = names["account.daily_pnl"]
         assert isinstance(value, Decimal)
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,11 +26,7 @@ def listening(what: str) -> Any:
     trigger = TRIGGERS["dead_man"].build(Node(what), "dead_man")
     assert trigger is not None
     one = rule(what, built("notify", f"it is {what}"))
-    return one.__class__(**{**_fields(one), "triggers": (trigger,)})
-
-
-def _fields(one: Any) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in one.__slots__}
+    return replace(one, triggers=(trigger,))
 
 
 def bench(*switches: DeadMan) -> Bench:

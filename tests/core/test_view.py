@@ -30,7 +30,7 @@ def view(*positions: PositionUpdate) -> View:
 
 def names(one: View, now: int = START, **changes: Any) -> Names:
     """The names of a rule that never fired."""
-    given = {"fields": {}, "memory": RuleMemory(), "exposure": Exposure(), **changes}
+    given = {"fields": {}, "memory": RuleMemory(), "exposure": Exposure, **changes}
     return Names(one, SYMBOL, now, **given)
 
 
@@ -168,7 +168,7 @@ def test_the_rule_sees_its_own_past() -> None:
 
 def test_orders_and_the_clock_have_names() -> None:
     """2023-11-14 22:13 UTC was a Tuesday; open orders are our own."""
-    one = names(view(), exposure=Exposure(2, D(150)))
+    one = names(view(), exposure=lambda: Exposure(2, D(150)))
     assert (one["orders.open"], one["orders.open_notional"]) == (2, 150)
     assert (one["now.hour"], one["now.minute"], one["now.weekday"]) == (22, 13, 2)
     assert one["symbol"] == SYMBOL

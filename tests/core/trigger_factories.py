@@ -98,7 +98,7 @@ def names(
     from runner.core.view import Exposure
 
     view = View(board or PriceBoard(STALE_AFTER))
-    return Names(view, SYMBOL, now, fields or {}, RuleMemory(), Exposure())
+    return Names(view, SYMBOL, now, fields or {}, RuleMemory(), Exposure)
 
 
 def tick(value: int | str, at: int = START, symbol: str = SYMBOL, **changes: Any) -> Tick:

@@ -264,7 +264,7 @@ def test_a_newer_target_ends_it() -> None:
     }
     seen = context(action, legs)
     memory = RuleMemory(triggers={MEMORY: {"run_id": "another", "event_time": START}})
-    names = Names(view(), SYMBOL, START, {}, memory, Exposure())
+    names = Names(view(), SYMBOL, START, {}, memory, Exposure)
     old = ActionContext(seen.run, rule("rule", action), 0, names, legs, seen.open_legs)
     ended = action.step(old)
     assert (ended.progress, ended.reason) == (Progress.FAILED, Reason.SUPERSEDED)
