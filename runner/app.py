@@ -1,4 +1,4 @@
-"""The composition root: builds the ten or so objects by hand, starts them, watches them, stops."""
+"""The composition root: a cell for each account, and the doors that they share."""
 
 from __future__ import annotations
 
@@ -6,49 +6,34 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 
-from runner.audit import forgotten
-from runner.connecting import PAPER, Place, connect, monotonic_ms, wall_ms
-from runner.core.decision import AlertAnswer, Decision, Record
-from runner.core.engine import Engine
-from runner.core.events import Alert, Fire
-from runner.core.legs import Moment
-from runner.core.noticing import Noticing
-from runner.core.prices import PriceBoard
-from runner.core.rules import RuleSet
-from runner.core.running import World
-from runner.core.view import View
-from runner.dispatcher import Dispatcher, Observer
-from runner.errors import ConfigurationError, JournalFull, RunnerError
-from runner.gateway import Gateway
-from runner.halting import first_words, last_words, wind_down
+from runner.cell import Cell, House, Trade
+from runner.connecting import PAPER, Place, connect, wall_ms
+from runner.core.decision import AlertAnswer
+from runner.core.events import Alert, Command, Fire
+from runner.dispatcher import Observer
+from runner.errors import RunnerError, VenueError
 from runner.hooking import command_of, hook_table
 from runner.journal import Journal
-from runner.killing import KillSwitch
-from runner.logs import scrub
-from runner.markets import Markets
-from runner.metrics.readings import Sources
 from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
-from runner.outside import Outside
-from runner.readiness import Outlook
-from runner.reloading import Candidate, Reloader, Reloading
-from runner.remembering import LeadWatch, lead, remembered, told, unknown_orders
-from runner.rulebook.diagnostics import render
-from runner.rulebook.load import load
+from runner.reloading import Candidate, Loop, Reloader, Reloading
+from runner.remembering import lead
+from runner.routing import Routes, no_such_account, told_together
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
+from runner.sharing import distinct, read_shares, refuse_strange, traded
 from runner.sources.hooks import HookTable
-from runner.sources.readiness import Readiness
-from runner.sources.schedule import AlarmClock
+from runner.sources.readiness import Readiness, together
 from runner.sources.server import HookServer
 from runner.sources.webhook import create_app
-from runner.venues import Stream, Venue
+from runner.venues import Venue
 from runner.venues.paper.server import PaperServer
+from runner.venues.registry import account_name
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +53,14 @@ FIRST_PRICES = 5.0
 """Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
 
 
-class RulesRefused(ConfigurationError):
-    """The rule files have mistakes; the text is their diagnostics."""
+Observers = Callable[[str], Sequence[Observer]]
+"""Who sees an account's decisions, by its name."""
 
 
-def read_rules(place: Place, venue: Venue | None) -> RuleSet:
-    """The rule set of a folder. Raises RulesRefused with every mistake of every file."""
-    loaded = load(place.rules, venue.instruments() if venue is not None else None)
-    if loaded.rules is None:
-        raise RulesRefused(render(loaded.diagnostics))
-    return loaded.rules
+def unobserved(account: str) -> Sequence[Observer]:
+    """Nobody."""
+    del account
+    return ()
 
 
 class App:
@@ -88,222 +71,166 @@ class App:
         place: Place,
         settings: Settings,
         paper: PaperServer | None = None,
-        observers: Sequence[Observer] = (),
+        observers: Observers = unobserved,
         *,
+        only_paper: bool = True,
         accept_restored: bool = False,
-        journal: Journal | None = None,
+        journals: Mapping[str, Journal] | None = None,
         hook_server: HookServer | None = None,
     ) -> None:
         """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
 
-        `accept_restored`: the journal may be older than what it led to. `journal` and
-        `hook_server` are given where this runner stood by before it led.
+        With `only_paper` every account trades on `paper`, if that is there; else those that say so.
+        `observers` gives those of an account; `accept_restored`: a journal may be older than what
+        it led to. `journals`, by account, and `hook_server` are given where this runner stood by
+        before it led.
         """
         self.place = place
         self.settings = settings
         self.paper = paper
-        self.started_at = self._loaded_at = wall_ms()
+        self._only_paper = only_paper
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self._began = False
-        self.journal = journal or lead(place.folder, settings, wall_ms, accept_restored)
+        self.secrets = Secrets(settings.secrets, place.folder)
+        started_at = self._loaded_at = wall_ms()
+        self._house = House(
+            place.folder, self.secrets, self._stop, self.turned_at, started_at, accept_restored
+        )
+        self.accounts = tuple(journals or traded(place, settings))
+        self._shares = {name: share_of(settings, name) for name in self.accounts}
+        self._journals = dict(journals or {})
         try:
-            self._build(observers, accept_restored, hook_server)
+            self._build(observers, hook_server)
         except BaseException:
-            self.journal.close()
+            for journal in self._journals.values():
+                journal.close()
             raise
 
-    def _build(
-        self,
-        observers: Sequence[Observer],
-        accept_restored: bool,
-        hook_server: HookServer | None,
-    ) -> None:
-        self.secrets = Secrets(self.settings.secrets, self.place.folder)
-        self.venue = connect(self.place, self.settings, self.paper, self.secrets)
+    def _build(self, observers: Observers, hook_server: HookServer | None) -> None:
+        if not self._journals:
+            restored = self._house.accept_restored
+            lead_all(self._journals, self.place, self.settings, self._shares, restored)
+        self.metrics = MetricsServer(self.accounts) if self.settings.metrics is not None else None
+        venues = self._venues()
         watch = Watch(self.place.rules, tests=self.settings.reload_tests)
-        self.rules = read_rules(self.place, self.venue)
-        self.orphans = unknown_orders(
-            self.journal, self.venue, self.rules, self.settings.namespace, self.venue.server_time()
-        )
-        if self.orphans and not accept_restored:
-            raise forgotten(self.journal.name, self.orphans)
+        found = read_shares(self.place, self.settings, venues)
+        self.rules = found.whole
         self._hooks = hook_table(self.rules, self.secrets, self.settings)
-        self._awaited = self.rules.wanted
-        self.board = PriceBoard(self.settings.stale_after, self.journal.last_alive)
-        self.view = View(self.board, self.venue.instruments())
-        world = World(
-            self.rules,
-            self.view,
-            self.settings.namespace,
-            self.account,
-            self.journal.seen,
-            self.settings.limits(self.account),
-        )
-        fresh = self.journal.date_restore(self.venue.server_time())
-        self.engine = Engine(world, remembered(self.journal, fresh=fresh))
-        noticing = Noticing(
-            lambda run_id: self.engine.state.rule_ids.get(run_id, ""),
-            f"account {self.account} ({self.mode})",
-        )
-        self.outside = Outside(self.settings, self.secrets, self.journal, noticing, wall_ms)
-        self.metrics = MetricsServer() if self.settings.metrics is not None else None
-        counting = self.metrics.counting if self.metrics is not None else None
-        counted = () if counting is None else (counting.count,)
-        self._observers = (*counted, *observers, self.outside.desk.told)
-        announce = self.outside.desk.announce
-        self.dispatcher = Dispatcher(
-            self.engine,
-            self.journal,
-            self.venue,
-            self.settings.timing,
-            wall_ms,
-            self._observers,
-            remember=lambda: remembered(self.journal),
-            ready=self.taking,
-            clean=lambda text: scrub(text, self.secrets.values()),
-            announce=announce if counting is None else counting.timed(announce),
-        )
-        self._outlook = Outlook(
-            self.venue,
-            self.dispatcher,
-            self.view,
-            self.engine.links,
-            self.settings.timing,
-            self._awaited,
-            self.started_at,
-            wall_ms,
-        )
-        self.outside.attend(self.dispatcher, lambda: self._outlooked().problems)
-        measured = counting.request if counting is not None else None
-        self.gateway = Gateway(
-            self.venue, self.dispatcher.post, wall_ms, monotonic_ms, measured=measured
-        )
-        self.alarm = AlarmClock(self.dispatcher.wake)
-        self.kill_switch = KillSwitch(
-            self.place.folder, self.venue, self.engine.symbols, self.dispatcher.hand_in
-        )
-        self.markets = Markets(self.venue, self.board, self.dispatcher.post, self._awaited)
-        user = self.venue.user_stream(self.dispatcher.post)
-        self._streams: list[Stream] = [user, self.markets]
+        self.cells: dict[str, Cell] = {}
+        for name, share in self._shares.items():
+            shown = self._shown(name)
+            exchange = self.paper.addresses if self.paper and self._on_paper(name) else None
+            trade = Trade(shown, self._mode(name), venues[name], self._journals[name], exchange)
+            counting = self.metrics.counting(name) if self.metrics is not None else None
+            self.cells[name] = Cell(
+                self._house, share, trade, found.by_account[name], observers(shown), counting
+            )
+        self._routes = Routes(found.by_account)
+        self._doors(watch, hook_server)
+
+    def _venues(self) -> dict[str, Venue]:
+        venues: dict[str, Venue] = {}
+        for name, share in self._shares.items():
+            paper = self.paper if self._on_paper(name) else None
+            venues[name] = connect(self.place, share, paper, self.secrets, venues.values())
+        if len(venues) > 1:
+            distinct({name: _known_as(venue) for name, venue in venues.items()})
+        return venues
+
+    def _doors(self, watch: Watch, hook_server: HookServer | None) -> None:
         work = Reloading(
             read=self._read,
-            prepare=lambda found: self.markets.cover(found.rules.wanted, FIRST_PRICES),
-            hand_in=self.dispatcher.hand_in,
+            prepare=self._prepare,
+            loops={
+                name: Loop(cell.dispatcher.hand_in, lambda cell=cell: cell.rules)  # type: ignore[misc]
+                for name, cell in self.cells.items()
+            },
             taken=self._taken,
-            over=lambda: self.markets.release(self.rules.wanted),
+            over=self._release,
         )
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
         known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
         app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms, **known)
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
         if self.metrics is not None and self.settings.metrics is not None:
-            self.metrics.counting.hook(app)
-            self.metrics.read(self._sources())
+            self.metrics.answers.attend(app)
+            for name, cell in self.cells.items():
+                self.metrics.read(name, cell.sources(lambda: self._loaded_at))
             self.metrics.start(*self.settings.metrics)
-        self._thread = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
-
-    def _sources(self) -> Sources:
-        return Sources(
-            self.engine,
-            self.dispatcher,
-            self.journal,
-            self.venue,
-            self.outside,
-            lambda: self.rules,
-            self.readiness,
-            self.mode,
-            self.started_at,
-            lambda: self._loaded_at,
-            wall_ms,
-        )
 
     def _read(self) -> Candidate:
-        rules = read_rules(self.place, self.venue)
+        venues = {name: cell.venue for name, cell in self.cells.items()}
+        found = read_shares(self.place, self.settings, venues)
         tests = vet(self.place.rules) if self.settings.reload_tests else 0
-        return Candidate(rules, hook_table(rules, self.secrets, self.settings), tests)
+        hooks = hook_table(found.whole, self.secrets, self.settings)
+        return Candidate(found.whole, hooks, tests, found.by_account)
+
+    def _prepare(self, found: Candidate) -> None:
+        for name, cell in self.cells.items():
+            cell.markets.cover(found.of(name).wanted(), FIRST_PRICES)
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks
+        for name, cell in self.cells.items():
+            cell.rules = found.of(name)
+        self._routes = Routes({name: cell.rules for name, cell in self.cells.items()})
         self._loaded_at = wall_ms()
 
-    @property
-    def account(self) -> str:
-        """The account's name: paper, or the one of runner.yaml."""
-        return PAPER if self.paper is not None else self.settings.account().name
+    def _release(self) -> None:
+        for cell in self.cells.values():
+            cell.markets.release(cell.rules.wanted)
+
+    # which account is which
 
     @property
-    def mode(self) -> str:
+    def cell(self) -> Cell:
+        """The only account, or the first of several: the default one where it is traded with."""
+        return next(iter(self.cells.values()))
+
+    def _on_paper(self, name: str) -> bool:
+        if self.paper is None:
+            return False
+        return self._only_paper or self._shares[name].account().address == PAPER
+
+    def _shown(self, name: str) -> str:
+        """Its name for journal and world; who has only the paper exchange needs to give none."""
+        alone = len(self.accounts) == 1 and not self._shares[name].apart
+        return PAPER if alone and self._on_paper(name) else name
+
+    def _mode(self, name: str) -> str:
         """Paper (embedded), demo, live, or custom for addresses of the user's own."""
-        if self.paper is not None:
+        if self._on_paper(name):
             return PAPER
-        address = self.settings.account().address
+        address = self._shares[name].account().address
         return address if isinstance(address, str) else "custom"
 
     # life
 
     def start(self) -> None:
-        """Start every thread; alerts are answered 503 until the account was read."""
-        self.outside.start()
-        self._thread.start()
-        self.gateway.start()
-        self.kill_switch.start()
-        self.alarm.start()
-        for stream in self._streams:
-            stream.start()
+        """Start every thread; alerts are answered 503 until the accounts were read."""
+        for cell in self.cells.values():
+            cell.start(self.hook_server.url)
         if not self.hook_server.alive:
             self.hook_server.start()
-        self._lead = LeadWatch(self.journal, monotonic_ms)
         self.reloader.start()
 
-    def _dispatch(self) -> None:
-        try:
-            self.journal.own()
-            moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
-            self.dispatcher.begin(
-                [
-                    Decision([self._first_words()]),
-                    told(self.orphans, moment.now),
-                    self.engine.load(self.rules, moment),
-                    self.engine.recover(moment),
-                ],
-                self.gateway,
-                self.alarm,
-            )
-            self.dispatcher.run()
-            with suppress(JournalFull):
-                self._end()
-        except BaseException as error:
-            log.exception("the dispatcher died")
-            self._failure = error
-        finally:
-            self._stop.set()
-
-    def _end(self) -> None:
-        moment = Moment(wall_ms(), self.venue.server_time(), self.settings.timing)
-        told = [last_words(self.engine, moment, self.settings.on_stop, self._failure)]
-        self.journal.commit([*told, self.outside.desk.announce(told, moment.now)])
-        for observe in self._observers:
-            observe(told)
-
-    def _first_words(self) -> Record:
-        exchange = self.paper.addresses if self.paper is not None else None
-        where = self.hook_server.url
-        return first_words(self.started_at, self.account, self.mode, exchange, where)
+    def turned_at(self) -> int:
+        """When the loop of each account had turned (ms): the earliest of their last turns."""
+        return min(cell.dispatcher.turned_at for cell in self.cells.values())
 
     def watch(self) -> None:
         """Raise RunnerError when a thread died: then the process must end, with an error."""
-        if self._lead.lost():
+        if any(cell.lead_lost for cell in self.cells.values()):
             log.critical("the lead could not be renewed: another runner may lead by now")
             os._exit(1)
-        if self.gateway.failure is not None:
-            self._failure = self.gateway.failure
-        dead = [stream for stream in self._streams if not stream.alive]
-        others = (self.hook_server, self.alarm, self.reloader, self.kill_switch, self.outside)
+        for name, cell in self.cells.items():
+            if cell.dead:
+                of = f" of account {name}" if len(self.cells) > 1 else ""
+                what = f"a stream reader, alarm clock, kill or telling thread{of}"
+                self._failure = cell.failure or RunnerError(f"{what} died")
         unseen = self.metrics is not None and not self.metrics.alive
-        if dead or unseen or not all(each.alive for each in others):
-            what = "a stream reader, alarm clock, hook server, reload, kill or telling thread"
-            self._failure = RunnerError(f"{what} died")
+        if unseen or not (self.hook_server.alive and self.reloader.alive):
+            self._failure = RunnerError("a hook server, metrics or reload thread died")
         if self._failure is not None:
             self._stop.set()
             raise RunnerError(f"stopped, because: {self._failure}") from self._failure
@@ -313,19 +240,17 @@ class App:
         self._stop.set()
         self.hook_server.stop()
         self.reloader.stop()
-        self.alarm.stop()
-        if self._failure is None:
-            wind_down(self.dispatcher, self.settings.on_stop, wall_ms)
-        self.kill_switch.stop()
-        self.dispatcher.stop()
-        self._thread.join(10)
-        self.gateway.stop()
-        for stream in self._streams:
-            stream.stop()
+        cells = list(self.cells.values())
+        orderly = self._failure is None and not any(cell.failure for cell in cells)
+        if len(cells) == 1:
+            cells[0].wind_down(orderly=orderly)
+        else:
+            with ThreadPoolExecutor(len(cells), "stop") as pool:
+                list(pool.map(lambda cell: cell.wind_down(orderly=orderly), cells))
         if self.metrics is not None:
             self.metrics.stop()
-        self.outside.stop(settle=not self._thread.is_alive())
-        self.journal.close()
+        for cell in cells:
+            cell.close()
 
     # what other threads ask
 
@@ -335,33 +260,109 @@ class App:
         return self._hooks
 
     def submit(self, event: Alert | Fire) -> AlertAnswer | None:
-        """Have an alert or a command decided and committed; None when that cannot be now."""
+        """Have an alert or a command decided and committed; None when that cannot be now.
+
+        Where several accounts have a rule for it, each decides, and one answer tells of all.
+        """
         command = command_of(event, self.settings) if isinstance(event, Alert) else None
+        account = account_in(event) if command is not None else ""
+        names = self.accounts_for(command or event, account)
+        if not names:
+            return no_such_account(account, self.accounts)
+        cells = {name: self.cells[name] for name in names}
         if command is not None and command.verb == "kill":
-            self.kill_switch.now()
-        held = self.hook_server.held and not self._began
+            for cell in cells.values():
+                cell.kill_switch.now()
+        held = self.hook_server.held and not all(cell.began for cell in cells.values())
         until = time.monotonic() + (HELD_PATIENCE if held else ALERT_PATIENCE)
-        if self._stop.is_set() or not (command or self._takes(until)):
+        if self._stop.is_set() or not (command or self._takes(cells.values(), until)):
             return None
         left = min(max(until - time.monotonic(), SHORTEST_PATIENCE), ALERT_PATIENCE)
-        return self.dispatcher.ask(command or event, left)
+        return _asked(cells, command or event, left)
 
-    def _takes(self, until: float) -> bool:
+    def accounts_for(self, event: Alert | Fire | Command, account: str = "") -> tuple[str, ...]:
+        """The accounts that an event is for; a command may name its `account`."""
+        match event:
+            case Alert():
+                return self._routes.of_alert(event.path)
+            case Fire():
+                return self._routes.of_rule(event.rule_id)
+            case Command():
+                return self._routes.of_command(event, account)
+
+    def _takes(self, cells: Iterable[Cell], until: float) -> bool:
         """Whether alerts are taken; those that come during the start wait for its end."""
-        while not (taking := self.taking()) and not self._began:
-            if time.monotonic() >= until or self._stop.wait(LOOK_AGAIN):
+        for cell in cells:
+            while not (taking := cell.taking()) and not cell.began:
+                if time.monotonic() >= until or self._stop.wait(LOOK_AGAIN):
+                    return False
+            cell.began = True
+            if not taking:
                 return False
-        self._began = True
-        return taking
+        return True
 
     def taking(self) -> bool:
-        """Whether alerts are taken now."""
-        return self._outlook.taking(self.rules, stopping=self._stop.is_set())
+        """Whether alerts are taken now, by every account."""
+        return all(cell.taking() for cell in self.cells.values())
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""
-        found = self._outlooked()
-        return replace(found, problems=(*found.problems, *self.outside.problems()))
+        return together({name: cell.readiness() for name, cell in self.cells.items()})
 
-    def _outlooked(self) -> Readiness:
-        return self._outlook.readiness(self.rules, stopping=self._stop.is_set())
+
+def _asked(
+    cells: Mapping[str, Cell], event: Alert | Fire | Command, patience: float
+) -> AlertAnswer | None:
+    """Each account's answer as one; None when one of them could not commit in time.
+
+    Then the sender sends it again, and who had it knows it.
+    """
+    until = time.monotonic() + patience
+    replies = {name: cell.dispatcher.hand_in(event) for name, cell in cells.items()}
+    answers: dict[str, AlertAnswer] = {}
+    for name, reply in replies.items():
+        with suppress(TimeoutError):
+            left = max(until - time.monotonic(), 0)
+            answer = reply.result(left) if reply is not None else None
+            if answer is not None:
+                answers[name] = answer
+    if len(answers) < len(cells):
+        return None
+    return told_together(answers, command=isinstance(event, Command))
+
+
+def account_in(event: Alert | Fire) -> str:
+    """The account that the body of a command names."""
+    return str(event.fields.get("account", "")) if isinstance(event, Alert) else ""
+
+
+def share_of(settings: Settings, name: str) -> Settings:
+    """An account's share of the settings; all of them where they name no account."""
+    return settings.of(name) if settings.accounts else settings
+
+
+def lead_all(
+    journals: dict[str, Journal],
+    place: Place,
+    settings: Settings,
+    shares: Mapping[str, Settings],
+    accept_restored: bool,
+) -> None:
+    """Open the journal of each account into `journals`, in an order that all runners keep.
+
+    So of two runners for the same accounts one gets all. Raises JournalError.
+    """
+    for name in sorted(shares):
+        share = shares[name]
+        refuse_strange(place.folder, settings, share)
+        if share.apart and "://" not in share.journal:
+            (place.folder / share.journal).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        journals[name] = lead(place.folder, share, wall_ms, accept_restored)
+
+
+def _known_as(venue: Venue) -> str:
+    """What the exchange calls the account; "" when it does not tell now."""
+    try:
+        return account_name(venue)
+    except VenueError:
+        return ""

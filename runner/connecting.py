@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from runner.venues import Venue
 from runner.venues.binance_usdm.presets import reach
 from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
-from runner.venues.registry import VENUES, Adapter
+from runner.venues.registry import VENUES, Adapter, share_limits
 
 PAPER = "paper"
 """The name of the account, and of the address, that means the embedded paper exchange."""
@@ -50,20 +50,26 @@ class Place:
 
 
 def connect(
-    place: Place, settings: Settings, paper: PaperServer | None, secrets: Secrets | None = None
+    place: Place,
+    settings: Settings,
+    paper: PaperServer | None,
+    secrets: Secrets | None = None,
+    beside: Iterable[Venue] = (),
 ) -> Venue:
     """The account's venue, connected; `secrets` reads its key, and knows it from then on.
 
-    Raises ConfigurationError or VenueError with the cure.
+    `beside` are the venues of this process' other accounts, with which it may share limits. Raises
+    ConfigurationError or VenueError with the cure.
     """
     if paper is not None:
-        return connect_paper(paper.addresses, settings)
+        return connect_paper(paper.addresses, settings, beside)
     account = settings.account()
     if account.address == PAPER:
         raise ConfigurationError(
             f"the account {account.name} is on the embedded paper exchange: start with --paper"
         )
     venue = unconnected(settings, secrets or Secrets(settings.secrets, place.folder))
+    share_limits(venue, beside)
     venue.connect()
     if venue.hedge_mode is not (account.position_mode == "hedge"):
         found = "hedge" if venue.hedge_mode else "one_way"
@@ -92,24 +98,36 @@ def on_paper(settings: Settings) -> bool:
     return bool(settings.accounts) and settings.account().address == PAPER
 
 
-def connect_paper(addresses: Mapping[str, str], settings: Settings) -> Venue:
+def paper_key(settings: Settings) -> str:
+    """The key of an account on the embedded paper exchange, where it names the account, too."""
+    return f"{PAPER_KEY}-{settings.apart}" if settings.apart else PAPER_KEY
+
+
+def connect_paper(
+    addresses: Mapping[str, str], settings: Settings, beside: Iterable[Venue] = ()
+) -> Venue:
     """The embedded paper exchange of this process or another. Raises VenueError."""
+    key, timing = paper_key(settings), settings.timing
     venue = VENUES["binance_usdm"](
-        reach(addresses, "rest"), PAPER_KEY, PAPER_SECRET, settings.timing, wall_ms, monotonic_ms
+        reach(addresses, "rest"), key, PAPER_SECRET, timing, wall_ms, monotonic_ms
     )
+    share_limits(venue, beside)
     venue.connect()
     return venue
 
 
-def embedded_paper(place: Place, settings: Settings) -> PaperServer:
+def embedded_paper(
+    place: Place, settings: Settings, shares: Sequence[Settings] = ()
+) -> PaperServer:
     """The paper exchange inside this process, started; its orders and positions survive a kill.
 
-    Raises ConfigurationError when it cannot keep them.
+    `shares` are the settings of each account that has one of its own there. Raises
+    ConfigurationError when it cannot keep them.
     """
     state = place.paper_state(settings)
     try:
         return PaperServer(
-            keys={PAPER_KEY: PAPER_SECRET},
+            keys={paper_key(each): PAPER_SECRET for each in shares or (settings,)},
             market=Walk(settings.paper.seed),
             state_file=state,
             balance=str(settings.paper.balance),

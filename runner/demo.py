@@ -133,7 +133,7 @@ def _demo(folder: Path, keep: bool, screen: Screen) -> int:
         rest = paper.addresses["rest"]
         screen.say(f"paper exchange on [bold]{rest}[/bold] (real HTTP, real WebSockets)")
         settings = replace(Settings(), hook=("127.0.0.1", _port() if keep else 0))
-        app = App(Place(folder), settings, paper, [screen.observe])
+        app = App(Place(folder), settings, paper, lambda _: [screen.observe])
         app.start()
         try:
             done = _play(app, screen, token)
@@ -175,7 +175,7 @@ def _play(app: App, screen: Screen, token: str) -> bool:
     _alert(app, screen, token, "TradingView posts an alert")
     _alert(app, screen, token, "TradingView sends the same alert again (as after a time-out)")
     screen.say("[dim]waiting: a schedule comes due, BTC breaks 70,000, later its target[/dim]")
-    with JournalReader.open(app.journal.path) as journal:
+    with JournalReader.open(app.cell.journal.path) as journal:
         return _until(screen, lambda: _all_happened(journal, screen))
 
 

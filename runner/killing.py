@@ -32,18 +32,27 @@ BETWEEN: Final = 0.2
 """Seconds between two tries of a cancel that did not get through."""
 
 
-def leave_request(folder: Path, key: str = "", told: Mapping[str, Any] | None = None) -> None:
+def request_in(folder: Path, apart: str = "") -> Path:
+    """The request's file; `apart` names the account where it is not the default one."""
+    return folder / (f"kill-{apart}.request" if apart else REQUEST)
+
+
+def leave_request(
+    folder: Path, key: str = "", told: Mapping[str, Any] | None = None, apart: str = ""
+) -> None:
     """Ask the runner of this folder for the cancels; harmless when none runs.
 
     With `key` and what is `told` of it the command is handed in at once, too. Whoever leaves the
-    request gives the same command on the usual way: it is done once.
+    request gives the same command on the usual way: it is done once. `apart` names the account
+    where it is not the default one.
     """
-    unfinished = folder / f".{REQUEST}.{os.getpid()}"
+    path = request_in(folder, apart)
+    unfinished = folder / f".{path.name}.{os.getpid()}"
     with contextlib.suppress(OSError):
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(json.dumps({"key": key, **told}) if told is not None else "")
-        unfinished.rename(folder / REQUEST)
+        unfinished.rename(path)
 
 
 class KillSwitch:
@@ -55,12 +64,14 @@ class KillSwitch:
         venue: Venue,
         symbols: Callable[[], Iterable[str]],
         hand_in: Callable[[Command], object],
+        apart: str = "",
     ) -> None:
         """`symbols` are those whose orders go, asked for when it happens.
 
-        `hand_in` takes the command that a request brings, without waiting for anything.
+        `hand_in` takes the command that a request brings, without waiting for anything; `apart`
+        names the account where it is not the default one.
         """
-        self._path = folder / REQUEST
+        self._path = request_in(folder, apart)
         self._venue = venue
         self._symbols = symbols
         self._hand_in = hand_in

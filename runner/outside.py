@@ -45,11 +45,19 @@ class Outside:
         self.heartbeat: Heartbeat | None = None
         self._lookout: Lookout | None = None
 
-    def attend(self, loop: Loop, problems: Callable[[], Sequence[Problem]]) -> None:
-        """From its start on, watch this loop and these ways to the exchange."""
+    def attend(
+        self,
+        loop: Loop,
+        problems: Callable[[], Sequence[Problem]],
+        turned_at: Callable[[], int],
+    ) -> None:
+        """From its start on, watch this loop and these ways to the exchange.
+
+        The sign of life is that of the whole process: `turned_at` is when each loop had turned.
+        """
         self._lookout = Lookout(problems, loop, self.desk.say, self._now)
         if self._beat_url is not None:
-            self.heartbeat = Heartbeat(self._beat_url, lambda: loop.turned_at, self._now)
+            self.heartbeat = Heartbeat(self._beat_url, turned_at, self._now)
 
     def start(self) -> None:
         """Begin, with the critical notices that a life before could not bring; before commits."""

@@ -6,9 +6,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from runner.core.decision import AlertAnswer, Record
 from runner.core.loading import Reload
@@ -33,6 +33,8 @@ COMMITTED_WITHIN = 30.0
 RETRY_LOOKS = 30
 """How many looks pass before rules that could not be committed are tried again."""
 
+Reply = Future[AlertAnswer | None]
+
 MOST_SHOWN = 20_000
 """Characters of a refusal that the journal keeps."""
 
@@ -42,24 +44,40 @@ RESTLESS = "the rule files are changing all the time: wait until they are writte
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Sound rules with the hooks they listen on, and how many of their tests passed."""
+    """Sound rules with the hooks they listen on, and how many of their tests passed.
+
+    `shares` are the rules of each account, where there are several.
+    """
 
     rules: RuleSet
     hooks: HookTable
     tests: int = 0
+    shares: Mapping[str, RuleSet] = field(default_factory=dict)
+
+    def of(self, account: str) -> RuleSet:
+        """The rules of an account."""
+        return self.shares.get(account, self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One account's loop: `hand_in` gives None when it can take nothing, `running` its rules."""
+
+    hand_in: Callable[[Reload], Future[AlertAnswer | None] | None]
+    running: Callable[[], RuleSet]
 
 
 @dataclass(frozen=True, slots=True)
 class Reloading:
-    """What a reload works on: `read` raises RunnerError with every mistake; `take` runs them.
+    """What a reload works on: `read` raises RunnerError with every mistake; `loops` run the rules.
 
-    `prepare` is called before they are taken, `taken` in the dispatcher's thread right after
-    their commit, `over` when all is done.
+    `prepare` is called before they are taken, `taken` in a dispatcher's thread right after the
+    last account's commit, `over` when all is done.
     """
 
     read: Callable[[], Candidate]
     prepare: Callable[[Candidate], None]
-    hand_in: Callable[[Reload], Future[AlertAnswer | None] | None]
+    loops: Mapping[str, Loop]
     taken: Callable[[Candidate], None]
     over: Callable[[], None]
 
@@ -152,34 +170,67 @@ class Reloader:
             return f"the rule files could not be read ({type(error).__name__}): see the log"
 
     def _take(self, candidate: Candidate, asked_at: int) -> bool:
+        """All accounts or none: those that took what another one did not go back."""
         self._work.prepare(candidate)
-        told = Told(candidate.rules, asked_at, candidate.tests)
-        reply = self._work.hand_in(Reload(candidate.rules, told.loaded))
-        if reply is not None:
-            reply.add_done_callback(lambda done: self._taken(done, candidate))
-        taken = reply is not None and self._committed(reply)
+        loops = self._work.loops
+        before = {name: loop.running() for name, loop in loops.items()}
+        count = _Count(len(loops), lambda: self._work.taken(candidate))
+        replies: dict[str, Reply] = {}
+        for name, loop in loops.items():
+            told = Told(candidate.of(name), asked_at, candidate.tests)
+            reply = loop.hand_in(Reload(candidate.of(name), told.loaded))
+            if reply is None:
+                break
+            replies[name] = reply
+            reply.add_done_callback(count.one)
+        committed = [name for name, reply in replies.items() if self._committed(reply)]
+        taken = len(committed) == len(loops)
         if not taken:
+            if committed:
+                count.forget()
+            for name in committed:
+                told = Told(before[name], asked_at)
+                self._committed(loops[name].hand_in(Reload(before[name], told.loaded)))
             self._refuse(NOT_TAKEN, asked_at)
         self._work.over()
         return taken
 
-    def _taken(self, reply: Future[AlertAnswer | None], candidate: Candidate) -> None:
-        if reply.result() is not None:
-            self._work.taken(candidate)
-
     @staticmethod
-    def _committed(reply: Future[AlertAnswer | None]) -> bool:
+    def _committed(reply: Reply | None) -> bool:
         try:
-            return reply.result(COMMITTED_WITHIN) is not None
+            return reply is not None and reply.result(COMMITTED_WITHIN) is not None
         except TimeoutError:
             return False
 
     def _refuse(self, text: str, asked_at: int) -> None:
         log.error("the rules were not reloaded, those that run go on:\n%s", text.rstrip())
         told = _Refused(text, asked_at)
-        reply = self._work.hand_in(Reload(None, told.refused))
-        if reply is not None:
+        for reply in [
+            loop.hand_in(Reload(None, told.refused)) for loop in self._work.loops.values()
+        ]:
             self._committed(reply)
+
+
+class _Count:
+    """Calls `done` once the last of so many replies tells of a commit; by any thread."""
+
+    def __init__(self, missing: int, done: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._missing = missing
+        self._done = done
+
+    def one(self, reply: Reply) -> None:
+        """Another reply is there."""
+        with self._lock:
+            self._missing -= reply.result() is not None
+            last = not self._missing
+        if last:
+            self._done()
+
+    def forget(self) -> None:
+        """Whatever comes now is too late: an account that had committed goes back."""
+        with self._lock:
+            self._missing = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ class KeyRotation:
     ) -> None:
         """`now` is our clock in ms."""
         self._folder = folder
+        self._request, self._answer = files(folder, settings.apart)
         self._settings = settings
         self._secrets = secrets
         self._venue = venue
@@ -126,7 +127,7 @@ class KeyRotation:
 
     def start(self) -> None:
         """Begin to look; a request from a time when nobody ran is forgotten."""
-        (self._folder / REQUEST).unlink(missing_ok=True)
+        self._request.unlink(missing_ok=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -143,11 +144,10 @@ class KeyRotation:
             if self._now() - looked_at >= DAY:
                 looked_at = self._now()
                 self.look_at_age()
-            request = self._folder / REQUEST
-            if request.exists():
-                asked = request.read_text("utf-8", "replace").strip()
+            if self._request.exists():
+                asked = self._request.read_text("utf-8", "replace").strip()
                 with contextlib.suppress(OSError):
-                    request.unlink(missing_ok=True)
+                    self._request.unlink(missing_ok=True)
                 self.answer(asked)
 
     def answer(self, asked: str) -> None:
@@ -164,7 +164,7 @@ class KeyRotation:
             log.exception("the API key could not be changed")
             told = {"asked": asked, "ok": False, "text": "it failed: the runner's log says why"}
         with contextlib.suppress(ConfigurationError):
-            write(self._folder / ANSWER, json.dumps(told))
+            write(self._answer, json.dumps(told))
 
     def look_at_age(self) -> None:
         """Warn of a key that grows old."""
@@ -193,22 +193,31 @@ def age(
     return None if created is None else max(now - created, 0) // DAY
 
 
-def ask(folder: Path, patience: float) -> dict[str, Any]:
+def files(folder: Path, apart: str = "") -> tuple[Path, Path]:
+    """Request and answer; `apart` names the account where it is not the default one."""
+    if not apart:
+        return folder / REQUEST, folder / ANSWER
+    return folder / f"rotate-{apart}.request", folder / f"rotate-{apart}.answer"
+
+
+def ask(folder: Path, patience: float, apart: str = "") -> dict[str, Any]:
     """Have the runner of this folder change its key; its answer.
 
-    Raises RunnerError when none comes in time (seconds).
+    `apart` names the account where it is not the default one. Raises RunnerError when none comes
+    in time (seconds).
     """
     asked = str(time.time_ns())
-    (folder / ANSWER).unlink(missing_ok=True)
-    write(folder / REQUEST, asked)
+    request, answer = files(folder, apart)
+    answer.unlink(missing_ok=True)
+    write(request, asked)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
-            told: dict[str, Any] = json.loads((folder / ANSWER).read_text("utf-8"))
+            told: dict[str, Any] = json.loads(answer.read_text("utf-8"))
             if told.get("asked") == asked:
                 return told
         time.sleep(LOOK_EVERY)
-    (folder / REQUEST).unlink(missing_ok=True)
+    request.unlink(missing_ok=True)
     raise RunnerError(
         f"the runner of {folder} did not answer within {patience:g} s: look at its log"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,16 +35,17 @@ class _Orders:
 class Shown:
     """Observer of the dispatcher; a firing is told when its actions are done or stopped."""
 
-    def __init__(self, now: Callable[[], int]) -> None:
-        """`now` gives ms."""
+    def __init__(self, now: Callable[[], int], account: str = "") -> None:
+        """`now` gives ms; `account` stands in every line, where there are several."""
         self._now = now
+        self._more = {"account": account} if account else {}
         self._orders: dict[str, _Orders] = {}
 
     def __call__(self, decisions: Sequence[Decision]) -> None:
         """Log what was committed."""
         for decision in decisions:
             for record in decision.records:
-                _told(record)
+                _told(record, self._more)
             self._count(decision)
             begun = {run.run_id: run for run in decision.new_runs}
             for run in (begun | decision.runs).values():
@@ -75,6 +76,7 @@ class Shown:
             "filled": counts.filled,
             "refused": counts.refused,
             "duration": max(self._now() - run.fired_at, 0),
+            **self._more,
         }
         if run.reason:
             fields["reason"] = run.reason
@@ -82,9 +84,10 @@ class Shown:
         firings.log(level, "firing", extra=fields)
 
 
-def _told(record: Record) -> None:
+def _told(record: Record, more: Mapping[str, str]) -> None:
     names = ("rule_id", "symbol", "run_id", "reason")
     fields = {name: getattr(record, name) for name in names if getattr(record, name)}
+    fields.update(more)
     log.log(_level(record), "%s: %s", record.kind, record.text, extra=fields)
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from runner.app import App, read_rules
+from runner.app import App, account_in, lead_all, share_of
 from runner.connecting import Place, wall_ms
 from runner.core.decision import AlertAnswer, Received
-from runner.core.events import Alert
+from runner.core.events import Alert, Command
 from runner.errors import JournalAway, JournalBusy, JournalError
 from runner.hooking import command_of, hook_table
 from runner.journal import Journal, inbox_of, place_of
 from runner.ops.secrets import Secrets
-from runner.remembering import lead
+from runner.routing import Routes, no_such_account
 from runner.settings import Settings
+from runner.sharing import read_allotted, traded
 from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness
 from runner.sources.server import HookServer
@@ -42,10 +43,13 @@ class Front:
 
     def __init__(self, place: Place, settings: Settings) -> None:
         """Bind the address. Raises ConfigurationError for rules, secrets or the address."""
-        self._address = place_of(place.folder, settings.journal)
-        self._hooks = hook_table(
-            read_rules(place, None), Secrets(settings.secrets, place.folder), settings
-        )
+        self.accounts = traded(place, settings)
+        self._addresses = {
+            name: place_of(place.folder, share_of(settings, name).journal) for name in self.accounts
+        }
+        found = read_allotted(place, settings, self.accounts)
+        self._hooks = hook_table(found.whole, Secrets(settings.secrets, place.folder), settings)
+        self._routes = Routes(found.by_account)
         self._settings = settings
         self._numbers = itertools.count()
         self.app: App | None = None
@@ -69,18 +73,27 @@ class Front:
         command = command_of(alert, self._settings)
         if self.app is not None and (command or self.app.taking()):
             return self.app.submit(alert)
+        if command is None:
+            names = self._routes.of_alert(alert.path)
+        elif not (names := self._routes.of_command(command, account_in(alert))):
+            return no_such_account(account_in(alert), self.accounts)
+        stored = [self._store(name, alert, command) for name in names]
+        return STORED if all(stored) else None
+
+    def _store(self, account: str, alert: Alert, command: Command | None) -> bool:
+        """Keep it in the account's inbox; False when that cannot be."""
         kind, told = (ALERT, alert) if command is None else (command.verb, command)
         key = f"{kind}-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
         without = {"verb", "key"} if command is not None else set()
         names = [field.name for field in fields(told) if field.name not in without]
         data = {name: getattr(told, name) for name in names}
         try:
-            with inbox_of(self._address) as inbox:
+            with inbox_of(self._addresses[account]) as inbox:
                 inbox.put(Received(key, kind, data, alert.received_at, alert.event_time))
         except JournalError as error:
             log.warning("an alert could not be stored: %s", error)
-            return None
-        return STORED
+            return False
+        return True
 
     def readiness(self) -> Readiness:
         """That of the leader; a standby is not ready."""
@@ -90,18 +103,23 @@ class Front:
 def stand_by(
     place: Place,
     settings: Settings,
+    accounts: Sequence[str],
     accept_restored: bool,
     stopped: Callable[[float], bool],
     say: Callable[[str], None],
-) -> Journal | None:
-    """Wait until this runner leads; None when `stopped(seconds)` says so before.
+) -> dict[str, Journal] | None:
+    """Wait until this runner leads the journal of each account; None when `stopped(seconds)` says
+    so before.
 
     A server that goes away meanwhile is waited for. Raises JournalError as opening does.
     """
+    shares = {name: share_of(settings, name) for name in accounts}
+    journals: dict[str, Journal] = {}
     waiting = False
     while not stopped(LOOK_EVERY if waiting else 0):
         try:
-            return lead(place.folder, settings, wall_ms, accept_restored)
+            lead_all(journals, place, settings, shares, accept_restored)
+            return {name: journals[name] for name in accounts}
         except JournalBusy as error:
             if not waiting:
                 say(str(error))
@@ -109,4 +127,11 @@ def stand_by(
         except JournalAway:
             if not waiting:
                 raise
+        _give_back(journals)
     return None
+
+
+def _give_back(journals: dict[str, Journal]) -> None:
+    """Lead all or none: a lead that nobody renews would be lost."""
+    while journals:
+        journals.popitem()[1].close()

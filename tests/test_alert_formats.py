@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import read_rules
 from runner.connecting import Place
 from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Alert
@@ -19,6 +18,7 @@ from runner.hooking import hook_table
 from runner.ops.secrets import Secrets
 from runner.resources import folder as resources
 from runner.settings import Settings
+from runner.sharing import read_rules
 from runner.sources.readiness import Readiness
 from runner.sources.webhook import create_app
 from tests.cli.calling import call

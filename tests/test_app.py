@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import App, RulesRefused, read_rules
+from runner.app import App
 from runner.connecting import PAPER, Place, embedded_paper
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
@@ -18,6 +18,7 @@ from runner.hooking import hook_table
 from runner.journal import JournalReader
 from runner.ops.secrets import Secrets
 from runner.settings import Account, Settings
+from runner.sharing import RulesRefused, read_rules
 from runner.venues.paper.market import Still
 from runner.venues.paper.server import PaperServer
 from tests.cli.calling import demo_folder
@@ -70,7 +71,7 @@ def test_nothing_is_taken_before_it_is_ready(place: Place, paper: PaperServer) -
     reasons = "; ".join(app.readiness().reasons)
     assert "positions and balances are not read yet" in reasons
     assert "no price yet: BTCUSDT mark" in reasons
-    app.journal.close()
+    app.cell.journal.close()
     app.hook_server.stop()
 
 
@@ -120,7 +121,7 @@ def test_a_dead_dispatcher_is_told(app: App, monkeypatch: pytest.MonkeyPatch) ->
     def broken(*_: object) -> None:
         raise MemoryError("no more")
 
-    monkeypatch.setattr(app.dispatcher, "turn", broken)
+    monkeypatch.setattr(app.cell.dispatcher, "turn", broken)
     with pytest.raises(RunnerError, match="no more"):
         eventually(app.watch)
     assert app.submit(ALERT) is None
@@ -128,7 +129,7 @@ def test_a_dead_dispatcher_is_told(app: App, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_dead_lane_is_told(app: App) -> None:
     """A gateway lane that died ends the process."""
-    app.gateway.failure = OSError("lane")
+    app.cell.gateway.failure = OSError("lane")
     with pytest.raises(RunnerError, match="lane"):
         app.watch()
 
@@ -171,7 +172,7 @@ def test_a_refusal_gives_the_journal_back(place: Place, paper: PaperServer) -> N
     app = App(place, SETTINGS, paper)
     with pytest.raises(JournalBusy):
         App(place, SETTINGS, paper)
-    app.journal.close()
+    app.cell.journal.close()
     app.hook_server.stop()
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from runner.app import read_rules
 from runner.connecting import Place
 from runner.core.events import Alert, Command
 from runner.errors import ConfigurationError
 from runner.hooking import command_of, hook_table
 from runner.ops.secrets import Secrets
 from runner.settings import CommandHook, Settings
+from runner.sharing import read_rules
 from tests.cli.calling import demo_folder
 
 PANIC = CommandHook("panic", "kill", "panic_secret")

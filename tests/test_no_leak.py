@@ -194,7 +194,7 @@ class Scenario:
 
     def settled(self) -> bool:
         """Nothing is on its way any more."""
-        return not self.app.engine.state.restless and not self.app.gateway.busy
+        return not self.app.cell.engine.state.restless and not self.app.cell.gateway.busy
 
     def quiet(self) -> None:
         """Wait until it is settled."""
@@ -262,7 +262,7 @@ class Scenario:
             patch.setattr(Engine, "process", broken)
             self.order(40)
         with monkeypatch.context() as patch:
-            patch.setattr(self.app.dispatcher, "ask", broken)
+            patch.setattr(self.app.cell.dispatcher, "ask", broken)
             assert self.order(41) == 503
         requests.delete(f"{self.rest}/paper/streams", timeout=PATIENCE)
         self.fault(kind="refuse", match="listenKey", status=400, code=-1125, msg="no listenKey")
@@ -283,7 +283,7 @@ def test_nothing_that_was_written_or_said_holds_a_secret(
     folder = folder_on(tmp_path, paper, transport)
     settings = load(folder)
     app = App(Place(folder), settings)
-    rotation = KeyRotation(folder, settings, app.secrets, app.venue)  # type: ignore[arg-type]  # an Adapter
+    rotation = KeyRotation(folder, settings, app.secrets, app.cell.venue)  # type: ignore[arg-type]  # an Adapter
     logs.configure("DEBUG", app.secrets.values, spy.log)
     app.start()
     rotation.start()
@@ -302,7 +302,7 @@ def test_nothing_that_was_written_or_said_holds_a_secret(
     finally:
         rotation.stop()
         app.stop()
-        link = getattr(app.venue, "ws", None)
+        link = getattr(app.cell.venue, "ws", None)
         if link is not None:
             link.stop()
     for name in ("status", "orders", "journal", "alerts", "runs", "doctor"):
@@ -322,7 +322,7 @@ def look(folder: Path, spy: Spy, app: App) -> None:
     for page in ("/", "/livez", "/readyz", "/metrics", "/hook/signal"):
         answer = requests.get(app.hook_server.url + page, timeout=PATIENCE)
         spy.said[page] = f"{answer.text} {dict(answer.headers)}"
-    spy.said["objects"] = f"{app.secrets!r} {app.venue!r} {app.hooks!r} {vars(app)!r}"
+    spy.said["objects"] = f"{app.secrets!r} {app.cell.venue!r} {app.hooks!r} {vars(app)!r}"
     for source in (folder / "journal.db-wal", folder / "journal.db"):
         if source.exists():
             spy.said[source.name] = source.read_bytes().decode("latin-1")

@@ -19,7 +19,7 @@ from runner.core.loading import Reload
 from runner.core.rules import RuleSet
 from runner.core.state import State
 from runner.errors import ConfigurationError
-from runner.reloading import Candidate, Reloader, Reloading
+from runner.reloading import Candidate, Loop, Reloader, Reloading
 from runner.rulebook.diagnostics import render
 from runner.rulebook.load import load
 from runner.rulebook.watch import Watch
@@ -54,8 +54,11 @@ class Scene:
         self.answer: AlertAnswer | None = AlertAnswer("recorded", ())
         self.full = False
         self.while_reading: Callable[[], None] = lambda: None
-        work = Reloading(self.read, self.prepare, self.hand_in, self.take, self.over)
+        work = Reloading(self.read, self.prepare, self.loops(), self.take, self.over)
         self.reloader = Reloader(Watch(folder), 0, work)
+
+    def loops(self) -> dict[str, Loop]:
+        return {"main": Loop(self.hand_in, lambda: self.running)}
 
     def loaded(self) -> RuleSet:
         found = load(self.folder)
@@ -94,6 +97,37 @@ class Scene:
     def looks(self, count: int = 3) -> None:
         for _ in range(count):
             self.reloader.look()
+
+
+class Both:
+    """Two accounts whose loops take a reload, or do not."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.rules = dict.fromkeys(("main", "hedge"), scene.running)
+        self.refuses = ""
+        self.told: list[tuple[str, str]] = []
+
+    def loop(self, name: str) -> Loop:
+        def hand_in(event: Reload) -> Future[AlertAnswer | None]:
+            reply: Future[AlertAnswer | None] = Future()
+            if event.rules is not None and self.refuses == name:
+                reply.set_result(None)
+                return reply
+            self.told.append((name, event.told(self.rules[name], State(), NOW).reason))
+            self.rules[name] = event.rules or self.rules[name]
+            reply.set_result(AlertAnswer("recorded", ()))
+            return reply
+
+        return Loop(hand_in, lambda: self.rules[name])
+
+    def reload(self) -> None:
+        """Reload a change of the files."""
+        scene = self.scene
+        loops = {name: self.loop(name) for name in self.rules}
+        work = Reloading(scene.read, scene.prepare, loops, scene.take, scene.over)
+        scene.write(RULES.replace("0.1", "0.2"))
+        Reloader(Watch(scene.folder), 0, work).reload()
 
 
 @pytest.fixture
@@ -231,7 +265,13 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
     monkeypatch.setattr(
         scene.reloader,
         "_work",
-        Reloading(scene.read, scene.prepare, lambda _: Future(), scene.take, scene.over),
+        Reloading(
+            scene.read,
+            scene.prepare,
+            {"main": Loop(lambda _: Future(), lambda: scene.running)},
+            scene.take,
+            scene.over,
+        ),
     )
     scene.reloader.reload()
     assert scene.log == ["prepare", "over"]
@@ -250,7 +290,7 @@ def test_the_thread_asks_and_ends(scene: Scene) -> None:
 def test_the_thread_looks_by_itself(tmp_path: Path) -> None:
     """With a time between two looks a changed file needs nobody to ask."""
     scene = Scene(tmp_path)
-    work = Reloading(scene.read, scene.prepare, scene.hand_in, scene.take, scene.over)
+    work = Reloading(scene.read, scene.prepare, scene.loops(), scene.take, scene.over)
     reloader = Reloader(Watch(tmp_path), 0.01, work)
     reloader.start()
     scene.write(RULES.replace("0.1", "0.2"))
@@ -291,15 +331,36 @@ def test_new_symbols_are_subscribed_on_the_connection_that_is_there(
         app = App(place, replace(Settings(), hook=("127.0.0.1", 0), reload_poll=0), paper)
         app.start()
         try:
-            eventually(lambda: app.board.last("BTCUSDT", "mark"), 60)
+            eventually(lambda: app.cell.board.last("BTCUSDT", "mark"), 60)
             (market,) = opened
             assert "btcusdt@markPrice@1s" in market.names
             file.write_text(PRICED.replace("BTCUSDT", "ETHUSDT"))
             app.reloader.ask()
             eventually(lambda: all(name.startswith("ethusdt@") for name in market.names), 60)
             assert "ethusdt@markPrice@1s" in market.names
-            eventually(lambda: app.board.last("ETHUSDT", "mark"), 60)
+            eventually(lambda: app.cell.board.last("ETHUSDT", "mark"), 60)
             assert len(opened) == 1
-            assert app.markets.alive
+            assert app.cell.markets.alive
         finally:
             app.stop()
+
+
+def test_several_accounts_take_new_rules_together(scene: Scene) -> None:
+    """Each loop takes them, and only the last commit makes them those that run."""
+    both = Both(scene)
+    both.reload()
+    assert both.told == [("main", ""), ("hedge", "")]
+    assert scene.taken == [both.rules["main"]] == [both.rules["hedge"]]
+
+
+@pytest.mark.parametrize("refuses", ["main", "hedge"])
+def test_rules_that_one_account_does_not_take_are_taken_by_none(scene: Scene, refuses: str) -> None:
+    """Who had taken them goes back to what ran, and every journal tells of the refusal."""
+    both = Both(scene)
+    both.refuses = refuses
+    both.reload()
+    other = "hedge" if refuses == "main" else "main"
+    assert list(both.rules.values()) == [scene.running, scene.running]
+    assert both.told == [(other, ""), (other, ""), ("main", "error"), ("hedge", "error")]
+    assert scene.taken == []
+    assert scene.log == ["prepare", "over"]

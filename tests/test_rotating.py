@@ -94,7 +94,7 @@ def app(folder: Path) -> Iterator[App]:
     settings = load(folder)
     app = App(Place(folder), settings)
     app.start()
-    rotation = KeyRotation(folder, settings, app.secrets, cast("Adapter", app.venue))
+    rotation = KeyRotation(folder, settings, app.secrets, cast("Adapter", app.cell.venue))
     rotation.start()
     eventually(lambda: app.readiness().ready, PATIENCE)
     yield app

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner.app import read_rules
 from runner.connecting import Place
 from runner.core.rules import Rule, RuleSet
 from runner.errors import ConfigurationError, UsageError
+from runner.sharing import read_rules
 from runner.venues import Venue
 
 

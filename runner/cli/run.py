@@ -20,6 +20,7 @@ from runner.errors import ConfigurationError, JournalAway, JournalBusy, JournalE
 if TYPE_CHECKING:
     from runner.app import App
     from runner.connecting import Place
+    from runner.dispatcher import Observer
     from runner.settings import Settings
     from runner.standby import Front
     from runner.venues.registry import Adapter
@@ -107,15 +108,15 @@ def _run(
     env_secrets: bool,
 ) -> None:
     from runner import logs
-    from runner.app import App
+    from runner.app import App, share_of
     from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
-    from runner.connecting import Place, embedded_paper, on_paper, wall_ms
+    from runner.connecting import Place, embedded_paper, on_paper
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
     from runner.settings import load
-    from runner.shown import Shown
+    from runner.sharing import traded
     from runner.standby import stand_by
 
     settings = load(folder)
@@ -125,31 +126,35 @@ def _run(
     rules_of(folder)
     with ExitStack() as stack:
         show(folder, settings, dashboard or settings.dashboard, stack)
-        embedded = paper or on_paper(settings)
-        if not embedded:
-            account = settings.account()
+        shares = [share_of(settings, name) for name in traded(place, settings)]
+        embedded = [share for share in shares if paper or on_paper(share)]
+        real = [share for share in shares if share not in embedded]
+        for share in real:
+            account = share.account()
             finish(folder / "secrets", (account.api_key, account.api_secret))
-            admit(folder, settings, live, env_secrets)
-        server = embedded_paper(place, settings) if embedded else None
+            admit(folder, share, live, env_secrets)
+        server = embedded_paper(place, settings, embedded) if embedded else None
         if server is not None:
             stack.callback(server.stop)
         front = _front(place, settings, stack)
-        journal = None
+        journals = None
         if front is not None:
-            journal = stand_by(place, settings, restored, stop.wait, partial(_standing_by, front))
-            if journal is None:
+            say = partial(_standing_by, front)
+            journals = stand_by(place, settings, front.accounts, restored, stop.wait, say)
+            if journals is None:
                 return
         app = App(
             place,
             settings,
             server,
-            [Shown(wall_ms)],
+            partial(_shown, several=len(shares) > 1),
+            only_paper=paper,
             accept_restored=restored,
-            journal=journal,
+            journals=journals,
             hook_server=front.server if front is not None else None,
         )
-        if not embedded:
-            _claim_key(app, folder, stack)
+        for share in real:
+            _claim_key(app, share, folder, stack)
         logs.configure_as(settings.log, folder, app.secrets.values)
         stack.callback(app.stop)
         _take_hangups(app, folder, stack)
@@ -163,11 +168,18 @@ def _run(
             pulse = Pulse(partial(notify, "WATCHDOG=1"), watchdog_seconds())
             while not stop.wait(LOOK_EVERY):
                 app.watch()
-                pulse.feed(app.dispatcher.turned_at)
+                pulse.feed(app.turned_at())
         notify("STOPPING=1")
 
 
-def _claim_key(app: App, folder: Path, stack: ExitStack) -> None:
+def _shown(account: str, *, several: bool) -> list[Observer]:
+    from runner.connecting import wall_ms
+    from runner.shown import Shown
+
+    return [Shown(wall_ms, account if several else "")]
+
+
+def _claim_key(app: App, share: Settings, folder: Path, stack: ExitStack) -> None:
     """Be the only one with this key on this machine, and change it when asked to.
 
     Runners that stand by for each other share a key on purpose: the journal's lease parts them.
@@ -176,16 +188,17 @@ def _claim_key(app: App, folder: Path, stack: ExitStack) -> None:
     from runner.ops.key_lock import claim
     from runner.rotating import KeyRotation, address_of
 
-    account = app.settings.account()
-    if not is_server(app.settings.journal):
+    account = share.account()
+    if not is_server(share.journal):
         try:
             claimed = claim(address_of(account), app.secrets.get(account.api_key), account.name)
         except RunnerError:
-            app.journal.close()
+            for cell in app.cells.values():
+                cell.journal.close()
             raise
         stack.callback(claimed.close)
-    venue = cast("Adapter", app.venue)
-    rotation = KeyRotation(folder, app.settings, app.secrets, venue)
+    venue = cast("Adapter", app.cells[account.name].venue)
+    rotation = KeyRotation(folder, share, app.secrets, venue)
     rotation.start()
     stack.callback(rotation.stop)
 
@@ -235,6 +248,9 @@ def _ready(app: App) -> str:
     ids = list(app.rules.rules)
     shown = ", ".join(ids[:MOST_SHOWN]) + (", …" if len(ids) > MOST_SHOWN else "")
     count = "1 rule" if len(ids) == 1 else f"{len(ids)} rules"
-    return (
-        f"READY alerts at {app.hook_server.url}/hook/… on account {app.account}, {count}: {shown}"
-    )
+    return f"READY alerts at {app.hook_server.url}/hook/… on {_where(app)}, {count}: {shown}"
+
+
+def _where(app: App) -> str:
+    names = [cell.name for cell in app.cells.values()]
+    return f"account {names[0]}" if len(names) == 1 else f"accounts {', '.join(names)}"

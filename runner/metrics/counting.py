@@ -1,4 +1,4 @@
-"""What is counted as it happens: decisions, answers to alerts, requests to the exchange.
+"""What is counted as it happens: decisions, and requests to the exchange.
 
 Base units, names that end as Prometheus wants them, and labels from closed lists: rules and symbols
 of the rule files, kinds, states and reasons of the code. No ids, no amounts in labels.
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runner.core.decision import FINAL, Decision, Reason, Record, RunStatus
@@ -36,7 +35,7 @@ _MOST_ATTEMPTS: Final = 10_000
 
 
 class Counting:
-    """Counters and histograms of one runner, in a registry of its own."""
+    """Counters and histograms of one account, in a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Everything begins at 0 with the process."""
@@ -67,10 +66,6 @@ class Counting:
         self.errors = counter("errors", "Errors inside the runner that were recorded.")
         self.reloads = counter("reloads", "Reloads of the rules.", "result")
         self.breaks = counter("stream_breaks", "Streams that broke off.", "stream")
-        self.hook_answers = counter("webhook_answers", "Answers to alerts.", "status")
-        self.hook_seconds = seconds(
-            "webhook_answer_seconds", "From an alert's receipt to its answer.", SHORT
-        )
         self.order_seconds = seconds(
             "order_answer_seconds", "From an order's signature to the exchange's answer.", LONG
         )
@@ -166,21 +161,6 @@ class Counting:
         """A request came to an end after so many ms."""
         call = CALLS.get(type(signed.call).__name__, OTHER)
         self.call_seconds.labels(call, result_of(answer)).observe(ms / 1000)
-
-    def hook(self, app: Flask) -> None:
-        """Count and time the answers of the app that takes alerts."""
-
-        def begin() -> None:
-            g.began_at = time.perf_counter()
-
-        def end(response: Response) -> Response:
-            if request.path.startswith("/hook/"):
-                self.hook_answers.labels(str(response.status_code)).inc()
-                self.hook_seconds.observe(time.perf_counter() - g.began_at)
-            return response
-
-        app.before_request(begin)
-        app.after_request(end)
 
 
 OUTCOMES: Final = frozenset({"fired", "not fired", "duplicate", "unfit", "stored"})

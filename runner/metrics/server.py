@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -13,26 +14,45 @@ from prometheus_client import (
 )
 
 from runner.errors import ConfigurationError
+from runner.metrics.answers import Answers
+from runner.metrics.by_account import ByAccount
 from runner.metrics.counting import Counting
 from runner.metrics.readings import Readings, Sources
 
 
 class MetricsServer:
-    """The figures of one runner, and the thread that shows them."""
+    """The figures of one runner, and the thread that shows them.
 
-    def __init__(self) -> None:
+    With several accounts each has a registry of its own; with one the figures say no account.
+    """
+
+    def __init__(self, accounts: Sequence[str] = ()) -> None:
         """Counting begins now, showing with `start`."""
         # the process' own start says it for all of them
         disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs has no types
         self.registry = CollectorRegistry()
-        self.counting = Counting(self.registry)
+        self.answers = Answers(self.registry)
+        self._parts: dict[str, CollectorRegistry] = {}
+        if len(accounts) > 1:
+            self._parts = {account: CollectorRegistry() for account in accounts}
+            self.registry.register(ByAccount(self._parts))
+        self._counting: dict[str, Counting] = {}
+        ProcessCollector(registry=self.registry)
         self._server: WSGIServer | None = None
         self._thread: threading.Thread | None = None
 
-    def read(self, sources: Sources) -> None:
+    def counting(self, account: str) -> Counting:
+        """What counts for an account; the same one each time."""
+        if account not in self._counting:
+            self._counting[account] = Counting(self._part(account))
+        return self._counting[account]
+
+    def read(self, account: str, sources: Sources) -> None:
         """Show how these stand, too."""
-        self.registry.register(Readings(sources))
-        ProcessCollector(registry=self.registry)
+        self._part(account).register(Readings(sources))
+
+    def _part(self, account: str) -> CollectorRegistry:
+        return self._parts.get(account, self.registry)
 
     def start(self, host: str, port: int) -> None:
         """Serve; port 0 takes a free one. Raises ConfigurationError when that cannot be."""

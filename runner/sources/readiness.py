@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 
@@ -66,3 +67,26 @@ class Readiness:
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
         return asdict(self)
+
+
+def together(states: Mapping[str, Readiness]) -> Readiness:
+    """What one address says for several accounts: ready when each is, and whose reasons they are.
+
+    An alert is taken, or not, by the account of its rule, whatever stands here.
+    """
+    if len(states) == 1:
+        return next(iter(states.values()))
+    named = [(f"account {name}: ", state) for name, state in states.items()]
+    return Readiness(
+        all(state.ready for state in states.values()),
+        tuple(who + reason for who, state in named for reason in state.reasons),
+        all(state.taking for state in states.values()),
+        tuple(
+            replace(problem, what=who + problem.what)
+            for who, state in named
+            for problem in state.problems
+        ),
+        tuple(dict.fromkeys(one for state in states.values() for one in state.stale)),
+        tuple(one for state in states.values() for one in state.streams),
+        tuple(one for state in states.values() for one in state.limits),
+    )

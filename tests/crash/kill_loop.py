@@ -30,10 +30,10 @@ from runner import app, failpoints
 from runner.app import App
 from runner.audit import differences
 from runner.connecting import Place, wall_ms
-from runner.core.rules import RuleSet
 from runner.journal import Journal, JournalReader
 from runner.remembering import remembered
 from runner.settings import load
+from runner.sharing import Shares, read_allotted
 from runner.venues.paper.market import Walk
 from runner.venues.paper.server import PaperServer
 from tests.simulation import cheap
@@ -103,7 +103,7 @@ class World:
     waiting: list[tuple[int, str]] = field(default_factory=list)
     sent: int = 0
     deaths: Counter[str] = field(default_factory=Counter)
-    rules: RuleSet | None = None
+    rules: Shares | None = None
 
     def write(self, addresses: Mapping[str, str]) -> None:
         """The folder as an operator would write it."""
@@ -118,7 +118,8 @@ class World:
             path.touch(mode=0o600)
             path.write_text(value)
         # read once: a life's own reading of them is no part of what is tested here
-        self.rules = app.read_rules(Place(self.folder), None)
+        settings = load(self.folder)
+        self.rules = read_allotted(Place(self.folder), settings, tuple(settings.accounts))
         journal = Journal.open(self.folder / "warm.db", self.name, wall_ms)
         remembered(journal)
         journal.close()
@@ -143,7 +144,7 @@ class World:
         if pid == 0:
             os.close(ready)
             failpoints._name, failpoints._left = point, count
-            app.read_rules = lambda *_: self.rules  # type: ignore[assignment]
+            app.read_shares = lambda *_: self.rules  # type: ignore[assignment,attr-defined]
             _live(self.folder, told)
         os.close(told)
         return pid, ready

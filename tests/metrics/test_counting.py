@@ -34,6 +34,7 @@ from runner.core.orders import (
     Side,
     TimeCall,
 )
+from runner.metrics.answers import Answers
 from runner.metrics.counting import Counting, result_of
 from runner.venues import RawAnswer, SignedRequest
 from tests.metrics.exposition import value
@@ -191,12 +192,12 @@ def test_requests_by_result(
     assert value(registry, name, call="time", result=result) == 0.02
 
 
-def test_answers_to_alerts(counting: Counting, registry: CollectorRegistry) -> None:
+def test_answers_to_alerts(registry: CollectorRegistry) -> None:
     """Only the way of alerts counts, not those who look whether we are ready."""
     app = Flask("t")
     app.add_url_rule("/hook/x", view_func=lambda: "", endpoint="hook")
     app.add_url_rule("/readyz", view_func=lambda: "", endpoint="ready")
-    counting.hook(app)
+    Answers(registry).attend(app)
     for path in ("/hook/x", "/hook/none", "/readyz"):
         app.test_client().get(path)
     assert value(registry, "runner_webhook_answers_total", status="200") == 1

@@ -127,7 +127,7 @@ def line(kind: str, text: str, reason: str) -> Line:
 
 def calm(app: App, paper: PaperServer, script: Script, price: Decimal) -> bool:
     """The price was heard, and all that followed from it is over."""
-    state, view = app.engine.state, app.engine.world.view
+    state, view = app.cell.engine.state, app.cell.engine.world.view
     key = (script.symbol, "mark")
     last, band = view.board.last(*key), view.board._bands.get(key)
     held = view.position(script.symbol)
@@ -137,7 +137,7 @@ def calm(app: App, paper: PaperServer, script: Script, price: Decimal) -> bool:
         and last.value == price
         and band is not None
         and band.heard == view.board._passed.get(key, 0)
-        and not app.dispatcher.waiting()
+        and not app.cell.dispatcher.waiting()
         and not state.restless
         and not state.runs
         and (held.size if held else 0) == account.amount(script.symbol, "BOTH")
