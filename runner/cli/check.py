@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -104,7 +105,8 @@ def check(
 
 
 def _loaded(where: Sequence[Path], instruments: Mapping[str, Instrument] | None) -> Loaded:
-    return load(where, instruments, remarks=instruments is not None)
+    now = time.time_ns() // 1_000_000
+    return load(where, instruments, remarks=instruments is not None, now=now)
 
 
 def _of_secrets(folder: Path, loaded: Loaded) -> list[Diagnostic]:

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 
 from runner.core.document import Node, Path, Problem
 from runner.core.rules import DeadMan, RuleSet
-from runner.rulebook import accounts, advice, canonical, circles, explain, together
+from runner.rulebook import accounts, advice, canonical, circles, doubts, explain, together
 from runner.rulebook.accounts import Accounts, Owned
 from runner.rulebook.build import Sound, Surroundings, build
 from runner.rulebook.diagnostics import Diagnostic, order
@@ -46,12 +46,14 @@ def load(
     instruments: Instruments | None = None,
     remarks: bool = False,
     known: Accounts | None = None,
+    now: int | None = None,
 ) -> Loaded:
     """The rules of files, or of all rule files of folders. Never raises for what is in them.
 
     With `instruments` symbols, prices and sizes are checked against the exchange's filters; with
     `remarks` there are notes too, about what is as it must be and still surprises. `known` are the
-    accounts of runner.yaml, whose exchanges go before `instruments`.
+    accounts of runner.yaml, whose exchanges go before `instruments`. With `now` (ms) there are
+    warnings about times that are over.
     """
     given = [paths] if isinstance(paths, (str, FilePath)) else list(paths)
     found: list[Diagnostic] = []
@@ -70,6 +72,7 @@ def load(
     if known is not None:
         found += accounts.check(parts, known)
     found += advice.advise(parts, remarks)
+    found += doubts.doubt(parts, now)
     if complete:
         found += circles.check(parts)
     failed = any(diagnostic.is_error for diagnostic in found)

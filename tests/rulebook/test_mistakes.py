@@ -13,6 +13,8 @@ from runner.rulebook.load import load
 from tests.rulebook.exchange import INSTRUMENTS
 
 FOLDER = Path(__file__).parent / "mistakes"
+NOW = 1_767_225_600_000
+"""2026-01-01, UTC."""
 CASES = sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 # words of the machinery underneath, none of which a trader knows
@@ -25,7 +27,8 @@ FOREIGN = re.compile(
 def findings(case: str) -> list[Diagnostic]:
     """What loading a case finds, its files named as people would see them from their folder."""
     folder = FOLDER / case
-    loaded = load(folder if folder.is_dir() else FOLDER / f"{case}.yaml", INSTRUMENTS)
+    where = folder if folder.is_dir() else FOLDER / f"{case}.yaml"
+    loaded = load(where, INSTRUMENTS, now=NOW)
     assert loaded.rules is None or not loaded.errors
     return [_short(found) for found in loaded.diagnostics]
 

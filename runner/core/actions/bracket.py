@@ -207,20 +207,38 @@ def build(node: Node) -> Bracket | None:
 def _check_sides(
     node: Node, entry: OrderSpec, stop: OrderSpec | None, target: OrderSpec | None
 ) -> None:
-    """A stop that would trigger at once: as far as everything is written as a number."""
+    """Exits that would close at once: as far as everything is written as a number."""
     side = entry.side.constant if entry.side is not None else None
-    level = _constant(stop.trigger_price) if stop is not None else None
-    if stop is None or level is None or side is None:
+    if side is None:
         return
-    aim = target.price or target.trigger_price if target is not None else None
-    for name, other in (("target", _constant(aim)), ("entry", _constant(entry.price))):
-        below = str(side).lower() == "buy"
-        if other is not None and (level >= other if below else level <= other):
-            where = "below" if below else "above"
-            message = f"the stop of a {side} must be {where} its {name}: {level:f}, {other:f}"
-            cure = f"it would start at once; write a trigger_price {where} {other:f}"
-            node.child("stop").child("trigger_price").problem("sides", message, cure)
+    buy, at = str(side).lower() == "buy", _constant(entry.price)
+    level = _constant(stop.trigger_price) if stop is not None else None
+    key = "price" if target is not None and target.price is not None else "trigger_price"
+    aim = _constant(target.price or target.trigger_price) if target is not None else None
+    for name, other in (("target", aim), ("entry", at)):
+        if level is not None and other is not None and (level >= other if buy else level <= other):
+            _wrong_side(node, ("stop", "trigger_price"), f"{side}", name, (level, other), below=buy)
             return
+    if aim is not None and at is not None and (aim <= at if buy else aim >= at):
+        _wrong_side(node, ("target", key), f"{side}", "entry", (aim, at), below=not buy)
+
+
+def _wrong_side(
+    node: Node,
+    place: tuple[str, str],
+    side: str,
+    other: str,
+    prices: tuple[Decimal, Decimal],
+    *,
+    below: bool,
+) -> None:
+    """An exit and what it must be below (or above), with their prices."""
+    exit_, key = place
+    where, border = "below" if below else "above", f"{prices[1]:f}"
+    message = f"the {exit_} of a {side} must be {where} its {other}: {prices[0]:f}, {border}"
+    does = "start" if key == "trigger_price" else "fill"
+    cure = f"it would {does} at once; write a {key} {where} {border}"
+    node.child(exit_).child(key).problem("sides", message, cure)
 
 
 def _constant(term: Term | None) -> Decimal | None:

@@ -106,6 +106,9 @@ def read_size(node: Node) -> Size:
     if node.has("risk"):
         percent, stop = below.positive("percent"), below.positive("stop")
         risk = Risk(percent, stop) if percent and stop else None
+        if percent and percent.constant is not None and Decimal(str(percent.constant)) > PERCENT:
+            message = f"a stop cannot cost {percent.constant}% of the equity"
+            below.child("percent").problem("range", message, "write percent: 1 for one hundredth")
     return Size(
         quantity=node.positive("quantity"),
         notional=node.positive("notional"),
