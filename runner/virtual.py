@@ -123,18 +123,21 @@ class VirtualRunner:
         audit: bool = False,
         accept_restored: bool = False,
         limits: Limits | None = None,
+        told: bool = False,
     ) -> None:
         """Open the journal, recover, connect the streams; `on_commit` may crash it.
 
         With `audit` the exchange is asked for orders that the journal does not know, as a real
         start does. Raises JournalRestored as that, unless `accept_restored`. `limits` are the
-        account's own guards.
+        account's own guards. With `told` no market stream is read: who drives the runner tells
+        it prices and candles.
         """
         self.clock = clock
         self.exchange = exchange
         self.network: Network = network or Calm()
         self.timing = timing or Timing()
         self.alive = True
+        self._told = told
         self._due_at = self._turned_at = clock.now
         self.journal = Journal.open(
             journal,
@@ -220,7 +223,8 @@ class VirtualRunner:
         market = self.venue.market_stream(missing, self.board, self._post)
         assert isinstance(market, MarketStream)
         for name, address, _ in plan(ADDRESSES.streams, missing):
-            self._connect(address, lambda text: market.feed(text, self.clock.wall()))
+            if not self._told:
+                self._connect(address, lambda text: market.feed(text, self.clock.wall()))
             self._connected(name, gap_from)
 
     def _connected(self, name: str, gap_from: int | None) -> None:
@@ -274,6 +278,23 @@ class VirtualRunner:
         self._pass(until)
         self._turn()
 
+    def rest(self) -> None:
+        """Turn until nothing is left to do at this moment."""
+        self._turn()
+        if self.dispatcher.waiting() or self._next_at() <= self.clock.now:
+            self.advance(self.clock.now)
+
+    def inquire(self, *calls: Call) -> None:
+        """Ask this, with the answers there at once, instead of what the loop asks every minute."""
+        questions = self.engine.questions
+        questions.clock_at = questions.account_at = self.clock.wall()
+        for call in calls:
+            questions.sent(call, self.clock.wall())
+            signed = self.venue.sign(self.venue.request(call))
+            for event in self.venue.interpret(signed, self.venue.send(signed)):
+                self.dispatcher.post(event)
+            questions.done(call)
+
     def _pass(self, at: int) -> None:
         self.clock.now = max(self.clock.now, at)
         self.clock.run_due()
@@ -315,11 +336,6 @@ class VirtualRunner:
         scheduled = self.dispatcher.schedules.next_at()
         times = [at for at in (found, scheduled) if at is not None and at < far]
         return max(min(times), now + 1) if times else None
-
-    @property
-    def turned_at(self) -> int:
-        """When the loop turned last."""
-        return self._turned_at
 
     def turn(self) -> None:
         """One turn of the loop, for who moves the clock of several runners."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from runner.core.events import Tick
-from runner.core.rules import KLINE, RuleSet
+from runner.core.events import KlineClosed, Tick
+from runner.core.rules import RuleSet
+from runner.replay.closes import Closes
 from runner.replay.reach import Reach
+from runner.replay.readings import Readings
 from runner.replay.rows import Candle
 from runner.replay.series import DAY, Cut, Series, candles_of, moves_of
 from runner.replay.stage import Terms, build
@@ -26,10 +28,6 @@ from runner.venues.paper.symbols import Symbol
 from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # where the machine has it, a journal costs least
-AGAIN = 250
-"""Ms after a candle's end at which its stream speaks of the next one."""
-
-READ_EVERY = 60_000
 
 
 @dataclass(slots=True)
@@ -59,11 +57,12 @@ class Player:
     _last_at: dict[str, int] = field(default_factory=dict)
     _open: dict[str, _Open] = field(default_factory=dict)
     _due_at: int | None = None
-    _candled: frozenset[str] = frozenset()
     _clock: VirtualClock = field(init=False)
     _exchange: VirtualExchange = field(init=False)
     _runner: VirtualRunner = field(init=False)
     _reach: Reach = field(init=False)
+    _closes: Closes = field(init=False)
+    _readings: Readings = field(init=False)
 
     def play(self) -> None:
         """Play all of it; the tally knows afterwards what came of it."""
@@ -83,13 +82,13 @@ class Player:
             self.series,
             self.symbols,
             self.terms,
-            self._recorded,
             self.tally.observe,
         )
         self._clock, self._exchange, self._runner = stage.clock, stage.exchange, stage.runner
-        wanted = self._runner.wanted
+        wanted, now = self._runner.wanted, self._clock.now
         self._reach = Reach(self._runner.board, stage.exchange.exchange, stage.account, wanted)
-        self._candled = frozenset(name for name, what in wanted if what.startswith(KLINE))
+        self._readings = Readings(stage.exchange.exchange.state, stage.account)
+        self._closes = Closes(stage.rules, self._runner.engine.state, wanted, now)
         self.tally.begin(stage.account)
 
     def _recorded(self, symbol: str) -> bool:
@@ -129,25 +128,37 @@ class Player:
 
     def _until(self, at: int) -> None:
         """Let happen what is due before a price comes: timers, funding, ends of candles."""
-        while self._due_at is not None and self._due_at <= at:
-            due = max(self._due_at, self._clock.now)
+        while (due := self._next_due()) is not None and due <= at:
+            due = max(due, self._clock.now)
             waking = self._wakes_at()
-            if self._candled and self._exchange.gateway.streams.next_candle() == self._due_at:
-                # the next candle is spoken of a moment later
-                self._plan(due + AGAIN, self._speaking(due + AGAIN))
-            self._turn(due, ())
+            closes_at = self._closes.next_at()
+            held = closes_at is not None and closes_at <= due and self._close_candles(due)
+            if not held or (self._due_at is not None and self._due_at <= due):
+                self._turn(due, ())
             if waking is not None and waking <= due:
                 self._repeat(due)
 
-    def _speaking(self, at: int) -> Callable[[], None]:
-        """The streams speak of the candle that began: by that they know when it ends."""
+    def _next_due(self) -> int | None:
+        closes_at = self._closes.next_at()
+        if closes_at is None or self._due_at is None:
+            return self._due_at if closes_at is None else closes_at
+        return min(self._due_at, closes_at)
 
-        def speak() -> None:
-            self._clock.now = max(self._clock.now, at)
-            self._exchange.settle()
-            self._look()
+    def _close_candles(self, at: int) -> bool:
+        """Candles that rules wait for end; True when nobody needs to hear of it now."""
+        held = True
+        for symbol, interval, span in self._closes.end(at):
+            # of a time of which nothing is known no candle is told
+            if self._recorded(symbol):
+                close = self._last_price(symbol)
+                closed = KlineClosed(symbol, interval, close, at - 1, span, at, at)
+                held = self._closes.hold(closed) and held
+        return held
 
-        return speak
+    def _last_price(self, symbol: str) -> Decimal:
+        if self.series[symbol].kind == "klines":
+            return self._now[symbol]
+        return self._exchange.exchange.state.market(symbol).last
 
     def _midnight(self, at: int) -> None:
         """A new day: the account is read, as `account.daily_pnl` begins anew."""
@@ -220,8 +231,6 @@ class Player:
         at, price = opened.path[-1]
         closely = self._reach.closely(symbol)
         for point_at, point in opened.path:
-            if symbol in self._candled:
-                self._tape(symbol, point, point_at)
             # nothing can come of it: the whole candle lies inside the bands
             if closely or point_at == at:
                 self._see(symbol, point, point_at)
@@ -261,8 +270,6 @@ class Player:
         ticks = self._see(symbol, price, at)
         moved = first or self._reach.touched(symbol, price, price)
         told = self._apply(symbol, at) if moved else False
-        if symbol in self._candled and not moved:
-            self._tape(symbol, price, at)
         if ticks or told or first:
             self._turn(at, ticks)
 
@@ -285,7 +292,7 @@ class Player:
         self._remember(symbol, market.mark, at)
         ticks = self._look_at(symbol, at)
         told = any(isinstance(event, UserEvent) for event in exchange.state.events)
-        if ticks or told or first or symbol in self._candled:
+        if ticks or told or first:
             self._turn(at, ticks)
         else:
             exchange.drain()
@@ -333,11 +340,6 @@ class Player:
         bid = floor_to(price, tick)
         return bid if source == "bid" else bid + tick
 
-    def _tape(self, symbol: str, price: Decimal, at: int) -> None:
-        """Candles are told from the public trades, so there must be one."""
-        market = self._exchange.exchange.state.market(symbol)
-        market.tape(at, price, market.symbol.min_quantity, buyer_is_maker=False)
-
     def _apply(self, symbol: str, at: int) -> bool:
         """The exchange takes the price over; True when the account heard of it."""
         self._clock.now = max(self._clock.now, at)
@@ -345,8 +347,7 @@ class Player:
         exchange.apply(Move(at, symbol, price=self._now[symbol]), self._clock.now)
         if any(isinstance(event, UserEvent) for event in exchange.state.events):
             return True
-        if symbol not in self._candled:
-            exchange.drain()
+        exchange.drain()
         return False
 
     def _sync(self) -> None:
@@ -366,14 +367,11 @@ class Player:
         self._sync()
         self._clock.now = max(self._clock.now, at)
         self._exchange.settle(at_once=True)
-        runner = self._runner
-        if self._clock.now - runner.turned_at >= READ_EVERY:
-            # as the daemon has it, the account was read within the last minute
-            runner.turn()
-            runner.advance(self._clock.now)
-        for tick in ticks:
-            runner.dispatcher.post(tick)
-        runner.advance(self._clock.now)
+        runner, now = self._runner, self._clock.now
+        runner.inquire(*self._readings.due(now))
+        for event in (*self._closes.take(), *ticks):
+            runner.dispatcher.post(event)
+        runner.rest()
         self._look()
 
     def _disturb(self, at: int) -> None:
@@ -382,8 +380,6 @@ class Player:
             del self._open[symbol]
             for point_at, price in opened.path:
                 if point_at <= at:
-                    if symbol in self._candled:
-                        self._tape(symbol, price, point_at)
                     self._remember(symbol, price, point_at)
                     self._see(symbol, price, point_at)
             self._spread(opened, at)

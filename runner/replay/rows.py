@@ -81,12 +81,10 @@ def _places(path: Path, head: list[str]) -> tuple[int, ...]:
 def _candle(path: Path, line: int, row: list[str], places: tuple[int, ...]) -> Candle:
     try:
         at = int(row[places[0]])
-        values = [Decimal(row[place]) for place in places[1:]]
+        first, high, low, last, volume = [Decimal(row[place]) for place in places[1:]]
+        sound = 0 < low <= first <= high and low <= last <= high
     except (IndexError, ValueError, InvalidOperation) as error:
         raise UsageError(f"{path}:{line} is no candle: {','.join(row)[:80]}") from error
-    found = Candle(at // 1000 if at > MICROSECONDS else at, *values)
-    low, high = min(found.open, found.close), max(found.open, found.close)
-    sound = found.low > 0 and found.low <= low and high <= found.high
-    if not (sound and all(value.is_finite() for value in values)):
+    if not (sound and high.is_finite() and volume.is_finite()):
         raise UsageError(f"{path}:{line}: high and low do not hold open and close, or are below 0")
-    return found
+    return Candle(at // 1000 if at > MICROSECONDS else at, first, high, low, last, volume)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from runner.connecting import PAPER_KEY
 from runner.core.rules import RuleSet
 from runner.dispatcher import Observer
 from runner.replay.series import Series
-from runner.venues import SignedRequest
 from runner.venues.paper.account import Account
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.symbols import Symbol, start_price
-from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner, Wire
+from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner
 
 PATIENCE = 60_000
 """Ms without a price after which recorded trades and frames count as stale."""
 
 STRETCH = 6 * 3_600_000
 """Refresh (ms) of a countdown in a replay, in which nothing ever falls silent."""
-
-PRICES = ("@markPrice", "@aggTrade", "@bookTicker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +33,6 @@ class Terms:
     funding_rate: Decimal = Decimal("0.0001")
 
 
-class Hushed:
-    """A calm network without delay that carries no prices: they come from the recording."""
-
-    def __init__(self, recorded: Callable[[str], bool]) -> None:
-        """`recorded(symbol)` is False while a symbol's data has a gap: no candle ends then."""
-        self._calm = Calm(0)
-        self._recorded = recorded
-
-    def carry(self, signed: SignedRequest, wire: Wire) -> None:
-        """There and back at once."""
-        self._calm.carry(signed, wire)
-
-    def tell(self, text: str, hear: Any, clock: VirtualClock) -> None:
-        """At once, unless it is a price, or a candle of a time of which nothing is known."""
-        name = text[11 : text.find('"', 11)]
-        if any(kind in name for kind in PRICES):
-            return
-        if "@kline_" in name and not self._recorded(name.partition("@")[0].upper()):
-            return
-        self._calm.tell(text, hear, clock)
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """All that is played on; the runner has started, and knows no price yet."""
@@ -67,6 +41,7 @@ class Stage:
     exchange: VirtualExchange
     account: Account
     runner: VirtualRunner
+    rules: RuleSet
 
 
 def build(
@@ -75,7 +50,6 @@ def build(
     series: Mapping[str, Series],
     symbols: Mapping[str, Symbol],
     terms: Terms,
-    recorded: Callable[[str], bool],
     observe: Observer,
 ) -> Stage:
     """A runner on an exchange that opens with the first price of each symbol."""
@@ -95,11 +69,11 @@ def build(
     account = engine.open_account(PAPER_KEY, begin)
     calm = calmed(rules, series)
     runner = VirtualRunner(
-        journal, calm, exchange, clock, network=Hushed(recorded), observers=[observe]
+        journal, calm, exchange, clock, network=Calm(0), observers=[observe], told=True
     )
     runner.board.stale_after = max(one.span or PATIENCE for one in series.values())
     runner.advance(begin)
-    return Stage(clock, exchange, account, runner)
+    return Stage(clock, exchange, account, runner, calm)
 
 
 def calmed(rules: RuleSet, series: Mapping[str, Series]) -> RuleSet:

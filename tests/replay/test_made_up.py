@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.replay.closes import Closes
 from runner.replay.reach import Reach
+from runner.replay.readings import Readings
 from tests.replay.drawing import MINUTE, START, drawn, flat, replayed, ruled
 
 BUY_AND_EXIT = """
@@ -229,6 +231,16 @@ TRAILING = """
     when: [{price: {moves: 2% within 5m}}]
     do: [{place: {side: buy, type: market, quantity: 0.2}}]
 """,
+        """
+  - id: closes
+    symbol: ETHUSDT
+    when: [{price: {closes_above: 3000, on: 1m, rearm: 2990}}]
+    do: [{place: {side: buy, type: market, quantity: 0.1}}]
+  - id: slower
+    symbol: ETHUSDT
+    when: [{price: {closes_below: 3000, on: 5m}}]
+    do: [{place: {side: sell, type: market, quantity: 0.1}}]
+""",
     ],
 )
 def test_what_is_left_out_changes_nothing(
@@ -247,4 +259,6 @@ def test_what_is_left_out_changes_nothing(
     quick = replayed(path, "--data", data)
     assert quick["fills"], "nothing happened: this test looked at nothing"
     monkeypatch.setattr(Reach, "dull", lambda *_: False)
+    monkeypatch.setattr(Closes, "_dull", lambda *_: False)
+    monkeypatch.setattr(Readings, "_may_differ", lambda *_: True)
     assert replayed(path, "--data", data) == quick
