@@ -92,7 +92,9 @@ def alarms(work: Work, dead_men: Mapping[str, DeadMan], moment: Moment) -> Itera
         dead_man = dead_men.get(symbol)
         if dead_man is None or not known.countdown:
             continue
-        if _over(known, moment.server_now) and not known.expired:
+        if known.expired:
+            continue  # that it is late as well is no news
+        if _over(known, moment.server_now):
             work.decision.dead_men[symbol] = replace(
                 known, expired=True, expired_since=_expired_since(known)
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from runner.core.decision import FINAL, Decision, FillRow, LegChange, Reason, Record, Run, RunStatus
@@ -14,6 +15,7 @@ SAID = "CRITICAL "
 """How the journal's lines about what is critical begin; a notice says it by its kind."""
 
 MOST_TITLE = 160
+MOST_SYMBOLS = 3
 MOST_FILLING = 10_000
 """Orders whose fills are added up at the same time; the oldest is forgotten first."""
 
@@ -48,7 +50,7 @@ class Noticing:
         for decision in decisions:
             for fill in decision.fills:
                 self._filled.setdefault(fill.client_order_id, []).append(fill)
-            for record in decision.records:
+            for record in together(decision.records):
                 yield from self._of_record(record)
             for run in decision.runs.values():
                 yield from self._of_run(run, now)
@@ -67,6 +69,8 @@ class Noticing:
             reason = f" {record.reason}:" if record.reason else ""
             did = "fired:" if kind == "fired" else "did not fire:"
             title = f"{record.rule_id} {record.symbol} {did}{reason} {first}"
+        elif kind == "dead_man" and record.symbol not in first:
+            title = f"{record.symbol} {first}"
         elif record.rule_id and record.rule_id not in first:
             title = f"{first} ({record.rule_id})"
         run = f"run {record.run_id}" if record.run_id else ""
@@ -131,6 +135,29 @@ class Noticing:
         short = words if not whole else words[: MOST_TITLE - 1] + "…"
         lines = [line for line in (*whole, *body, self._footer) if line]
         return Notice(at, kind, short, "\n".join(lines))
+
+
+def together(records: Sequence[Record]) -> list[Record]:
+    """The records, those of countdowns that differ in nothing but their symbol as one.
+
+    All countdowns are late, or over, at the same moment when the link to the exchange breaks.
+    """
+    symbols: dict[tuple[str, ...], list[str]] = {}
+    first: dict[tuple[str, ...], Record] = {}
+    for number, record in enumerate(records):
+        rest = record.text.replace(record.symbol, "") if record.symbol else record.text
+        key = (rest, record.rule_id) if record.kind == "dead_man" else (str(number), "", "")
+        first.setdefault(key, record)
+        symbols.setdefault(key, []).append(record.symbol)
+    return [_of_all(record, symbols[key]) for key, record in first.items()]
+
+
+def _of_all(record: Record, symbols: Sequence[str]) -> Record:
+    if len(symbols) == 1:
+        return record
+    more = f" and {len(symbols) - MOST_SYMBOLS} more" if len(symbols) > MOST_SYMBOLS else ""
+    named = ", ".join(symbols[:MOST_SYMBOLS]) + more
+    return replace(record, symbol=named, text=record.text.replace(record.symbol, named))
 
 
 def _kind(record: Record) -> str | None:

@@ -96,6 +96,17 @@ def test_expired_is_told_once_and_only_after_the_orders_were_read() -> None:
     assert len(told(run)) == 2
 
 
+def test_what_ran_out_while_nobody_was_there_is_not_late_as_well() -> None:
+    """After a long stop the first word is that it is over."""
+    run = bench()
+    confirm(run)
+    run.restart()
+    run.pass_time(30 * COUNTDOWN)
+    run.pass_time(SECOND)
+    read_orders(run)
+    assert told(run) == ["it is expired"]
+
+
 @pytest.mark.parametrize(
     ("asked", "symbol", "said"),
     [

@@ -144,7 +144,11 @@ def test_what_did_not_change_and_what_is_no_order_is_not_told() -> None:
         (Record(NOW, "reload", "not reloaded: x", reason="error"), "reload_refused", "not"),
         (Record(NOW, "error", "boom\ntrace"), "error", "boom"),
         (Record(NOW, "command", "paused", data={"verb": "pause"}), "command", "paused"),
-        (Record(NOW, "dead_man", "countdown set"), "dead_man", "countdown set"),
+        (
+            Record(NOW, "dead_man", "countdown set", symbol="BTCUSDT"),
+            "dead_man",
+            "BTCUSDT countdown set",
+        ),
         (Record(NOW, "started", "runner 1"), "started", "runner 1"),
         (Record(NOW, "stopped", "stopped"), "stopped", "stopped"),
     ],
@@ -156,6 +160,20 @@ def test_lines_of_the_journal(record: Record, kind: str, title: str) -> None:
     assert notice.title.startswith(title)
     assert notice.body.endswith("account main (live)")
     assert "\n" not in notice.title
+
+
+def test_countdowns_that_are_late_together_are_one_notice() -> None:
+    """With the first symbols and how many more; what is said of one alone stays alone."""
+    late = [
+        Record(NOW, "dead_man", f"the countdown of {symbol} is late: no refresh", symbol=symbol)
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT")
+    ]
+    over = Record(NOW, "dead_man", "the countdown of BTCUSDT is expired: at 8", symbol="BTCUSDT")
+    first, second = told(Decision([*late, over]))
+    assert first.title == (
+        "the countdown of BTCUSDT, ETHUSDT, SOLUSDT and 2 more is late: no refresh"
+    )
+    assert second.title == over.text
 
 
 @pytest.mark.parametrize(
