@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ CENT = Decimal("0.00000001")
 
 UNHEARD = {
     "webhook": "it waits for an alert, and no alerts are played",
-    "dead_man": "it waits for a dead man, and nothing falls silent in a replay",
+    "dead_man": "it waits for a dead man, and a replay does not know who fell silent",
 }
 """Kinds of triggers that nothing in a recording can fire, and why."""
 
@@ -47,6 +47,7 @@ class Report:
     rules: RuleSet
     terms: Terms
     left_out: Mapping[str, str]
+    partly: Mapping[str, str]
     version: str = ""
 
 
@@ -67,6 +68,7 @@ def document(report: Report) -> dict[str, Any]:
         "totals": totals(report),
         "rules": [_rule(rule_id, counts) for rule_id, counts in counted(report)],
         "not_played": dict(report.left_out),
+        "partly_played": dict(report.partly),
         "positions": [*_positions(tally)],
         "fills": [*fills(tally)],
         "equity": [
@@ -185,9 +187,15 @@ def fills(tally: Tally) -> Iterator[dict[str, Any]]:
 
 
 def unheard(rule: Rule) -> str:
-    """Why nothing in a recording can fire this rule; empty when something can."""
+    """What a rule waits for that no recording has, and so is not played; empty for nothing."""
     kinds = {trigger.kind for trigger in rule.triggers}
-    return "" if kinds - UNHEARD.keys() else "; ".join(UNHEARD[kind] for kind in sorted(kinds))
+    return "; ".join(UNHEARD[kind] for kind in sorted(kinds & UNHEARD.keys()))
+
+
+def heard(rule: Rule) -> Rule:
+    """The rule with the triggers that a recording can fire."""
+    kept = tuple(trigger for trigger in rule.triggers if trigger.kind not in UNHEARD)
+    return replace(rule, triggers=kept)
 
 
 def _minute(at: int) -> str:
@@ -212,6 +220,10 @@ def remarks(report: Report) -> list[str]:
                 "and what needs one ends as an error"
             )
     found += [f"{rule_id} was not played: {why}" for rule_id, why in report.left_out.items()]
+    found += [
+        f"only the other triggers of {rule_id} were played: {why}"
+        for rule_id, why in report.partly.items()
+    ]
     found += [
         f"{one.rule_id or 'the runner'} met an error: {one.text}" for one in report.tally.errors
     ]

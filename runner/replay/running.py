@@ -10,7 +10,7 @@ from runner.core.rules import KLINE, Rule, RuleSet
 from runner.core.triggers.price_closes import INTERVALS
 from runner.errors import UsageError
 from runner.replay.playing import Player
-from runner.replay.report import Report, unheard
+from runner.replay.report import Report, heard, unheard
 from runner.replay.series import Cut, Given, Series, survey
 from runner.replay.stage import Terms
 from runner.replay.tally import Tally
@@ -38,12 +38,17 @@ def replay(
     cut: Cut,
     terms: Terms,
     choice: Choice,
-    heard: Heard | None = None,
+    told: Heard | None = None,
 ) -> Report:
     """Play the data through the rules. Raises UsageError for what cannot be played."""
     named = _named(rules, choice)
     series = survey(data, cut)
-    chosen, left_out = _with_data(named, series, choice)
+    silent = {rule_id: unheard(rule) for rule_id, rule in named.rules.items()}
+    kept = {rule_id: heard(rule) for rule_id, rule in named.rules.items()}
+    chosen, left_out = _with_data(replace(named, rules=kept), series, choice, silent)
+    partly = {
+        name: silent[name] for name, rule in chosen.rules.items() if rule.triggers and silent[name]
+    }
     wanted = {symbol for rule in chosen.rules.values() for symbol in rule.symbols}
     played = {name: one for name, one in series.items() if name in wanted and one.count}
     if not played:
@@ -55,10 +60,10 @@ def replay(
     stop = max(one.end for one in played.values())
     tally = Tally(start, stop, asset)
     player = Player(chosen, played, cut, terms, known, tally)
-    if heard is not None:
-        player.heard = lambda at: heard(at, start, stop)
+    if told is not None:
+        player.heard = lambda at: told(at, start, stop)
     player.play()
-    return Report(tally, played, chosen, terms, left_out, __version__)
+    return Report(tally, played, chosen, terms, left_out, partly, __version__)
 
 
 def _named(rules: RuleSet, choice: Choice) -> RuleSet:
@@ -73,14 +78,14 @@ def _named(rules: RuleSet, choice: Choice) -> RuleSet:
 
 
 def _with_data(
-    rules: RuleSet, series: Mapping[str, Series], choice: Choice
+    rules: RuleSet, series: Mapping[str, Series], choice: Choice, silents: Mapping[str, str]
 ) -> tuple[RuleSet, dict[str, str]]:
     """The rules whose symbols have data; why each other one, and each that cannot fire, is not."""
     kept: dict[str, Rule] = {}
     left_out: dict[str, str] = {}
     missing: dict[str, list[str]] = {}
     for rule_id, rule in rules.rules.items():
-        silent = unheard(rule)
+        silent = silents.get(rule_id, "") if not rule.triggers else ""
         if silent:
             left_out[rule_id] = silent
         have = tuple(symbol for symbol in rule.symbols if symbol in series)

@@ -190,3 +190,27 @@ def test_rules_that_nothing_can_fire_are_named(tmp_path: Path) -> None:
     assert "it waits for an alert" in told["not_played"]["tv"]
     shown = call("replay", path, "--data", data)
     assert "Mind: tv was not played: it waits for an alert" in shown.stdout
+
+
+def test_a_heartbeat_that_cannot_beat_is_not_lost(tmp_path: Path) -> None:
+    """Alerts are not played, so that their silence fires nothing; other triggers of a rule do."""
+    text = """
+  - id: beat
+    symbol: ETHUSDT
+    when: [{dead_man: {heartbeat: {webhook: beat, secret: tv, every: 1m}}}]
+    do: [{notify: lost}]
+  - id: either
+    symbol: ETHUSDT
+    when:
+      - price: {crosses_above: 3000}
+      - webhook: {path: go, secret: tv}
+    do: [{notify: came}]
+"""
+    path = ruled(tmp_path / "r.yaml", text)
+    data = drawn(tmp_path / "ETHUSDT.csv", [*flat(2990, 9), *flat(3010, 2)])
+    told = replayed(path, "--data", data)
+    assert [(one["rule"], one["fires"]) for one in told["rules"]] == [("beat", 0), ("either", 1)]
+    assert "it waits for a dead man" in told["not_played"]["beat"]
+    assert list(told["partly_played"]) == ["either"]
+    shown = call("replay", path, "--data", data)
+    assert "Mind: only the other triggers of either were played: it waits for" in shown.stdout

@@ -254,6 +254,7 @@ REPLAY: Final = record(
         ),
         "rules": items(record({"rule": TEXT, **_COUNTS})),
         "not_played": by("rule", TEXT),
+        "partly_played": by("rule", TEXT),
         "positions": items(
             record({"symbol": TEXT, "side": TEXT, "size": AMOUNT, "entry_price": AMOUNT})
         ),
