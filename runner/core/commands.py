@@ -174,7 +174,7 @@ def _fire(work: Work, world: World, event: Command) -> Done:
     if not event.event_key:
         return False, "fire needs an event key: the same key fires once", {}
     hit = Hit(event.event_key, {}, {}, f"fired by {event.who}")
-    told = fire(work, world, rule, symbol, "manual", hit, event.at)
+    told = fire(work, world, rule, symbol, "manual", hit, event.at, event.at)
     text = f"{rule.id} {symbol}: {told.outcome}"
     text += f", {told.reason}: {told.detail}" if told.reason else f", run {told.run_id}"
     return told.outcome == "fired", text, {"run": told.run_id, "outcome": told.outcome}

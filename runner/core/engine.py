@@ -317,7 +317,8 @@ class Engine:
         del moment
         rule = self.world.rules.rules[event.rule_id]
         hit = Hit(event.event_key, {}, {}, "fired by hand")
-        answer = fire(work, self.world, rule, event.symbol, "manual", hit, event.received_at)
+        at = event.received_at
+        answer = fire(work, self.world, rule, event.symbol, "manual", hit, at, at)
         work.decision.answer = AlertAnswer(answered([answer]), (answer,))
 
     def _report(self, work: Work, event: ExecutionReport, moment: Moment) -> None:

@@ -52,7 +52,8 @@ def offer(
         return _refuse(work, rule, symbol, Reason.NO_DATA, error.reason)
     _remember(work, rule.id, symbol, trigger, match.memory)
     if isinstance(match, Hit):
-        return fire(work, world, rule, symbol, trigger.name, match, _event_time(event, work.now))
+        at, received_at = _event_time(event, work.now), _received_at(event)
+        return fire(work, world, rule, symbol, trigger.name, match, at, received_at)
     if isinstance(match, Miss):
         known = _known(work, world, rule, symbol, trigger, match.event_key)
         return _refuse(work, rule, symbol, match.reason, match.detail, known)
@@ -140,10 +141,25 @@ def _event_time(event: Event, now: int) -> int:
             return now
 
 
+def _received_at(event: Event) -> int | None:
+    """When it came in by our clock (ms), where it tells no time of its own."""
+    return event.received_at if isinstance(event, Alert) and event.event_time is None else None
+
+
 def fire(
-    work: Work, world: World, rule: Rule, symbol: str, trigger: str, hit: Hit, event_time: int
+    work: Work,
+    world: World,
+    rule: Rule,
+    symbol: str,
+    trigger: str,
+    hit: Hit,
+    event_time: int,
+    received_at: int | None = None,
 ) -> RuleAnswer:
-    """Every reason why not, in order; then the run, its memory and its first steps."""
+    """Every reason why not, in order; then the run, its memory and its first steps.
+
+    `received_at` (ms) is given where nothing but our own clock tells when it happened.
+    """
     identity = _identity(world, rule, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
     earlier = _before(work, world, rule, symbol, trigger, hit.event_key)
@@ -156,7 +172,7 @@ def fire(
         if reason is Reason.MAX_FIRES and told_before(work, rule, symbol, trigger):
             return RuleAnswer(rule.id, symbol, "not fired", "", reason.value, detail)
         return _refuse(work, rule, symbol, reason, detail)
-    doubt(work.state, run, event_time)
+    doubt(work.state, run, event_time, received_at)
     memory = work.memory(rule.id, symbol)
     fired = replace(
         memory,

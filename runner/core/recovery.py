@@ -13,6 +13,9 @@ from runner.core.state import State, Work
 DOUBTFUL_FOR = 600_000
 """Ms after an accepted restore during which every new order is asked for before it is sent."""
 
+JUST_NOW = 60_000
+"""Ms by our clock since an event came in, above which that clock is no evidence of its age."""
+
 LEAP = 1_000
 """How far the generation of a price trigger leaps: no firing takes the id of a forgotten one."""
 
@@ -28,8 +31,18 @@ def recover(work: Work, moment: Moment) -> None:
         if after != leg:
             reporting.change(work, leg, after)
     if state.restored_at is not None:
+        state.doubtful |= {run_id for run_id in state.runs if not _has_orders(state, run_id)}
         for (rule_id, symbol), memory in list(state.memories.items()):
             work.put_memory(rule_id, symbol, _leapt(memory, state.restored_at))
+
+
+def _has_orders(state: State, run_id: str) -> bool:
+    """Whether the journal tells by the orders of a run that it was doubted: others are asked for.
+
+    It began before this start, perhaps by a clock that was wrong.
+    """
+    legs = state.by_run.get(run_id, {}).values()
+    return any(isinstance(leg.intent, OrderIntent) for leg in legs)
 
 
 def _forgotten(leg: Leg, moment: Moment) -> Leg:
@@ -59,9 +72,16 @@ def note_time(state: State, moment: Moment) -> None:
     state.in_doubt = restored_at is not None and moment.server_now <= restored_at + DOUBTFUL_FOR
 
 
-def doubt(state: State, run: Run, event_time: int) -> None:
-    """A run begins: note it when the time that the journal forgot may have seen its event."""
-    if state.in_doubt or (state.restored_at is not None and event_time <= state.restored_at):
+def doubt(state: State, run: Run, event_time: int, received_at: int | None = None) -> None:
+    """A run begins: note it when the time that the journal forgot may have seen its event.
+
+    An event that tells no time of its own has that of its receipt, by our clock (ms): it is new
+    only if it came in just now. What came in earlier may have done so by a clock that was wrong.
+    """
+    if state.restored_at is None:
+        return
+    kept = received_at is not None and abs(run.fired_at - received_at) > JUST_NOW
+    if state.in_doubt or kept or event_time <= state.restored_at:
         state.doubtful.add(run.run_id)
 
 

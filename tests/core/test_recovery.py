@@ -10,7 +10,16 @@ from runner.core.decision import Leg, RuleMemory, Run
 from runner.core.events import ExecutionReport
 from runner.core.legs import Moment, reported
 from runner.core.lifecycle import Timing
-from runner.core.orders import Identity, OrderIntent, OrderState, OrderType, Outcome, Side
+from runner.core.orders import (
+    CancelIntent,
+    Family,
+    Identity,
+    OrderIntent,
+    OrderState,
+    OrderType,
+    Outcome,
+    Side,
+)
 from runner.core.state import State, Work
 
 NOW = 1_760_000_000_000
@@ -165,3 +174,41 @@ def test_generations_leap_once() -> None:
     again = Work(state, NOW)
     recovery.recover(again, AT)
     assert again.decision.memories == {}
+
+
+def test_what_came_in_by_a_clock_that_was_wrong_is_asked_for() -> None:
+    """An hour ahead, it seems to have come in long after the restore: only just now is proof."""
+    state = State(restored_at=NOW)
+    now = NOW + 660_000
+    run = replace(RUN, fired_at=now)
+    recovery.doubt(state, run, now - recovery.JUST_NOW, now - recovery.JUST_NOW)
+    assert not recovery.ask_first(Work(state, now), run)
+    for kept in (NOW + 3_600_000 - 500_000, NOW + 1):
+        state.doubtful.clear()
+        recovery.doubt(state, run, kept, kept)
+        assert recovery.ask_first(Work(state, now), run)
+    state.doubtful.clear()
+    recovery.doubt(state, run, NOW + 1)
+    assert not recovery.ask_first(Work(state, now), run), "its own time is its sender's"
+    state.restored_at = None
+    recovery.doubt(state, run, NOW - 1, NOW - 1)
+    assert not state.doubtful
+
+
+def test_a_run_without_orders_is_doubted_again_after_a_crash() -> None:
+    """It may have begun by a wrong clock; with orders, these tell whether it was doubted."""
+    later = replace(RUN, fired_at=NOW + 3_600_000)
+    cancel = CancelIntent(IDENTITY.client_order_id("0.order"), "BTCUSDT", Family.ORDER)
+    for legs, asked in (
+        ([], True),
+        ([replace(leg_of(), intent=cancel)], True),
+        ([leg_of(OrderState.FILLED)], False),
+        ([leg_of(OrderState.FILLED, ask_first=True)], True),
+    ):
+        state = State(restored_at=NOW)
+        state.put_run(later)
+        for leg in legs:
+            state.put_leg(leg)
+        work = Work(state, NOW)
+        recovery.recover(work, replace(AT, server_now=NOW + recovery.DOUBTFUL_FOR + 1))
+        assert recovery.ask_first(work, later) is asked
