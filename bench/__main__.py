@@ -7,7 +7,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from bench import alerts, counting, crowd, formula, journal, recovery, throughput, ticks
+from bench import (
+    alerts,
+    counting,
+    crowd,
+    formula,
+    idle,
+    journal,
+    killing,
+    recovery,
+    replaying,
+    soak,
+    throughput,
+    ticks,
+)
 from bench.goals import Measured
 from bench.table import circumstances, lines
 
@@ -19,10 +32,18 @@ GOALS: dict[str, Measure] = {
     "counting": counting.main,
     "ticks": ticks.main,
     "crowd": crowd.main,
+    "idle": idle.main,
+    "killing": killing.main,
+    "replaying": replaying.main,
 }
 """What measures rows of the table of goals, in this order."""
 
-OTHERS = {"formula": formula.main, "journal": journal.main, "recovery": recovery.main}
+OTHERS = {
+    "formula": formula.main,
+    "journal": journal.main,
+    "recovery": recovery.main,
+    "soak": soak.main,
+}
 """What prints tables of its own; only when it is named."""
 
 
@@ -30,8 +51,7 @@ def main(words: list[str]) -> int:
     """Measure what is named, all goals when nothing is; 2 for a name that does not exist."""
     name, options = (words[0], words[1:]) if words else ("", [])
     if name in OTHERS:
-        OTHERS[name](options)
-        return 0
+        return int(OTHERS[name](options) or 0)
     if name and name not in GOALS:
         print(f"no benchmark is called {name}: there are {', '.join([*GOALS, *OTHERS])}")
         return 2

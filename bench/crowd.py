@@ -40,12 +40,12 @@ CROSS_RULE = """\
 ORDER = "          - {side: buy, type: limit, price: 69000, quantity: 0.01, time_in_force: ioc}\n"
 
 
-def price_rules(symbols: int = SYMBOLS, levels: int = LEVELS) -> str:
+def price_rules(symbols: int = SYMBOLS, levels: int = LEVELS, orders: int = 5) -> str:
     """One rule for each level, each on all symbols; one of them near; then the hooks."""
     names = ", ".join(f"X{n}USDT" for n in range(symbols))
-    head, _, hooks = rules().partition("rules:\n")
+    head, _, hooks = rules(orders).partition("rules:\n")
     far = "".join(PRICE_RULE.format(n=n, level=72_000 + 10 * n) for n in range(levels - 1))
-    return f"{head}lists: {{all: [{names}]}}\nrules:\n{far}{CROSS_RULE}{ORDER * 5}{hooks}"
+    return f"{head}lists: {{all: [{names}]}}\nrules:\n{far}{CROSS_RULE}{ORDER * orders}{hooks}"
 
 
 def measure() -> dict[str, Measured]:

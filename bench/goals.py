@@ -46,7 +46,8 @@ GOALS = (
     Goal("stream-core", "cores that takes", "", most=1),
     Goal("memory", "memory, idle with 100 rules", "MB", most=90),
     Goal("start", "start to ready, 100 rules, 100,000 rows", "s", most=1.5),
-    Goal("kill", "kill → cancel on the wire, under load", "ms", most_p99=50),
+    Goal("kill", "kill by webhook → cancel on the wire, under load", "ms", most_p99=50),
+    Goal("kill-request", "kill by runner kill → the same", "ms", most_p99=50),
     Goal("replay", "replay of a month of minutes, ten rules", "s", most=3),
 )
 

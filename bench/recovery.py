@@ -62,14 +62,14 @@ def _finished(number: int, *, still_open: bool) -> Decision:
     return made
 
 
-def write(path: Path, rows: int) -> float:
+def write(path: Path, rows: int, still_open: int = OPEN) -> float:
     """Write a journal of so many rows; the seconds it took."""
     started = time.perf_counter()
     journal = Journal.open(path, "bench", lambda: NOW)
     alerts = max(OPEN, rows // ROWS_EACH)
     for start in range(0, alerts, GROUP):
         numbers = range(start, min(start + GROUP, alerts))
-        journal.commit([_finished(n, still_open=n >= alerts - OPEN) for n in numbers])
+        journal.commit([_finished(n, still_open=n >= alerts - still_open) for n in numbers])
     journal.close()
     return time.perf_counter() - started
 

@@ -92,6 +92,8 @@ class Exchange:
     port: int
     arrivals: Arrivals
     market: Market
+    responder: int
+    """Its process; SIGUSR1 breaks every connection."""
 
     @property
     def url(self) -> str:
@@ -126,8 +128,8 @@ def exchange(folder: Path, symbols: int = 0, *, limits: bool = False) -> Iterato
         paper = json_line(line)["rest"].rpartition(":")[2]
         log = folder / "arrivals"
         command = [built("responder"), str(log), paper, port, str(info)]
-        with running(command, folder / "responder.log") as (_, line):
-            yield Exchange(int(line), Arrivals(log), market)
+        with running(command, folder / "responder.log") as (process, told):
+            yield Exchange(int(told), Arrivals(log), market, process.pid)
 
 
 def _paper(*more: str) -> list[str]:

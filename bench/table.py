@@ -22,12 +22,11 @@ def grid(rows: Sequence[Sequence[str]]) -> list[str]:
     """Cells in columns as wide as they need; the first row is the head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     ruler = ["-" * width for width in widths]
-    return [
-        "| "
-        + " | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        + " |"
-        for row in (rows[0], ruler, *rows[1:])
-    ]
+    shown = []
+    for row in (rows[0], ruler, *rows[1:]):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        shown.append(f"| {' | '.join(cells)} |")
+    return shown
 
 
 def _row(goal: Goal, found: Measured) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
  * LOG is a shared file: how many arrivals there are (8 bytes, 64 reserved), then 64 bytes each:
  * when the first byte was read (CLOCK_MONOTONIC ns), how many orders, what ('O', 'C', 'W'), and the
  * first client order id. An order that is IOC ends at once without a fill, any other rests.
+ * SIGUSR1 breaks every connection.
  */
 #include "wire.h"
 
@@ -34,6 +35,24 @@ static char *info;
 static size_t info_size;
 static int64_t order_id = 8389765000000;
 static int highest;
+static volatile sig_atomic_t dropping;
+
+#define NAMES (1 << 23)
+static uint64_t *seen; /* hashes of the client order ids that came: who asks is told */
+
+static void drop(int number) { dropping = number; }
+
+/* Whether an order of this name came before; remembers it where asked to. */
+static int known(const char *name, size_t size, int remember) {
+    uint64_t hash = 1469598103934665603u;
+    for (size_t n = 0; n < size; n++) hash = (hash ^ (unsigned char)name[n]) * 1099511628211u;
+    uint64_t at = hash % NAMES;
+    while (seen[at] && seen[at] != hash) at = (at + 1) % NAMES;
+    int found = seen[at] == hash;
+    if (remember) seen[at] = hash;
+    return found;
+}
+
 
 static void note(int64_t at, int orders, int kind, const char *name, size_t size) {
     struct arrival *one = &arrivals[*count % ROOM];
@@ -123,6 +142,20 @@ static void tell(const char *name, int size, const char *symbol, int length, con
         if (conns[fd].role == 'U') send_all(fd, frame, head + wrote);
 }
 
+static int order_text(char *out, const char *before, const char *symbol, size_t length,
+                      const char *name, size_t size, const char *status) {
+    return sprintf(
+        out,
+        "%s{\"orderId\":%ld,\"symbol\":\"%.*s\",\"status\":\"%s\",\"clientOrderId\":\"%.*s\","
+        "\"price\":\"69000\",\"avgPrice\":\"0.00\",\"origQty\":\"0.010\",\"executedQty\":\"0\","
+        "\"cumQty\":\"0\",\"cumQuote\":\"0\",\"timeInForce\":\"%s\",\"type\":\"LIMIT\","
+        "\"reduceOnly\":false,\"closePosition\":false,\"side\":\"BUY\",\"positionSide\":\"BOTH\","
+        "\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\",\"priceProtect\":false,"
+        "\"origType\":\"LIMIT\",\"updateTime\":%ld}",
+        before, ++order_id, (int)length, symbol, status, (int)size, name,
+        *status == 'E' ? "IOC" : "GTC", wall_ms());
+}
+
 static void orders(int fd, const char *data, size_t size, int batch) {
     const char *names[8], *symbols[8], *end = data + size, *at = data, *also = data;
     size_t sizes[8], lengths[8];
@@ -130,6 +163,7 @@ static void orders(int fd, const char *data, size_t size, int batch) {
     while (many < 5 && (names[many] = value(&at, end, "newClientOrderId", &sizes[many]))) {
         symbols[many] = value(&also, end, "symbol", &lengths[many]);
         if (!symbols[many]) symbols[many] = "BTCUSDT", lengths[many] = 7;
+        known(names[many], sizes[many], 1);
         many++;
     }
     if (!many) names[0] = "unnamed", sizes[0] = 7, symbols[0] = "BTCUSDT", lengths[0] = 7, many = 1;
@@ -139,20 +173,24 @@ static void orders(int fd, const char *data, size_t size, int batch) {
     const char *status = ioc ? "EXPIRED" : "NEW";
     if (batch) body[wrote++] = '[';
     for (int n = 0; n < many; n++)
-        wrote += sprintf(
-            body + wrote,
-            "%s{\"orderId\":%ld,\"symbol\":\"%.*s\",\"status\":\"%s\",\"clientOrderId\":\"%.*s\","
-            "\"price\":\"69000\",\"avgPrice\":\"0.00\",\"origQty\":\"0.010\",\"executedQty\":\"0\","
-            "\"cumQty\":\"0\",\"cumQuote\":\"0\",\"timeInForce\":\"%s\",\"type\":\"LIMIT\","
-            "\"reduceOnly\":false,\"closePosition\":false,\"side\":\"BUY\",\"positionSide\":\"BOTH\","
-            "\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\",\"priceProtect\":false,"
-            "\"origType\":\"LIMIT\",\"updateTime\":%ld}",
-            n ? "," : "", ++order_id, (int)lengths[n], symbols[n], status, (int)sizes[n], names[n],
-            ioc ? "IOC" : "GTC", wall_ms());
+        wrote += order_text(body + wrote, n ? "," : "", symbols[n], lengths[n], names[n], sizes[n],
+                            status);
     if (batch) body[wrote++] = ']';
     reply(fd, body, wrote);
     for (int n = 0; n < many; n++)
         tell(names[n], sizes[n], symbols[n], lengths[n], status);
+}
+
+/* An order that came is told as ended; whether others exist, the paper exchange knows. */
+static int asked(int fd, const char *data, size_t size) {
+    const char *at = data, *also = data;
+    size_t length, named;
+    const char *name = value(&at, data + size, "origClientOrderId", &named);
+    const char *symbol = value(&also, data + size, "symbol", &length);
+    if (!name || !symbol || !known(name, named, 0)) return 0;
+    char body[1024];
+    reply(fd, body, order_text(body, "", symbol, length, name, named, "EXPIRED"));
+    return 1;
 }
 
 static void request(int fd, char *data, size_t size) {
@@ -170,7 +208,7 @@ static void request(int fd, char *data, size_t size) {
         orders(fd, data, size, 0);
     } else if (!strncmp(data, "GET /fapi/v1/exchangeInfo", 25)) {
         reply(fd, info, info_size);
-    } else {
+    } else if (strncmp(data, "GET /fapi/v1/order?", 19) || !asked(fd, data, size)) {
         if (!strncmp(data, "DELETE ", 7)) note(own->began, 0, 'C', path, line - path);
         pass_on(fd, data, size, paper_port);
     }
@@ -248,12 +286,21 @@ int main(int argc, char **argv) {
     map_log(argv[1]);
     paper_port = atoi(argv[2]), market_port = atoi(argv[3]);
     read_info(argv[4]);
+    seen = calloc(NAMES, sizeof *seen);
+    struct sigaction on_drop = {.sa_handler = drop};
+    sigaction(SIGUSR1, &on_drop, NULL);
     epoll = epoll_create1(0);
     int door = listening();
     watch(epoll, door);
     struct epoll_event events[256];
     for (;;) {
         int many = epoll_wait(epoll, events, 256, -1);
+        if (dropping) {
+            dropping = 0;
+            for (int fd = 0; fd <= highest; fd++)
+                if (conns[fd].role != 'P') hang_up(fd);
+            continue;
+        }
         for (int n = 0; n < many; n++) {
             int fd = events[n].data.fd;
             if (fd != door) {
