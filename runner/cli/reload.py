@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import options, output
+from runner.cli.progress import Working
 from runner.errors import RunnerError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,19 @@ def _asked(journal: JournalReader, folder: Path, process: int, deadline: float) 
         raise UsageError(
             f"cannot reach the runner (pid {process}): {error.strerror}; be its user"
         ) from error
+    with Working("waiting for the runner"):
+        record = _answer(journal, folder, process, after, asked_at, deadline)
+    if record is not None:
+        return record
+    raise UsageError(
+        f"the runner (pid {process}) did not say in time what came of it: see runner status"
+    )
+
+
+def _answer(
+    journal: JournalReader, folder: Path, process: int, after: int, asked_at: int, deadline: float
+) -> dict[str, Any] | None:
+    """The record, or None when it did not come in time."""
     while time.monotonic() < deadline:
         for record in journal.records(after=after, kinds=("reload",)):
             if record["data"].get("asked_monotonic", 0) >= asked_at:
@@ -79,9 +93,7 @@ def _asked(journal: JournalReader, folder: Path, process: int, deadline: float) 
         if _gone(folder, process):
             raise UsageError("the runner ended before it reloaded: see runner status")
         time.sleep(LOOK_EVERY)
-    raise UsageError(
-        f"the runner (pid {process}) did not say in time what came of it: see runner status"
-    )
+    return None
 
 
 def _gone(folder: Path, process: int) -> bool:
