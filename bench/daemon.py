@@ -103,7 +103,7 @@ def daemon(folder: Path, prefix: tuple[str, ...] = ()) -> Iterator[Daemon]:
     words = ["run", "--dir", str(folder), "--hook", f"127.0.0.1:{port}"]
     began = time.monotonic()
     log = folder / "log"
-    with log.open("wb") as told:
+    with log.open("ab") as told:
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "runner", *words],
             stdout=subprocess.PIPE,

@@ -22,6 +22,9 @@ from bench.stand import exchange
 ROWS = 100_000
 STARTS = 5
 SETTLE = 8.0
+NAMESPACE = {"namespace": "bench"}
+"""Of the journal that bench/recovery.py writes."""
+
 PRICE = """\
   - id: price-{n}
     symbol: BTCUSDT
@@ -48,7 +51,7 @@ def measure(rows: int = ROWS) -> dict[str, Measured]:
                 own.send()
                 time.sleep(SETTLE)
                 memory = resident(own.pid)
-            large = folder_of(folder / "large", venue.account(), hundred())
+            large = folder_of(folder / "large", venue.account(), hundred(), NAMESPACE)
             recovery.write(large / "journal.db", rows, still_open=0)
             starts = []
             for _ in range(STARTS):

@@ -23,12 +23,12 @@ from bench.daemon import Daemon, daemon, folder_of
 from bench.goals import Measured, sample
 from bench.stand import Arrivals, exchange
 
-KILLS = 50
+KILLS = 40
 ALERTS_EVERY = 0.02
 SETTINGS = {
     "commands": {
         "panic": {"command": "kill", "secret": "panic"},
-        "go-on": {"command": "resume", "secret": "go_on"},
+        "go-on": {"command": "unlock", "secret": "go_on"},
     },
     "on_kill": "cancel",
 }
@@ -39,8 +39,8 @@ def measure() -> dict[str, Measured]:
     """Both ways."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with exchange(folder / "exchange", 100) as venue:
-            where = folder_of(folder / "ours", venue.account(), price_rules(levels=10), SETTINGS)
+        with exchange(folder / "exchange", 10) as venue:
+            where = folder_of(folder / "ours", venue.account(), price_rules(10, 10), SETTINGS)
             for secret in ("panic", "go_on"):
                 path = where / "secrets" / secret
                 path.touch(mode=0o600)
@@ -96,7 +96,7 @@ def _kills(own: Daemon, arrivals: Arrivals, kill: Callable[[], int]) -> list[flo
     """Ms from each kill to the first cancel that comes."""
     found = []
     for _ in range(KILLS):
-        before = len(arrivals)
+        before = _quiet(arrivals)
         began = kill()
         until = time.monotonic() + WITHIN
         cancels: list[int] = []
@@ -106,10 +106,20 @@ def _kills(own: Daemon, arrivals: Arrivals, kill: Callable[[], int]) -> list[flo
         if not cancels:
             raise RuntimeError("a kill was lost: no cancel came")
         found.append((cancels[0] - began) / 1e6)
-        time.sleep(0.15)
+        _quiet(arrivals)
         command(own, "go-on", "go_on")
-        time.sleep(0.05)
     return found
+
+
+def _quiet(arrivals: Arrivals) -> int:
+    """Wait until no cancels come any more: a kill repeats them; how much has arrived by then."""
+    at = len(arrivals)
+    while True:
+        time.sleep(0.2)
+        now = len(arrivals)
+        if not any(one.kind == "C" for one in arrivals.since(at)):
+            return now
+        at = now
 
 
 def main(arguments: Sequence[str] = ()) -> dict[str, Measured]:

@@ -22,7 +22,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +52,7 @@ class Soak:
     took: list[float] = field(default_factory=list)
     sent: int = 0
     crossed: int = 0
+    deaths: list[str] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     rows: list[tuple[str, ...]] = field(default_factory=list)
@@ -106,36 +106,44 @@ class Soak:
         ends = began + self.minutes * 60
         quiet = began + self.minutes * 60 * KILLING
         threads = [threading.Thread(target=one) for one in (self.alerts, self.prices)]
-        with ExitStack() as last:
-            while time.monotonic() < quiet:
-                with daemon(self.folder) as own:
-                    self._live(own)
-                    if not threads[0].is_alive():
-                        for one in threads:
-                            one.start()
-                    self._until(min(time.monotonic() + KILL_EVERY, quiet), began)
+        while time.monotonic() < ends:
+            with daemon(self.folder) as own:
+                self._live(own)
+                if not threads[0].is_alive():
+                    for one in threads:
+                        one.start()
+                killing = time.monotonic() < quiet
+                at = min(time.monotonic() + KILL_EVERY, quiet) if killing else ends
+                if not self._until(at, began):
+                    self.deaths.append((self.folder / "log").read_text()[-2_000:])
+                    print(self.deaths[-1], flush=True)
+                elif killing:
                     os.kill(own.pid, signal.SIGKILL)
-            self._live(last.enter_context(daemon(self.folder)))
-            self._until(ends, began)
-            self.over.set()
-            for one in threads:
-                one.join()
-            time.sleep(5)
+                else:
+                    self.over.set()
+                    for one in threads:
+                        one.join()
+                    time.sleep(5)
 
     def _live(self, own: Daemon) -> None:
         self.own = own
         self.lives += 1
 
-    def _until(self, at: float, began: float) -> None:
-        """Break, reload and look, until then."""
+    def _until(self, at: float, began: float) -> bool:
+        """Break, reload and look, until then; False when the process died by itself."""
+        assert self.own is not None
         while (now := time.monotonic()) < at:
             minute = now - began
-            beat = 60 * (minute // 60 + 1) + began
-            time.sleep(max(min(beat, at) - time.monotonic(), 0))
+            beat = min(60 * (minute // 60 + 1) + began, at)
+            while time.monotonic() < beat:
+                if self.own.process.poll() is not None:
+                    return False
+                time.sleep(0.1)
             self._look((time.monotonic() - began) / 60)
             if minute % BREAK_EVERY >= BREAK_EVERY / 2:
                 os.kill(self.venue.responder, signal.SIGUSR1)
             self._reload(int(minute // RELOAD_EVERY))
+        return True
 
     def _reload(self, number: int) -> None:
         """Another level far away: a new revision of the rules."""
@@ -167,12 +175,12 @@ class Soak:
         print(*figures, sep="\t", flush=True)
 
     def verdict(self) -> list[str]:
-        """What is wrong: alerts without an answer, runs that are missing, orders that came twice."""
+        """What is wrong: no answer to an alert, a run that is missing, an order that came twice."""
         wrong = [f"{len(self.lost)} alerts had no answer: {self.lost[:5]}"] if self.lost else []
+        wrong += [f"the process ended by itself:\n{text}" for text in self.deaths]
         with sqlite3.connect(self.folder / "journal.db") as journal:
-            (runs,) = journal.execute(
-                "select count(*) from runs where rule_id like 'bench-%'"
-            ).fetchone()
+            counting = "select count(*) from runs where rule_id like 'bench-%'"
+            (runs,) = journal.execute(counting).fetchone()
         fired = self.sent - len(self.lost) - self.refused.total()
         if runs != fired:
             wrong.append(f"{fired} alerts fired and led to {runs} runs")
