@@ -63,6 +63,34 @@ def rule_ids(
     return [each for each in ids if each.startswith(incomplete)]
 
 
+def run_ids(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem | str]:
+    """For completion: the ids of the newest firings that begin like this, with their rule."""
+    del param
+    from runner.cli.reading import journal_of
+    from runner.errors import RunnerError
+
+    try:
+        with journal_of(Path(ctx.params.get("folder") or ".")) as journal:
+            found = journal.runs(limit=NEWEST)[::-1]
+    except RunnerError:
+        return []
+    return [
+        CompletionItem(run["run_id"], help=f"{run['rule_id']} {run['symbol']}")
+        for run in found
+        if run["run_id"].startswith(incomplete)
+    ]
+
+
+only_run = click.option(
+    "--run",
+    "run_id",
+    metavar="RUN",
+    shell_complete=run_ids,
+    help="Only what belongs to this run.",
+)
+
 only_rule = click.option(
     "--rule", metavar="RULE", shell_complete=rule_ids, help="Only what belongs to this rule."
 )
