@@ -272,7 +272,7 @@ class App:
         cells = {name: self.cells[name] for name in names}
         if command is not None and command.verb == "kill":
             for cell in cells.values():
-                cell.kill_switch.now()
+                cell.kill_switch.now(command.key)
         held = self.hook_server.held and not all(cell.began for cell in cells.values())
         until = time.monotonic() + (HELD_PATIENCE if held else ALERT_PATIENCE)
         if self._stop.is_set() or not (command or self._takes(cells.values(), until)):

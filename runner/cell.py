@@ -40,7 +40,7 @@ from runner.remembering import LeadWatch, remembered, told, unknown_orders
 from runner.settings import Settings
 from runner.sources.readiness import Readiness
 from runner.sources.schedule import AlarmClock
-from runner.venues import Stream, Venue
+from runner.venues import Silenced, Stream, Venue
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Cell:
         )
         self.outside = Outside(settings, house.secrets, self.journal, noticing, wall_ms)
         counted = () if counting is None else (counting.count,)
-        self._observers = (*counted, *observers, self.outside.desk.told)
+        self._observers = (*counted, *observers, self.outside.desk.told, self._killed)
         announce = self.outside.desk.announce
         self.dispatcher = Dispatcher(
             self.engine,
@@ -148,9 +148,20 @@ class Cell:
             self.name,
             self.journal.seen,
             self.settings.limits(self.name),
+            self._silence,
         )
         fresh = self.journal.date_restore(self.venue.server_time())
         return Engine(world, remembered(self.journal, fresh=fresh))
+
+    def _silence(self) -> int:
+        return self.venue.silence() if isinstance(self.venue, Silenced) else 0
+
+    def _killed(self, decisions: Sequence[Decision]) -> None:
+        """A kill that came by the journal, as from another machine, goes its own way from here."""
+        for decision in decisions:
+            for record in decision.records:
+                if record.kind == "command" and record.data.get("verb") == "kill":
+                    self.kill_switch.follow(str(record.data["command"]))
 
     def _ways(self, counting: Counting | None) -> None:
         """The threads besides the loop, and the loop's own."""

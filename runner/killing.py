@@ -4,7 +4,9 @@ A kill must not wait for the journal, for a slow answer on another lane or for o
 rate limit. So a thread of its own looks for a request, and sends a cancel of everything for each
 symbol; a cancel may be repeated without harm, so no commit need precede it. At the same moment the
 command itself is handed in, so that nothing fires while it is still on its usual way, through the
-journal's inbox. The closing of positions and the record follow, and send the cancels again.
+journal's inbox. A kill that comes by the inbox alone, as from another machine through PostgreSQL,
+is found there within half a second and goes the same way once it is decided. The closing of
+positions and the record follow, and send the cancels again.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ class KillSwitch:
         self._venue = venue
         self._symbols = symbols
         self._hand_in = hand_in
+        self._key = ""
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._numbers = itertools.count()
@@ -85,9 +88,15 @@ class KillSwitch:
         self._path.unlink(missing_ok=True)
         self._thread.start()
 
-    def now(self) -> None:
-        """Send the cancels at once."""
+    def now(self, key: str) -> None:
+        """Send the cancels at once, for the command of this name."""
+        self._key = key
         self._asked.set()
+
+    def follow(self, key: str) -> None:
+        """The command of this name was decided: send the cancels, unless they left for it."""
+        if key != self._key:
+            self.now(key)
 
     def stop(self) -> None:
         """End the thread."""
@@ -117,7 +126,9 @@ class KillSwitch:
             text = self._path.read_text()
             self._path.unlink(missing_ok=True)
             if text:
-                self._hand_in(Command("kill", **json.loads(text)))
+                command = Command("kill", **json.loads(text))
+                self._key = command.key
+                self._hand_in(command)
 
     def cancel_all(self) -> None:
         """Every order of every symbol, both families; what does not get through is repeated."""

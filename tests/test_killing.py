@@ -106,10 +106,28 @@ def test_a_hook_asks_from_inside(tmp_path: Path) -> None:
     kill = switch(tmp_path, wire)
     kill.start()
     try:
-        kill.now()
+        kill.now("k1")
         eventually(lambda: len(wire.sent) == len(ALL), 60)
+        kill.follow("k1")
     finally:
         kill.stop()
+    assert len(wire.sent) == len(ALL)
+
+
+def test_a_command_that_came_another_way_is_followed(tmp_path: Path) -> None:
+    """From the journal's inbox: the cancels leave as for any other, once for each command."""
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        kill.follow("k1")
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+        kill.follow("k1")
+        kill.follow("k2")
+        eventually(lambda: len(wire.sent) == 2 * len(ALL), 60)
+    finally:
+        kill.stop()
+    assert len(wire.sent) == 2 * len(ALL)
 
 
 def test_an_old_request_is_left_to_the_journal(tmp_path: Path) -> None:

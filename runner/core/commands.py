@@ -150,7 +150,8 @@ def _kill(work: Work, world: World, event: Command) -> Done:
     symbols = known_symbols(work.state, world)
     if before == _by(event):
         runs = [_own(world, event, ":kill", symbol).run_id() for symbol in symbols]
-        return True, f"killed by {event.who} already, by this same command", {"runs": runs}
+        text = f"killed by {event.who} already, by this same command"
+        return True, f"{text}{_unsent(work, world)}", {"runs": runs}
     if before is None:
         switches.set_latch(work, KILLED, _by(event))
     kill = Sweep(everything=True, close=event.flatten)
@@ -158,10 +159,28 @@ def _kill(work: Work, world: World, event: Command) -> Done:
     then = "closing the positions" if event.flatten else "positions are left as they are"
     text = (
         f"KILLED by {event.who}: cancelling every order of {_listed(symbols)}, {then}; "
-        "no entries until runner unlock --reason TEXT"
+        f"no entries until runner unlock --reason TEXT{_unsent(work, world)}"
     )
     work.record("notify", f"CRITICAL {text}", reason="critical", data={"verb": "kill"})
     return True, text, {"runs": runs}
+
+
+def _unsent(work: Work, world: World) -> str:
+    """While the exchange takes nothing: until when, and what protects meanwhile; else empty."""
+    silence = world.silence()
+    if not silence:
+        return ""
+    armed = [symbol for symbol, known in work.state.dead_men.items() if known.countdown]
+    protects = (
+        f"the countdown of {_listed(armed)} protects: without us it cancels plain orders, not stops"
+        if armed
+        else "no countdown is armed, so nothing cancels without us"
+    )
+    return (
+        ". NOTHING CAN BE SENT NOW: the exchange wants silence (429, or a ban: 418) until "
+        f"{switches.clock(work.now + silence)} UTC, then everything leaves by itself; {protects}. "
+        "If it is urgent, act in the exchange's app"
+    )
 
 
 def _fire(work: Work, world: World, event: Command) -> Done:

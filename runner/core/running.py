@@ -40,7 +40,8 @@ Seen = Callable[[str, str, str, str], str | None]
 class World:
     """What every decision needs besides the state: the rules, the view, who we are.
 
-    `limits` are the account's own guards.
+    `limits` are the account's own guards. `silence()` says for how many ms the exchange lets
+    nothing be sent.
     """
 
     rules: RuleSet
@@ -49,6 +50,7 @@ class World:
     account: str
     seen: Seen
     limits: Limits = field(default_factory=Limits)
+    silence: Callable[[], int] = field(default=lambda: 0)
 
     def names_before(self, work: Work, rule: Rule, symbol: str) -> Names:
         """The formulas' names for a rule that has not fired, at this moment."""

@@ -180,3 +180,11 @@ class Limited(Protocol):
 
     def limits_left(self) -> Sequence[tuple[Limit, int]]:
         """Each limit with what is left of it in the running window."""
+
+
+@runtime_checkable
+class Silenced(Protocol):
+    """A venue that may have to be silent; any thread may ask."""
+
+    def silence(self) -> int:
+        """Ms for which the exchange takes nothing at all (429, 418); 0 when it does."""

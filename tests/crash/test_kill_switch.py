@@ -37,17 +37,22 @@ rules:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A bracket with both exits on the book, and a hook for kill."""
     stage = Stage(tmp_path / "runner", RULES)
+    give_hook(stage)
+    stage.run()
+    assert stage.alert({"action": "buy"}) is not None
+    eventually(lambda: seen(stage) == {"LIMIT": "NEW", "MARKET": "FILLED", "STOP": "NEW"}, PATIENCE)
+    yield stage
+    stage.stop()
+
+
+def give_hook(stage: Stage) -> None:
+    """Let a webhook with a secret of its own give the kill."""
     settings = stage.folder / "runner.yaml"
     commands = "commands: {panic: {command: kill, secret: panic}}\n"
     settings.write_text(settings.read_text() + commands)
     secret = stage.folder / "secrets" / "panic"
     secret.touch(mode=0o600)
     secret.write_text(PANIC)
-    stage.run()
-    assert stage.alert({"action": "buy"}) is not None
-    eventually(lambda: seen(stage) == {"LIMIT": "NEW", "MARKET": "FILLED", "STOP": "NEW"}, PATIENCE)
-    yield stage
-    stage.stop()
 
 
 def seen(stage: Stage) -> dict[str, str]:

@@ -13,7 +13,7 @@ from click.testing import Result
 from runner.killing import leave_request
 from tests.cli.calling import call
 from tests.crash.stage import PATIENCE, Stage
-from tests.crash.test_kill_switch import seen, status
+from tests.crash.test_kill_switch import PANIC, give_hook, seen, status
 from tests.support import eventually
 
 RULES = """\
@@ -38,6 +38,7 @@ rules:
       - place: {side: buy, type: market, quantity: 0.01}
 """
 GONE = {"LIMIT": "CANCELED", "MARKET": "FILLED", "STOP": "CANCELED"}
+BANNED = "NOTHING CAN BE SENT NOW: the exchange wants silence (429, or a ban: 418) until "
 OPEN = {"LIMIT": "NEW", "MARKET": "FILLED", "STOP": "NEW"}
 
 
@@ -45,6 +46,7 @@ OPEN = {"LIMIT": "NEW", "MARKET": "FILLED", "STOP": "NEW"}
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A bracket with both exits on the book, under a countdown."""
     stage = Stage(tmp_path / "runner", RULES)
+    give_hook(stage)
     stage.run()
     assert stage.alert({"action": "buy"}) is not None
     eventually(lambda: seen(stage) == OPEN, PATIENCE)
@@ -93,4 +95,18 @@ def test_under_a_ban_it_says_that_nothing_can_be_sent_and_what_protects(stage: S
     assert seen(stage)["STOP"] == "NEW"
     assert status(stage)["killed"]["why"] == "drill"
     assert told[0].exit_code == 1
+    assert BANNED in told[0].output
     assert "Under a ban (418) nothing can be sent until it ends" in told[0].output
+
+
+def test_under_a_ban_a_webhook_is_told_the_same(stage: Stage) -> None:
+    """Its answer says until when nothing leaves, and whose countdown protects."""
+    stage.fault(kind="refuse", status=418, code=-1003, retry_after=600, match="countdownCancelAll")
+    eventually(lambda: "answered 418" in log(stage), PATIENCE)
+    body = {"secret": PANIC, "reason": "by phone"}
+    answer = requests.post(stage.url("/hook/panic"), json=body, timeout=PATIENCE)
+    assert answer.status_code == 200
+    [told] = answer.json()["rules"]
+    assert BANNED in told["detail"]
+    assert "the countdown of BTCUSDT protects" in told["detail"]
+    assert status(stage)["killed"]["who"] == "hook panic"

@@ -171,6 +171,10 @@ class BinanceUsdm:
         """Each rate limit with what is left of it now."""
         return self._budget.left(self.server_time())
 
+    def silence(self) -> int:
+        """Ms for which not even a cancel may leave, after a 429 or a ban (418); else 0."""
+        return self._budget.paused("urgent", self.server_time())
+
     def clock_offset(self) -> int:
         """How far this machine's clock is ahead of the exchange's, in ms."""
         return self._wall() - self.server_time()
