@@ -13,6 +13,7 @@ import requests
 
 from runner.cli.commanding import command
 from runner.cli.explain import rule_lines
+from runner.cli.holding import held
 from runner.cli.reading import journal_of, started
 from runner.cli.rules import rules_of
 from runner.cli.status import told_of
@@ -22,7 +23,7 @@ from runner.core.limits import Limits
 from runner.core.rules import Rule, RuleSet
 from runner.dashboard.desk import Candle, Plain, Told
 from runner.dashboard.passwords import SECRET
-from runner.errors import ConfigurationError, RunnerError
+from runner.errors import ConfigurationError, JournalError, RunnerError
 from runner.journal import JournalReader
 from runner.killing import leave_request
 from runner.ops.secrets import Secrets
@@ -113,8 +114,12 @@ class FolderDesk:
         return self._ask("look", rule_id=rule_id, symbol=symbol)
 
     def account(self) -> Plain | None:
-        """By a command that changes nothing."""
-        return self._ask("account")
+        """By a command that changes nothing; from the journal where nobody answers it."""
+        try:
+            with self.journal() as journal:
+                return held(self._folder, self._settings, journal, wall_ms())[0]
+        except JournalError:
+            return None
 
     def _ask(self, verb: str, **data: str) -> Plain | None:
         if not self.status()["running"]:
@@ -139,7 +144,7 @@ class FolderDesk:
         if verb == "kill":
             data["flatten"] = self._settings.on_kill == "flatten"
             key = f"{verb}-{data['at']}-{os.getpid()}"
-            leave_request(self._folder, key, data)
+            leave_request(self._folder, key, data, self._settings.apart)
         answer = give(self._folder, self._settings, verb, data, key)
         with self._lock:
             self._status = None

@@ -60,7 +60,7 @@ class Desk(Protocol):
         """What `core.looking` says of rules now; None when no runner answers."""
 
     def account(self) -> Plain | None:
-        """What `core.looking` says of the account now; None when no runner answers."""
+        """The document of `runner positions --json`; None when the journal cannot be read."""
 
     def candles(self, symbol: str, interval: str) -> tuple[Candle, ...]:
         """The symbol's newest prices, oldest first; none when the exchange does not tell."""

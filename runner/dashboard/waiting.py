@@ -79,9 +79,9 @@ class Waiting:
         return None if told is None else told.told
 
     def account(self) -> Plain | None:
-        """Positions and balances with `at` (ms); None before an answer."""
+        """Positions with their exits, and balances, `as_of` a time (ms); None before an answer."""
         told = self._answer("account", ACCOUNT, self._desk.account)
-        return None if told is None or told.told is None else {**told.told, "at": told.at}
+        return None if told is None else told.told
 
     def forget(self) -> None:
         """A command was given: what was seen before it is old."""

@@ -57,20 +57,25 @@ LOOK: Plain = {
     ],
 }
 ACCOUNT: Plain = {
+    "live": True,
     "known": True,
+    "as_of": NOW,
     "positions": [
         {
             "symbol": "BTCUSDT",
             "position_side": "BOTH",
+            "side": "long",
             "size": "0.02",
             "entry_price": "70018.9",
-            "unrealised_pnl": "-1.5",
+            "unrealised_pnl": "-1.378",
             "liquidation_price": None,
             "leverage": "5",
             "mark": "69950",
+            "runs": [],
+            "exits": [],
         }
     ],
-    "account": {"equity": "998.5", "wallet_balance": "1000", "available": "720"},
+    "balances": {"equity": "998.5", "wallet_balance": "1000", "available": "720"},
 }
 
 
@@ -89,6 +94,8 @@ class FakeDesk:
     refusal: str = ""
     limits: Limits = field(default_factory=Limits)
     files: Mapping[str, Rule] | None = None
+    more: Plain = field(default_factory=dict)
+    """What a running daemon says of itself besides."""
 
     @property
     def folder(self) -> str:
@@ -100,7 +107,7 @@ class FakeDesk:
     def status(self) -> Plain:
         with self.journal() as journal:
             told = told_of(self.path, journal, NOW, lambda: RULES)
-        return told | {"running": self.running, "ready": self.running}
+        return told | {"running": self.running, "ready": self.running, **self.more}
 
     def rules(self) -> Mapping[str, Rule]:
         return RULES.rules if self.files is None else self.files

@@ -99,7 +99,7 @@ def test_the_runner_is_asked_anew_only_when_its_answer_is_old(folder: Path) -> N
     for _ in range(5):
         told = waiting.account()
         assert told is not None
-        assert told["at"] == NOW
+        assert told["as_of"] == NOW
     assert desk.asked == ["account"]
     clock[0] += ACCOUNT
     assert waiting.account() is not None

@@ -42,7 +42,7 @@ def test_the_overview_says_what_a_person_must_know(scene: Scene) -> None:
     assert "1 in the last minute" in text
     assert "max orders per minute" in text
     assert "70018.9" in text  # the position's entry
-    assert "-1.5" in text
+    assert ">-1.38<" in text
     assert "cooldown" in text
 
 
@@ -59,6 +59,25 @@ def test_the_overview_shows_kill_and_pause(folder: Path) -> None:
         assert "ann" in text
         assert "odd fills" in text
         assert way_out in text
+
+
+def test_streams_and_limits_are_those_of_now(folder: Path) -> None:
+    """As the running daemon tells them: what stands, and what is used of the exchange's limits."""
+    streams = [
+        {"stream": "market", "connected": True, "since": None},
+        {"stream": "user", "connected": False, "since": NOW - MINUTE},
+    ]
+    limits = [
+        {"limit": "weight", "every": MINUTE, "used": 480, "most": 2400},
+        {"limit": "orders", "every": 10_000, "used": 3, "most": 300},
+    ]
+    scene = scene_of(folder, more={"streams": streams, "limits": limits})
+    scene.log_in()
+    text = re.sub(r"<[^>]+>", "", scene.text("/"))
+    assert "market connected" in text
+    assert "user broken off 1 min ago" in text
+    assert "request weight 480 of 2400 in 1 min" in text
+    assert "orders 3 of 300 in 10 s" in text
 
 
 def test_rules_show_what_each_waits_for(scene: Scene) -> None:
@@ -168,6 +187,9 @@ def test_orders_and_positions(scene: Scene) -> None:
     """What is held, what is open, what is over; a filter that fits nothing leaves nothing."""
     text = asked_and_answered(scene, "/orders")
     assert "998.5" in text
+    assert "no exit" in text
+    assert ">-1.38<" in text
+    assert "As the runner saw it 0 ms ago" in text
     assert "buy limit 0.010" in text
     assert f"/runs/{RUN}" in text
     assert f"/runs/{RUN}" not in scene.text("/orders?symbol=ETHUSDT")
@@ -179,6 +201,7 @@ def test_orders_and_positions(scene: Scene) -> None:
         (None, "Not known"),
         ({**ACCOUNT, "known": False}, "has not read the account"),
         ({**ACCOUNT, "positions": []}, "No open positions"),
+        ({**ACCOUNT, "live": False, "as_of": NOW - MINUTE}, "As the journal knew it 1 min ago"),
     ],
 )
 def test_positions_that_are_not_there_are_said(
@@ -270,6 +293,7 @@ def test_texts_of_alerts_are_escaped(folder: Path) -> None:
 def test_system(scene: Scene) -> None:
     """Versions, journal, rule files, and the records of starts and streams."""
     text = scene.text("/system")
+    assert "start it: runner run" in text
     for words_shown in ("runner</dt>", "demo.yaml", "user connected", "runner doctor --dir my"):
         assert words_shown in text
 
