@@ -41,18 +41,18 @@ TAKEOVERS = int(os.environ.get("RUNNER_REAL_TAKEOVERS", "3"))
 class Pair:
     """Two runners that share a folder, a journal and an account."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, rules: str = RULES) -> None:
         """An exchange, and the settings of both; none is started."""
-        self.stage = Stage(folder, RULES)
+        self.stage = Stage(folder, rules)
         settings = folder / "runner.yaml"
         settings.write_text(f"{settings.read_text()}journal: {url}\n")
         self.url = url
         self.processes: list[subprocess.Popen[str]] = []
 
-    def start(self) -> tuple[subprocess.Popen[str], str]:
+    def start(self, host: str = "127.0.0.1") -> tuple[subprocess.Popen[str], str]:
         """One more runner; returns once it leads or stands by, with its hook address."""
         port = free_port()
-        words = ["run", "--dir", str(self.stage.folder), "--hook", f"127.0.0.1:{port}"]
+        words = ["run", "--dir", str(self.stage.folder), "--hook", f"{host}:{port}"]
         with (self.stage.folder.parent / f"runner-{port}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "runner", *words],
@@ -61,7 +61,7 @@ class Pair:
                 text=True,
             )
         self.processes.append(process)
-        return process, f"http://127.0.0.1:{port}"
+        return process, f"http://{host}:{port}"
 
     def stop(self) -> None:
         """End all of it."""

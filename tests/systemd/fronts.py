@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from tests.support import eventually, free_port
 
 EXAMPLES = Path(__file__).parents[2] / "systemd" / "front"
+FILES = {"caddy": "Caddyfile", "nginx": "nginx.conf"}
 NAME = "alerts.example.org"
 PATIENCE = 60
 """Seconds; a slow machine is no fault of a front's."""
@@ -165,7 +167,7 @@ class Front:
             f"{NAME} {{\n": f"https://{NAME}:{self.port} {{\n\tbind 127.0.0.1\n\t{own}\n",
             "reverse_proxy 127.0.0.1:8080 {": f"reverse_proxy {' '.join(hooks)} {{",
         }
-        text = self._text("Caddyfile", {**changes, **places})
+        text = self._text(FILES["caddy"], {**changes, **places})
         if "\n\ttls {" in text:
             text = text.replace(f"\t{own}\n", "").replace("\n\ttls {", f"\n\t{own} {{")
         config = self.folder / "Caddyfile"
@@ -183,7 +185,7 @@ class Front:
             "10.0.0.2:8080": hooks[-1],
             "proxy_read_timeout 60s": f"proxy_read_timeout {10 * PATIENCE}s",
         }
-        text = self._text("nginx.conf", {**changes, **places})
+        text = self._text(FILES["nginx"], {**changes, **places})
         (self.folder / "runner.conf").write_text(text, "utf-8")
         user = "user root;" if os.geteuid() == 0 else ""
         config = self.folder / "nginx.conf"
@@ -236,3 +238,14 @@ class Front:
 def missing(kind: str) -> str:
     """Why this front cannot be tried on this machine; empty when it can."""
     return "" if shutil.which(kind, path="/usr/sbin:/usr/bin") else f"{kind} is not installed"
+
+
+def optional(kind: str, *beginnings: str) -> dict[str, str]:
+    """The commented lines of the example that begin so, with the # taken away; blocks whole."""
+    text = (EXAMPLES / FILES[kind]).read_text("utf-8")
+    changes = {}
+    for beginning in beginnings:
+        found = re.search(rf"(?m)^(\t+)#{re.escape(beginning)}.*\n(?:(?:\1#\t+.*|\1#\}})\n)*", text)
+        assert found is not None, beginning
+        changes[found[0]] = re.sub(r"(?m)^(\t+)#", r"\1", found[0])
+    return changes

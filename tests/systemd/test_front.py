@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import eventually, free_port
-from tests.systemd.fronts import EXAMPLES, Authority, Front, missing
+from tests.systemd.fronts import Authority, Front, missing, optional
 
 SECRET = "path-token-that-nobody-may-read"
 KINDS = ("caddy", "nginx")
@@ -73,17 +73,6 @@ def start(kind: str, tmp_path: Path, hook: ThreadingHTTPServer) -> Iterator[Star
     yield begin
     for front in running:
         front.stop()
-
-
-def optional(kind: str, *beginnings: str) -> dict[str, str]:
-    """The commented lines of the example that begin so, with the # taken away; blocks whole."""
-    text = (EXAMPLES / {"caddy": "Caddyfile", "nginx": "nginx.conf"}[kind]).read_text("utf-8")
-    changes = {}
-    for beginning in beginnings:
-        found = re.search(rf"(?m)^(\t+)#{re.escape(beginning)}.*\n(?:(?:\1#\t+.*|\1#\}})\n)*", text)
-        assert found is not None, beginning
-        changes[found[0]] = re.sub(r"(?m)^(\t+)#", r"\1", found[0])
-    return changes
 
 
 def test_an_alert_comes_through_and_tells_who_sent_it(start: Start) -> None:

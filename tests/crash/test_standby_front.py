@@ -1,0 +1,106 @@
+"""Two runners on two addresses behind one front: the leader is killed while alerts come in."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.crash.stage import PATIENCE, TOKEN
+from tests.crash.test_standby import Pair, line
+from tests.postgres import Server
+from tests.support import eventually
+from tests.systemd.fronts import Front, missing, optional
+
+HOSTS = ("127.0.0.2", "127.0.0.3")
+SENDERS, EACH = 3, 10
+"""Each has a rule of its own: no more than 10 alerts may wait for one rule's run."""
+
+KILLED_AFTER = 8
+ORDERS = 2
+RULE = """\
+  - id: numbered-{at}
+    symbol: ETHUSDT
+    when:
+      - webhook: {{path: signal-{at}, secret: tv, body: {{n: number}}, dedupe: [n]}}
+    do:
+      - place:
+          - {{side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}}
+          - {{side: buy, type: market, quantity: 0.1}}
+"""
+RULES = "version: 1\nrules:\n" + "".join(RULE.format(at=at) for at in range(SENDERS))
+SECOND_HOST = {
+    "caddy": ("lb_policy", "lb_retry_match", "fail_duration", "transport"),
+    "nginx": ("server 10.0.0.2",),
+}
+
+
+class Sender(threading.Thread):
+    """Posts its numbers one after another, each again until it is answered 200."""
+
+    def __init__(self, front: Front, at: int) -> None:
+        super().__init__(daemon=True)
+        self.front = front
+        self.path = f"/hook/signal-{at}"
+        self.outcomes: list[str] = []
+
+    def run(self) -> None:
+        """Until all are answered, or for as long as is allowed."""
+        deadline = time.monotonic() + PATIENCE
+        for number in range(EACH):
+            body = json.dumps({"n": number, "secret": TOKEN}).encode()
+            while time.monotonic() < deadline:
+                try:
+                    status, text = self.front.ask(self.path, body)
+                except (OSError, ssl.SSLError, http.client.HTTPException):
+                    continue
+                if status == 200:
+                    self.outcomes.append(json.loads(text)["outcome"])
+                    break
+
+
+@pytest.fixture
+def pair(tmp_path: Path, postgres: Server) -> Iterator[Pair]:
+    """A stage for two, on an empty database."""
+    pair = Pair(tmp_path / "runner", postgres.database(), RULES)
+    yield pair
+    pair.stop()
+
+
+@pytest.mark.parametrize("kind", ["caddy", "nginx"])
+def test_each_alert_is_one_set_of_orders_whoever_leads(
+    pair: Pair, tmp_path: Path, kind: str
+) -> None:
+    """Nobody's alert is lost or doubled by a kill -9 of the leader, nor refused to its sender."""
+    if why := missing(kind):
+        pytest.skip(why)
+    leader, one = pair.start(HOSTS[0])
+    assert line(leader).startswith("READY")
+    second, two = pair.start(HOSTS[1])
+    assert line(second).startswith("STANDBY")
+    folder = tmp_path / "front"
+    folder.mkdir()
+    places = [urlsplit(address).netloc for address in (one, two)]
+    front = Front(kind, folder, places, optional(kind, *SECOND_HOST[kind]))
+    try:
+        senders = [Sender(front, at) for at in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        eventually(lambda: sum(len(s.outcomes) for s in senders) >= KILLED_AFTER, PATIENCE)
+        leader.kill()
+        for sender in senders:
+            sender.join(2 * PATIENCE)
+    finally:
+        front.stop()
+    assert [len(sender.outcomes) for sender in senders] == [EACH] * SENDERS
+    assert any("stored" in sender.outcomes for sender in senders)
+    eventually(lambda: pair.settled(ORDERS * SENDERS * EACH), PATIENCE)
+    assert pair.wrong() == []
+    assert len(pair.stage.accepted()) == ORDERS * SENDERS * EACH
