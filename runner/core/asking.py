@@ -26,7 +26,7 @@ from runner.core.orders import (
     TimeCall,
 )
 from runner.core.rules import DeadMan
-from runner.core.state import State
+from runner.core.state import PRICE_PATIENCE, State
 
 BATCH = 5
 """Legs of one signed batch at most (POST /fapi/v1/batchOrders)."""
@@ -34,6 +34,8 @@ BATCH = 5
 CLOCK_EVERY = 60_000
 ACCOUNT_EVERY = 60_000
 GIVE_UP_AFTER = 60_000
+PRICE_FOR = 600_000
+"""Ms for which the price of a fill is asked for, more and more seldom."""
 
 
 class Signed(Protocol):
@@ -205,6 +207,24 @@ def _probes(state: State, moment: Moment) -> Iterator[ProbeCall]:
         asks = leg.state in (OrderState.UNKNOWN, OrderState.LIVE)
         if asks and leg.next_at is not None and moment.reached(leg.next_at):
             yield _probe(leg)
+    for key, at in state.unpriced.items():
+        filled = state.find(key)
+        if filled is not None and moment.reached(at):
+            yield _probe(filled)
+
+
+def sent(state: State, questions: Questions, call: Call, now: int) -> None:
+    """This question is on its way (`now` in ms); that for a price is asked again later."""
+    questions.sent(call, now)
+    if not isinstance(call, ProbeCall) or call.client_order_id not in state.unpriced:
+        return
+    leg = state.find(call.client_order_id)
+    waited = 0 if leg is None else abs(now - leg.updated_at)
+    if leg is None or waited > PRICE_FOR:
+        del state.unpriced[call.client_order_id]
+    else:
+        wait = min(max(waited, PRICE_PATIENCE), GIVE_UP_AFTER)
+        state.unpriced[call.client_order_id] = now + wait
 
 
 def _probe(leg: Leg) -> ProbeCall:
@@ -218,6 +238,10 @@ def next_at(state: State, questions: Questions, dead_men: Iterable[DeadMan], mom
     times.append(min(questions.account_at, moment.now) + ACCOUNT_EVERY)
     for leg in state.restless.values():
         times += _times(leg, questions, moment)
+    for key, at in state.unpriced.items():
+        filled = state.find(key)
+        if filled is not None and questions.free(_probe(filled), moment.now):
+            times.append(_sooner(at, moment))
     for dead_man in dead_men:
         call = DeadManCall(dead_man.symbol, dead_man.countdown)
         if questions.free(call, moment.now):

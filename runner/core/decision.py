@@ -134,6 +134,12 @@ class Leg:
         return self.state is OrderState.PLANNED and self.ask_first and self.fence_time is None
 
     @property
+    def unpriced(self) -> bool:
+        """True when it is over and what filled has no price: a placing answer names none."""
+        filled = self.state in FINAL and self.cumulative_quantity > 0
+        return filled and self.average_price is None
+
+    @property
     def open(self) -> bool:
         """True while something may still come of it."""
         return self.state not in FINAL

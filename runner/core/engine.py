@@ -229,7 +229,7 @@ class Engine:
             if isinstance(call, Sending):
                 self._sending(work, request, call, moment)
             else:
-                self.questions.sent(call, moment.now)
+                asking.sent(self.state, self.questions, call, moment.now)
         return work.apply(self.state.revisions)
 
     def _sending(self, work: Work, request: Signed, call: Sending, moment: Moment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from runner.core.decision import FINAL, Leg
 from runner.core.events import ExecutionReport
@@ -197,11 +198,10 @@ def _forward(leg: Leg, report: ExecutionReport) -> Leg:
     status = report.order_status or leg.order_status or "NEW"
     state = ORDER_STATUS.get(status, OrderState.LIVE)
     quantity = max(leg.cumulative_quantity, report.cumulative_quantity or leg.cumulative_quantity)
-    newer_average = quantity > leg.cumulative_quantity or leg.average_price is None
     after = replace(
         leg,
         cumulative_quantity=quantity,
-        average_price=(newer_average and report.average_price) or leg.average_price,
+        average_price=_average(leg, report, quantity),
         order_id=leg.order_id or report.order_id,
     )
     if leg.state in FINAL and not _own_verdict(leg):
@@ -219,6 +219,13 @@ def _forward(leg: Leg, report: ExecutionReport) -> Leg:
         negatives=0,
         first_negative_time=None,
     )
+
+
+def _average(leg: Leg, report: ExecutionReport, quantity: Decimal) -> Decimal | None:
+    """The average price of all that filled; None when nobody told it yet for that quantity."""
+    if report.average_price is not None and (report.cumulative_quantity or 0) >= quantity:
+        return report.average_price
+    return leg.average_price if quantity == leg.cumulative_quantity else None
 
 
 def _ask_again(leg: Leg, moment: Moment) -> Leg:

@@ -122,7 +122,8 @@ def change(work: Work, before: Leg, after: Leg) -> None:
         "run_id": after.run_id,
         "client_order_id": after.client_order_id,
     }
-    if after.cumulative_quantity != before.cumulative_quantity:
+    priced = before.average_price is None and after.average_price is not None
+    if after.cumulative_quantity != before.cumulative_quantity or priced:
         price = f" @ {figure(after.average_price)}" if after.average_price else ""
         text = f"{leg_words(after.name)}: {figure(after.cumulative_quantity)} filled{price}"
         work.record("fill", text, **who)

@@ -28,6 +28,9 @@ MINUTE = 60_000
 RECENT = 2_000
 """How many finished legs are remembered for late reports, such as the fill behind an answer."""
 
+PRICE_PATIENCE = 2_000
+"""Ms that the stream has to tell at what price an order filled, before the exchange is asked."""
+
 PARKED = (":parked", "")
 """Under this key (no rule has it) the orders that are parked are remembered."""
 
@@ -68,7 +71,8 @@ class State:
     `entries` are the risk-adding orders of the last minute, for the guard that counts them;
     `parked` those of which nobody knows whether they are at the exchange; `unseen` are fills until
     the position shows them, and all positions were last read at `read_time` (server time).
-    `armed` are the symbols whose dead-man switch an action set.
+    `armed` are the symbols whose dead-man switch an action set; `unpriced` tells when the price of
+    what an order filled is asked for (ms), unless the stream tells it before.
     `restored_at` (ms, the exchange's clock) is when a journal was accepted that had forgotten what
     came after it; `fresh`: this start accepted it, so all it knows is from before; `in_doubt`: any
     event may still be from the forgotten time; `doubtful` are runs of events that may be.
@@ -85,6 +89,7 @@ class State:
     revisions: dict[str, Rule] = field(default_factory=dict)
     entries: deque[Entry] = field(default_factory=deque)
     parked: dict[str, Leg] = field(default_factory=dict)
+    unpriced: dict[str, int] = field(default_factory=dict)
     recent: dict[str, Leg] = field(default_factory=dict)
     rule_ids: dict[str, str] = field(default_factory=dict)
     waiting: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -107,6 +112,10 @@ class State:
         self.parked.pop(key, None)
         if leg.state is OrderState.PARKED:
             self.parked[key] = leg
+        if leg.unpriced:
+            self.unpriced.setdefault(key, leg.updated_at + PRICE_PATIENCE)
+        else:
+            self.unpriced.pop(key, None)
         if leg.state in FINAL:
             self.by_symbol.get(symbol, {}).pop(key, None)
             self.restless.pop(key, None)

@@ -23,7 +23,7 @@ from runner.core.orders import (
 )
 from runner.core.rules import DeadMan
 from runner.core.state import State
-from tests.core.factories import START, SYMBOL, cancel, leg, moment, order
+from tests.core.factories import START, SYMBOL, cancel, dec, leg, moment, order
 
 LIVE, UNKNOWN = OrderState.LIVE, OrderState.UNKNOWN
 SWITCH = DeadMan(SYMBOL, 120_000, 30_000)
@@ -249,3 +249,41 @@ def test_a_clock_set_back_by_an_hour_delays_nothing() -> None:
     found = [type(call) for call in asking.calls(known, questions, [SWITCH], back)]
     assert found == [DeadManCall, PlaceCall, TimeCall, ReadCall, ReadCall, ProbeCall]
     assert asking.next_at(known, questions, [SWITCH], back) <= back.now
+
+
+def test_the_price_of_a_fill_that_only_an_answer_told_is_asked_for() -> None:
+    """After the stream had its time; more and more seldom while nobody tells, not for ever."""
+    filled = leg(state=OrderState.FILLED, cumulative_quantity=dec(1), updated_at=START)
+    of, questions = state(filled), quiet()
+    probe = ProbeCall(filled.client_order_id, SYMBOL, Family.ORDER)
+    assert calls(of, questions, START + 1_999) == []
+    asked, now = [], START
+    while of.unpriced:
+        now = max(now, *of.unpriced.values())
+        questions.clock_at = questions.account_at = now
+        assert asking.next_at(of, questions, (), moment(now)) <= now
+        assert calls(of, questions, now) == [probe]
+        asking.sent(of, questions, probe, now)
+        questions.done(probe)
+        asked.append(now - START)
+    assert asked[:4] == [2 * SECOND, 4 * SECOND, 8 * SECOND, 16 * SECOND]
+    assert len(asked) < 20
+    of.put_leg(replace(filled, average_price=dec(7)))
+    assert calls(of, questions, now) == []
+    assert not of.unpriced
+
+
+def test_a_price_is_not_asked_for_once_the_order_is_forgotten() -> None:
+    """Nor while the question is on its way."""
+    filled = leg(state=OrderState.FILLED, cumulative_quantity=dec(1), updated_at=START)
+    of, questions, now = state(filled), quiet(), START + 3 * SECOND
+    (probe,) = calls(of, questions, now)
+    questions.asked[probe] = now
+    assert calls(of, questions, now) == []
+    assert asking.next_at(of, questions, (), moment(now)) > now
+    questions.done(probe)
+    of.legs.clear()
+    assert calls(of, questions, now) == []
+    assert asking.next_at(of, questions, (), moment(now)) > now
+    asking.sent(of, questions, probe, now)
+    assert not of.unpriced

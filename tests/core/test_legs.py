@@ -256,3 +256,21 @@ def test_no_order_of_reports_moves_a_leg_backwards(
             assert one == before
         if one.state is PLANNED and before.state is not PLANNED:
             assert before.state in (SENDING, UNKNOWN)
+
+
+def test_the_average_price_is_that_of_all_that_filled() -> None:
+    """An answer that names more and no price leaves none: the old one was of less."""
+    live = leg(state=LIVE, order_status="NEW")
+    told: dict[str, Any] = {
+        "order_status": "PARTIALLY_FILLED",
+        "cumulative_quantity": "0.4",
+        "average_price": "7",
+    }
+    part = legs.reported(live, report(live, origin="stream", **told), moment())
+    gone: dict[str, Any] = {"order_status": "CANCELED", "cumulative_quantity": "0.6"}
+    over = legs.reported(part, report(part, attempt=None, **gone), moment())
+    assert (over.average_price, over.unpriced) == (None, True)
+    assert legs.reported(over, report(over, origin="stream", **told), moment()) == over
+    priced = {**gone, "average_price": "8"}
+    after = legs.reported(over, report(over, origin="probe", **priced), moment())
+    assert (after.average_price, after.unpriced) == (dec(8), False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from runner.core import reporting
@@ -179,3 +181,16 @@ def test_a_late_report_of_a_forgotten_run_says_whose_it_is() -> None:
     assert {r.rule_id for r in bench.journal.records[-3:]} == {"one"}
     assert bench.journal.named("0.0").state is OrderState.FILLED
     assert len(bench.journal.alarms()) == 1
+
+
+def test_a_price_that_comes_later_than_its_fill_is_told() -> None:
+    """An answer to placing says how much filled, and not at what price."""
+    sending = leg(state=SENDING, attempt=1)
+    told: dict[str, Any] = {"order_status": "FILLED", "cumulative_quantity": "1"}
+    work = worked(sending)
+    reporting.report(work, NAMESPACE, report(sending, **told), moment())
+    reporting.report(
+        work, NAMESPACE, report(sending, origin="stream", average_price="7", **told), moment()
+    )
+    texts = [record.text for record in work.decision.records if record.kind == "fill"]
+    assert texts == ["order 1: 1 filled", "order 1: 1 filled @ 7"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -129,6 +129,21 @@ def sums(exchange: Witness, held: Mapping[str, Decimal]) -> Iterator[str]:
         if ours != theirs:
             yield f"the run {run_id} moved {ours}, its fills at the exchange {theirs}"
     yield from _noted_fills(exchange, trades)
+    yield from _noted_prices(exchange, trades.values())
+
+
+def _noted_prices(exchange: Witness, trades: Iterable[Fill]) -> Iterator[str]:
+    """The average price of an order is that of its trades; or none was told to this journal."""
+    paid: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        paid[trade.client_order_id] += trade.price * trade.quantity
+    statement = (
+        "SELECT client_order_id, average_price, cumulative_quantity FROM legs "
+        "WHERE average_price IS NOT NULL"
+    )
+    for key, price, quantity in exchange.rows(statement):
+        if abs(Decimal(price) * Decimal(quantity) - paid[key]) > Decimal("0.001"):
+            yield f"{key} filled for {paid[key]}, the journal says {quantity} at {price}"
 
 
 def _noted_fills(exchange: Witness, trades: Mapping[str, Fill]) -> Iterator[str]:

@@ -27,6 +27,10 @@ rules:
           entry: {side: buy, type: limit, price: 69000, quantity: 0.01, expires_after: 10s}
           stop: {trigger_price: 68000}
           target: {price: 75000}
+  - id: at-once
+    symbol: BTCUSDT
+    when: [{webhook: {path: at-once, secret: tv, body: {n: number}, dedupe: [n]}}]
+    do: [{place: {side: buy, type: market, quantity: 0.02}}]
 """
 SECOND = 1_000
 DEAD_FOR = 60 * SECOND
@@ -118,3 +122,17 @@ def test_without_looking_the_exits_would_wait_for_the_stream(scene: Scene) -> No
     scene.exchange.price("BTCUSDT", price=Decimal(68_990))
     scene.pass_time(30 * SECOND)
     assert scene.exits() == 0
+
+
+def test_the_price_of_a_fill_that_only_its_answer_told_is_asked_for(scene: Scene) -> None:
+    """The answer to placing says that it filled, and not at what price."""
+    scene.network.deaf = True
+    scene.runner.ask(Alert("at-once", {"n": Decimal(1)}, "1" * 64, scene.clock.wall()))
+    scene.pass_time(SECOND)
+    found = scene.runner.engine.state.recent.values()
+    (filled,) = [leg for leg in found if leg.state is OrderState.FILLED]
+    assert filled.average_price is None
+    scene.pass_time(SOON)
+    priced = scene.runner.engine.state.recent[filled.client_order_id]
+    assert priced.average_price == Decimal("70000.1")
+    assert not scene.runner.engine.state.unpriced
