@@ -6,12 +6,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from bench import (
     alerts,
     counting,
     crowd,
     formula,
+    growth,
     idle,
     journal,
     killing,
@@ -22,6 +24,8 @@ from bench import (
     ticks,
 )
 from bench.goals import Measured
+from bench.plotting import plots
+from bench.results import RESULTS, record
 from bench.table import circumstances, lines
 
 Measure = Callable[[Sequence[str]], dict[str, Measured]]
@@ -42,6 +46,7 @@ OTHERS = {
     "formula": formula.main,
     "journal": journal.main,
     "recovery": recovery.main,
+    "growth": growth.main,
     "soak": soak.main,
 }
 """What prints tables of its own; only when it is named."""
@@ -55,14 +60,21 @@ def main(words: list[str]) -> int:
     if name and name not in GOALS:
         print(f"no benchmark is called {name}: there are {', '.join([*GOALS, *OTHERS])}")
         return 2
-    print(circumstances())
+    when = circumstances()
+    print(when)
     found: dict[str, Measured] = {}
     _first()
     for one in [name] if name else GOALS:
         began = time.monotonic()
         found |= GOALS[one](options)
         print(f"{one}: {time.monotonic() - began:.0f} s", flush=True)
-    print("\n".join(lines(found)))
+    shown = "\n".join(lines(found))
+    print(shown)
+    record(name or "goals", {key: asdict(one) for key, one in found.items()})
+    if not name:
+        (RESULTS / "table.md").write_text(f"{when}\n\n{shown}\n")
+    for path in plots():
+        print(f"plot: {path}")
     return 0
 
 

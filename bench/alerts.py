@@ -1,6 +1,6 @@
 """From an alert's first byte to the first byte of its orders at the exchange, in turns.
 
-    python -m bench alerts [--seconds 12]
+    python -m bench alerts [--seconds 15]
 
 The floor, ours (REST and WebSocket) and the peers take turns in one run: back to back, and each
 0.7 s after its own last alert. `--seconds` is how long the latter takes.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.goals import Measured, Sample, sample
 from bench.racers import PEERS, Racer, racers
+from bench.results import record
 from bench.stand import Arrivals, exchange
 
 ROUNDS, EACH = 15, 20
@@ -22,14 +23,19 @@ APART = 0.7
 SETTLE = 20
 
 
-def measure(seconds: float = 12, *, peers: bool = True) -> dict[str, Measured]:
+def measure(seconds: float = 15, *, peers: bool = True) -> dict[str, Measured]:
     """Every row about single alerts."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with exchange(folder / "exchange") as venue, racers(venue, folder, peers=peers) as all_:
             busy = _in_turns(all_, venue.arrivals)
             isolated = _apart(all_, venue.arrivals, seconds)
+    record("alerts", {"back to back": _figures(busy), "0.7 s apart": _figures(isolated)})
     return {**_rows(busy, ""), **_rows(isolated, "-isolated")}
+
+
+def _figures(found: dict[str, Racer]) -> dict[str, dict[str, list[float]]]:
+    return {name: {"first": one.first, "last": one.last} for name, one in found.items()}
 
 
 def _in_turns(all_: dict[str, Racer], arrivals: Arrivals) -> dict[str, Racer]:
@@ -81,5 +87,5 @@ def _rows(found: dict[str, Racer], kind: str) -> dict[str, Measured]:
 def main(arguments: Sequence[str] = ()) -> dict[str, Measured]:
     """Measure; `--seconds N` for the isolated ones, `--no-peers` leaves them out."""
     words = list(arguments)
-    seconds = float(words[words.index("--seconds") + 1]) if "--seconds" in words else 12.0
+    seconds = float(words[words.index("--seconds") + 1]) if "--seconds" in words else 15.0
     return measure(seconds, peers="--no-peers" not in words)

@@ -33,7 +33,7 @@ GOALS = (
     Goal("last-isolated", "last of five orders, 0.7 s apart", "ms", "fastest peer", 0.2),
     Goal("burst", "200 alerts at once, last answer", "ms", "C floor", most=250),
     Goal("burst-lost", "alerts of these not fired, or without orders", "", most=0),
-    Goal("burst-syncs", "fsyncs for each commit of these", "", most=1),
+    Goal("burst-syncs", "fsyncs for each alert of these", "", most=1),
     Goal("sustained", "alerts accepted and journaled", "/s", "C floor", least=1_500),
     Goal("calls-before", "exchange calls before the first order", "", most=0),
     Goal("syncs-before", "fsyncs before the first order", "", most=1),

@@ -20,7 +20,7 @@ from bench.programs import ROOT, python
 MINUTES = 31 * 24 * 60
 START = 1_767_225_600_000
 SEED = 1
-RUNS = 3
+RUNS = 1
 CENTRE = 70_000.0
 RULE = """\
   - id: breakout-{n}

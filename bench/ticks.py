@@ -23,8 +23,8 @@ from typing import Any
 from bench.goals import Measured, Sample
 from bench.market import Market, shake_hands
 
-FRAMES = 60_000
-ROUNDS = 5
+FRAMES = 40_000
+ROUNDS = 3
 RULES = (10, 1_000, 100_000)
 
 

@@ -33,7 +33,6 @@ static volatile int64_t *count;
 static struct arrival *arrivals;
 static char *info;
 static size_t info_size;
-static int64_t order_id = 8389765000000;
 static int highest;
 static volatile sig_atomic_t dropping;
 
@@ -42,15 +41,31 @@ static uint64_t *seen; /* hashes of the client order ids that came: who asks is 
 
 static void drop(int number) { dropping = number; }
 
-/* Whether an order of this name came before; remembers it where asked to. */
-static int known(const char *name, size_t size, int remember) {
+struct resting {
+    char name[48], symbol[24];
+};
+static struct resting *book;
+static int rests;
+
+static uint64_t hash_of(const char *name, size_t size) {
     uint64_t hash = 1469598103934665603u;
     for (size_t n = 0; n < size; n++) hash = (hash ^ (unsigned char)name[n]) * 1099511628211u;
-    uint64_t at = hash % NAMES;
-    while (seen[at] && seen[at] != hash) at = (at + 1) % NAMES;
-    int found = seen[at] == hash;
-    if (remember) seen[at] = hash;
-    return found;
+    return hash | 3;
+}
+
+/* What became of an order: 0 never came, 'E' ended, 'N' rests; remembers it where told to. */
+static char fate(const char *name, size_t size, char new_fate) {
+    uint64_t hash = hash_of(name, size), at = hash % NAMES;
+    while (seen[at] && (seen[at] | 3) != hash) at = (at + 1) % NAMES;
+    if (new_fate) seen[at] = new_fate == 'N' ? hash : hash - 1;
+    return !seen[at] ? 0 : seen[at] & 1 ? 'N' : 'E';
+}
+
+static void rest(const char *name, size_t size, const char *symbol, size_t length) {
+    if (rests % 1024 == 0) book = realloc(book, (rests + 1024) * sizeof *book);
+    snprintf(book[rests].name, 48, "%.*s", (int)size, name);
+    snprintf(book[rests].symbol, 24, "%.*s", (int)length, symbol);
+    rests++;
 }
 
 
@@ -130,7 +145,8 @@ static void tell(const char *name, int size, const char *symbol, int length, con
         "\"S\":\"BUY\",\"o\":\"LIMIT\",\"f\":\"IOC\",\"q\":\"0.010\",\"p\":\"69000\",\"ap\":\"0\","
         "\"sp\":\"0\",\"x\":\"%s\",\"X\":\"%s\",\"i\":%ld,\"l\":\"0\",\"z\":\"0\",\"L\":\"0\","
         "\"T\":%ld,\"t\":0,\"ps\":\"BOTH\",\"rp\":\"0\"}}",
-        at, at, length, symbol, size, name, status, status, order_id, at);
+        at, at, length, symbol, size, name, status, status,
+        (long)(hash_of(name, size) % 1000000000000), at);
     int head = 2;
     frame[0] = (char)0x81;
     if (wrote < 126)
@@ -152,7 +168,7 @@ static int order_text(char *out, const char *before, const char *symbol, size_t 
         "\"reduceOnly\":false,\"closePosition\":false,\"side\":\"BUY\",\"positionSide\":\"BOTH\","
         "\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\",\"priceProtect\":false,"
         "\"origType\":\"LIMIT\",\"updateTime\":%ld}",
-        before, ++order_id, (int)length, symbol, status, (int)size, name,
+        before, (long)(hash_of(name, size) % 1000000000000), (int)length, symbol, status, (int)size, name,
         *status == 'E' ? "IOC" : "GTC", wall_ms());
 }
 
@@ -163,7 +179,8 @@ static void orders(int fd, const char *data, size_t size, int batch) {
     while (many < 5 && (names[many] = value(&at, end, "newClientOrderId", &sizes[many]))) {
         symbols[many] = value(&also, end, "symbol", &lengths[many]);
         if (!symbols[many]) symbols[many] = "BTCUSDT", lengths[many] = 7;
-        known(names[many], sizes[many], 1);
+        fate(names[many], sizes[many], ioc ? 'E' : 'N');
+        if (!ioc) rest(names[many], sizes[many], symbols[many], lengths[many]);
         many++;
     }
     if (!many) names[0] = "unnamed", sizes[0] = 7, symbols[0] = "BTCUSDT", lengths[0] = 7, many = 1;
@@ -181,16 +198,29 @@ static void orders(int fd, const char *data, size_t size, int batch) {
         tell(names[n], sizes[n], symbols[n], lengths[n], status);
 }
 
-/* An order that came is told as ended; whether others exist, the paper exchange knows. */
+/* An order that came is told of; whether others exist, the paper exchange knows. */
 static int asked(int fd, const char *data, size_t size) {
     const char *at = data, *also = data;
     size_t length, named;
     const char *name = value(&at, data + size, "origClientOrderId", &named);
     const char *symbol = value(&also, data + size, "symbol", &length);
-    if (!name || !symbol || !known(name, named, 0)) return 0;
+    char what = name && symbol ? fate(name, named, 0) : 0;
+    if (!what) return 0;
     char body[1024];
-    reply(fd, body, order_text(body, "", symbol, length, name, named, "EXPIRED"));
+    const char *status = what == 'N' ? "NEW" : "EXPIRED";
+    reply(fd, body, order_text(body, "", symbol, length, name, named, status));
     return 1;
+}
+
+static void open_orders(int fd) {
+    char *body = malloc(rests * 640 + 2);
+    int wrote = sprintf(body, "[");
+    for (int n = 0; n < rests; n++)
+        wrote += order_text(body + wrote, n ? "," : "", book[n].symbol, strlen(book[n].symbol),
+                            book[n].name, strlen(book[n].name), "NEW");
+    body[wrote++] = ']';
+    reply(fd, body, wrote);
+    free(body);
 }
 
 static void request(int fd, char *data, size_t size) {
@@ -208,6 +238,8 @@ static void request(int fd, char *data, size_t size) {
         orders(fd, data, size, 0);
     } else if (!strncmp(data, "GET /fapi/v1/exchangeInfo", 25)) {
         reply(fd, info, info_size);
+    } else if (rests && !strncmp(data, "GET /fapi/v1/openOrders", 23)) {
+        open_orders(fd);
     } else if (strncmp(data, "GET /fapi/v1/order?", 19) || !asked(fd, data, size)) {
         if (!strncmp(data, "DELETE ", 7)) note(own->began, 0, 'C', path, line - path);
         pass_on(fd, data, size, paper_port);

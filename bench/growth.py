@@ -1,0 +1,231 @@
+"""What grows when there is more of everything: cost against rules, symbols, frames, rows, orders.
+
+    python -m bench growth [--rows 1000000]
+
+Each series is one plot, with one sentence on why it is flat or not. Takes some minutes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import recovery, ticks
+from bench.crowd import price_rules
+from bench.daemon import ORDER, RULE, Daemon, cpu_seconds, daemon, folder_of, resident, rules
+from bench.goals import sample
+from bench.plotting import plots
+from bench.results import record, recorded
+from bench.stand import Exchange, exchange
+from bench.table import figure, grid
+
+ALERTS = 60
+Points = list[tuple[float, float]]
+
+
+def _alert_ms(own: Daemon, venue: Exchange, count: int = ALERTS) -> float:
+    """Median ms from an alert to the wire, back to back."""
+    found = []
+    for number in range(count + 10):
+        before = len(venue.arrivals)
+        sent = own.send()
+        venue.arrivals.wait(before + 1)
+        if number >= 10:
+            found.append((venue.arrivals[before].at - sent.began) / 1e6)
+    return sample(found).p50
+
+
+def of_rules() -> dict[str, Any]:
+    """CPU of a tick that crosses nothing, by the rules that wait on its symbol."""
+    counts = (10, 100, 1_000, 10_000, 100_000)
+    found = ticks.measure(1, counts)
+    return _series(
+        "a tick that crosses nothing",
+        "µs",
+        [(count, found[count]) for count in counts],
+        "flat: a tick is compared with the two nearest levels, however many there are",
+    )
+
+
+def of_symbols() -> dict[str, Any]:
+    """CPU of a tick by the symbols of its connection, 1,000 rules in all."""
+    counts = (1, 10, 100, 500)
+    points = [(count, ticks.measure(count, (1_000,))[1_000]) for count in counts]
+    return _series(
+        "a tick that crosses nothing, 1,000 rules",
+        "µs",
+        points,
+        "flat: a symbol's band is found by its name in a table",
+    )
+
+
+def of_hooks(folder: Path) -> dict[str, Any]:
+    """Alert to wire by the number of rules in the folder."""
+    points: Points = []
+    for count in (20, 100, 1_000, 5_000):
+        with exchange(folder / f"exchange-{count}") as venue:
+            where = folder_of(folder / f"hooks-{count}", venue.account(), rules())
+            order = f"          - {ORDER % 'expires_after: 10m'}"
+            for part in range(0, count - 20, 1_000):
+                listed = "".join(
+                    RULE.format(
+                        n=f"{part + n}x", orders=f"          - {ORDER % 'expires_after: 10m'}"
+                    )
+                    for n in range(min(1_000, count - 20 - part))
+                )
+                (where / "rules" / f"more-{part}.yaml").write_text(f"version: 1\nrules:\n{listed}")
+            with daemon(where) as own:
+                points.append((count, _alert_ms(own, venue)))
+    return _series(
+        "alert → wire",
+        "ms",
+        points,
+        "flat: an alert's rules are found by its path",
+    )
+
+
+def of_frames(folder: Path) -> dict[str, Any]:
+    """Alert to wire by the frames that come every second, 1,000 price rules on 100 symbols."""
+    points: Points = []
+    with exchange(folder / "exchange-f", 100) as venue:
+        where = folder_of(folder / "frames", venue.account(), price_rules(levels=10))
+        with daemon(where) as own:
+            time.sleep(2)
+            for rate in (1, 1_000, 5_000, 10_000, 20_000, 40_000):
+                venue.market.rate(rate)
+                time.sleep(0.7)
+                points.append((rate, _alert_ms(own, venue)))
+    return _series(
+        "alert → wire beside frames",
+        "ms",
+        points,
+        "grows slowly: a frame takes some 10 µs of the interpreter, which an alert waits for now "
+        "and then",
+    )
+
+
+def of_rows(folder: Path, most: int) -> list[dict[str, Any]]:
+    """Start, memory and alert to wire by the rows of the journal."""
+    starts: Points = []
+    sizes: Points = []
+    alerts: Points = []
+    count = 1_000
+    while count <= most:
+        with exchange(folder / f"exchange-r{count}") as venue:
+            settings = {"namespace": "bench"}
+            where = folder_of(folder / f"rows-{count}", venue.account(), rules(), settings)
+            recovery.write(where / "journal.db", count, still_open=0)
+            with daemon(where):
+                pass
+            with daemon(where) as own:
+                starts.append((count, own.ready_after))
+                sizes.append((count, resident(own.pid)))
+                alerts.append((count, _alert_ms(own, venue)))
+            (where / "journal.db").unlink()
+        count *= 10
+    why = "flat: only what is unfinished is read back, by an index of its own"
+    return [
+        _series("start to ready", "s", starts, why),
+        _series("memory once ready", "MB", sizes, why),
+        _series(
+            "alert → wire",
+            "ms",
+            alerts,
+            "nearly flat: a row is added at the end, and an index has one more level every "
+            "hundredfold",
+        ),
+    ]
+
+
+def of_orders(folder: Path) -> list[dict[str, Any]]:
+    """Alert to wire, CPU while idle and memory by the orders on the book."""
+    alerts: Points = []
+    cores: Points = []
+    with exchange(folder / "exchange-o") as venue:
+        resting = "{side: buy, type: limit, price: 60000, quantity: 0.01}"
+        lines = "\n".join(f"          - {resting}" for _ in range(5))
+        text = rules() + "".join(RULE.format(n=f"r{n}", orders=lines) for n in range(20))
+        where = folder_of(folder / "orders", venue.account(), text)
+        with daemon(where) as own:
+            there = 0
+            for wanted in (10, 100, 1_000, 10_000):
+                _rest(own, venue, wanted - there)
+                there = wanted
+                time.sleep(2)
+                before, began = cpu_seconds(own.pid), time.monotonic()
+                time.sleep(3)
+                cores.append((wanted, (cpu_seconds(own.pid) - before) / (time.monotonic() - began)))
+                alerts.append((wanted, _alert_ms(own, venue)))
+    return [
+        _series("alert → wire", "ms", alerts, "should be flat: a firing looks at its own orders"),
+        _series(
+            "cores while nothing happens",
+            "cores",
+            cores,
+            "in proportion: open orders are read and compared every poll",
+        ),
+    ]
+
+
+def _rest(own: Daemon, venue: Exchange, orders: int) -> None:
+    """So many more orders on the book."""
+    from bench import sending
+
+    for number in range(orders // 5):
+        before = len(venue.arrivals)
+        _rest.sent += 1  # type: ignore[attr-defined]
+        fields: dict[str, object] = {"n": _rest.sent}  # type: ignore[attr-defined]
+        answer = sending.send(own.port, sending.request(f"/hook/ar{number % 20}", fields))
+        if not answer.fired:
+            raise RuntimeError(f"an alert was answered {answer.status}: {answer.body!r}")
+        venue.arrivals.wait(before + 1)
+
+
+_rest.sent = 0  # type: ignore[attr-defined]
+
+
+def _series(title: str, unit: str, points: Points, why: str) -> dict[str, Any]:
+    return {"title": title, "unit": unit, "points": points, "why": why}
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Measure all series, or the named ones; `--rows N` is the largest journal."""
+    words = list(arguments)
+    most = 1_000_000
+    if "--rows" in words:
+        at = words.index("--rows")
+        most = int(words[at + 1])
+        del words[at : at + 2]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        makers: dict[str, Callable[[], dict[str, Any] | list[dict[str, Any]]]] = {
+            "rules": of_rules,
+            "symbols": of_symbols,
+            "hooks": lambda: of_hooks(folder),
+            "frames a second": lambda: of_frames(folder),
+            "rows of the journal": lambda: of_rows(folder, most),
+            "open orders": lambda: of_orders(folder),
+        }
+        figures: dict[str, Any] = recorded("growth") or {}
+        for what, maker in makers.items():
+            if words and what.split()[0] not in words:
+                continue
+            made = maker()
+            series = made if isinstance(made, list) else [made]
+            for one in series:
+                name_of = what if len(series) == 1 else f"{what}: {one['title']}"
+                figures[name_of] = one
+                print(f"{name_of}: {one['points']}", flush=True)
+            record("growth", figures)
+    rows = [("by", "what", "from – to", "cost", "so it is")]
+    for what, one in figures.items():
+        xs = [x for x, _ in one["points"]]
+        costs = " ".join(figure(y) for _, y in one["points"])
+        span = f"{xs[0]:,.0f} – {xs[-1]:,.0f}"
+        rows.append((what, one["title"], span, f"{costs} {one['unit']}", one["why"]))
+    print("\n".join(grid(rows)))
+    for path in plots():
+        print(f"plot: {path}")
