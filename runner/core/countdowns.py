@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from runner.core import deadman
 from runner.core.asking import Questions
-from runner.core.decision import RuleMemory
+from runner.core.decision import Leg, RuleMemory
 from runner.core.events import DeadManAlarm, OpenOrders
 from runner.core.figures import figure
 from runner.core.firing import offer
@@ -89,10 +89,10 @@ class Countdowns:
     def _text(self, work: Work, alarm: DeadManAlarm, moment: Moment) -> str:
         if alarm.what == "late":
             return f"the countdown of {alarm.symbol} is late: no refresh came through in time"
-        legs = deadman.taken(work, alarm.symbol, moment.local(alarm.confirmed_time))
+        since = moment.local(alarm.confirmed_time)
+        legs = deadman.taken(work, alarm.symbol, since)
         stopped = " while the runner was stopped" if alarm.what == deadman.STOPPED else ""
-        names = ", ".join(f"{work.rule_id(leg.run_id)} {leg.name}" for leg in legs)
-        told = f"the exchange cancelled {names}" if legs else "it cancelled none of our orders"
+        told = _gone(work, legs, deadman.contested(work, alarm.symbol, since))
         if any(leg.intent.protective for leg in legs):
             self._without_exit(work, alarm.symbol)
         return (
@@ -160,3 +160,18 @@ class Countdowns:
 
 def _exit(intent: object) -> bool:
     return isinstance(intent, OrderIntent) and intent.protective
+
+
+def _gone(work: Work, taken: list[Leg], contested: list[Leg]) -> str:
+    """What became of our orders; the exchange does not tell whose cancel was first."""
+    found = []
+    if taken:
+        found.append(f"the exchange cancelled {_names(work, taken)}")
+    if contested:
+        names = _names(work, contested)
+        found.append(f"{names} went by it or by our own cancels, which were under way")
+    return "; ".join(found) or "it cancelled none of our orders"
+
+
+def _names(work: Work, legs: list[Leg]) -> str:
+    return ", ".join(f"{work.rule_id(leg.run_id)} {leg.name}" for leg in legs)

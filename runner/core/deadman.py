@@ -205,12 +205,26 @@ def _cancelled_by_us(work: Work, leg: Leg) -> bool:
 
 def taken(work: Work, symbol: str, since: int) -> list[Leg]:
     """Own orders of the symbol that the countdown took which ran out then (ms)."""
-    known = {**work.state.recent, **work.state.legs}
-    known |= {key: change.after for key, change in work.decision.legs.items()}
+    return [leg for leg in _ended(work, symbol, since) if leg.message == TAKEN]
+
+
+def contested(work: Work, symbol: str, since: int) -> list[Leg]:
+    """Own orders that went since then (ms) while we were cancelling them: nobody knows by whom."""
     return [
         leg
-        for leg in known.values()
-        if leg.intent.symbol == symbol
-        and leg.message == TAKEN
-        and leg.updated_at >= since - CLOCKS_DIFFER
+        for leg in _ended(work, symbol, since)
+        if leg.message != TAKEN
+        and leg.state is OrderState.CANCELED
+        and leg.intent.family is Family.ORDER
+        and isinstance(leg.intent, OrderIntent)
+        and _cancelled_by_us(work, leg)
     ]
+
+
+def _ended(work: Work, symbol: str, since: int) -> Iterator[Leg]:
+    """What of the symbol changed since then, and may be over."""
+    known = {**work.state.recent, **work.state.legs}
+    known |= {key: change.after for key, change in work.decision.legs.items()}
+    for leg in known.values():
+        if leg.intent.symbol == symbol and leg.updated_at >= since - CLOCKS_DIFFER:
+            yield leg

@@ -149,6 +149,22 @@ def test_an_order_that_we_cancel_ourselves_was_not_taken_by_the_countdown() -> N
     assert run.journal.named("0.target@1").message != deadman.TAKEN
 
 
+def test_what_went_while_we_were_cancelling_it_is_told_as_that() -> None:
+    """The exchange does not say whether the countdown or our cancel was first."""
+    run = bench()
+    confirm(run)
+    held(run)
+    stop = run.journal.named("0.stop@1")
+    run.tell(report(stop, origin="stream", order_status="FILLED", cumulative_quantity="1"))
+    run.now += COUNTDOWN + SECOND
+    run.send(*run.calls(CancelCall))
+    cancelled(run, "0.target@1")
+    run.pass_time(SECOND)
+    read_orders(run)
+    assert "trade 0.target@1 went by it or by our own cancels" in lines(run)[-1]
+    assert "the exchange cancelled" not in lines(run)[-1]
+
+
 @pytest.mark.parametrize(
     ("stopped", "back", "said"),
     [
