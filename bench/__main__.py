@@ -17,6 +17,7 @@ from bench import (
     idle,
     journal,
     killing,
+    profile,
     recovery,
     replaying,
     soak,
@@ -47,14 +48,19 @@ OTHERS = {
     "journal": journal.main,
     "recovery": recovery.main,
     "growth": growth.main,
+    "profile": profile.main,
     "soak": soak.main,
 }
 """What prints tables of its own; only when it is named."""
+
+ALONE = frozenset({"growth", "profile"})
 
 
 def main(words: list[str]) -> int:
     """Measure what is named, all goals when nothing is; 2 for a name that does not exist."""
     name, options = (words[0], words[1:]) if words else ("", [])
+    if name in ALONE:
+        _first()
     if name in OTHERS:
         return int(OTHERS[name](options) or 0)
     if name and name not in GOALS:

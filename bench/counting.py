@@ -2,7 +2,7 @@
 
     python -m bench counting
 
-Also how many fsyncs a burst of 200 alerts takes: those of their outcomes and of checkpoints included.
+Also how many fsyncs a burst of 200 alerts takes, with those of their outcomes and of checkpoints.
 """
 
 from __future__ import annotations

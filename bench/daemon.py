@@ -97,15 +97,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def daemon(folder: Path, prefix: tuple[str, ...] = ()) -> Iterator[Daemon]:
-    """The runner of that folder, ready; `prefix` goes before its command."""
+def daemon(folder: Path, prefix: tuple[str, ...] = (), module: str = "runner") -> Iterator[Daemon]:
+    """The runner of that folder, ready; `prefix` goes before its command, `module` is run."""
     port = free_port()
     words = ["run", "--dir", str(folder), "--hook", f"127.0.0.1:{port}"]
     began = time.monotonic()
     log = folder / "log"
     with log.open("ab") as told:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "runner", *words],
+            [*prefix, sys.executable, "-m", module, *words],
             stdout=subprocess.PIPE,
             stderr=told,
             cwd=ROOT,

@@ -70,12 +70,8 @@ def of_hooks(folder: Path) -> dict[str, Any]:
             where = folder_of(folder / f"hooks-{count}", venue.account(), rules())
             order = f"          - {ORDER % 'expires_after: 10m'}"
             for part in range(0, count - 20, 1_000):
-                listed = "".join(
-                    RULE.format(
-                        n=f"{part + n}x", orders=f"          - {ORDER % 'expires_after: 10m'}"
-                    )
-                    for n in range(min(1_000, count - 20 - part))
-                )
+                numbers = range(part, min(part + 1_000, count - 20))
+                listed = "".join(RULE.format(n=f"{n}x", orders=order) for n in numbers)
                 (where / "rules" / f"more-{part}.yaml").write_text(f"version: 1\nrules:\n{listed}")
             with daemon(where) as own:
                 points.append((count, _alert_ms(own, venue)))
