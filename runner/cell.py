@@ -272,6 +272,7 @@ class Cell:
         self.gateway.stop()
         for stream in self._streams:
             stream.stop()
+        self.venue.close()
 
     def close(self) -> None:
         """Tell the last notices, and give the journal back."""

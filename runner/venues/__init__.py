@@ -128,6 +128,9 @@ class Venue(Protocol):
         Takes 2 s at most; never raises.
         """
 
+    def close(self) -> None:
+        """Let go of connections that it keeps open beside the lanes' own; nothing leaves after."""
+
     def interpret(self, signed: SignedRequest, answer: RawAnswer) -> list[Event]:
         """The answer as events: ExecutionReports for every leg, OpenOrders, DeadManReport …; pure.
 

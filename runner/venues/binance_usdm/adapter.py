@@ -285,15 +285,18 @@ class BinanceUsdm:
             headers = answer.headers or {}
             self._budget.learn(answer.status, headers, answer.body, self.server_time())
 
+    def close(self) -> None:
+        """Let go of the connection that orders leave by, where it is the WebSocket API."""
+        if self.ws is not None:
+            self.ws.stop()
+
     def _exchange(self, method: str, path: str, payload: str, lane: Lane = "probe") -> RawAnswer:
         pause = self._budget.paused(lane, self.server_time())
         if pause:
             return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
         keys = self._keys.of(payload)
-        carrier: Transport = keys.transport
-        if method == BY_WEBSOCKET and self.ws is not None:
-            carrier = self.ws
+        carrier: Transport = (method == BY_WEBSOCKET and self.ws) or keys.transport
         answer = keys.clean(carrier.exchange(method, path, payload), payload)
         received = self._monotonic()
         failed = answer.transport != "ok" or answer.status >= 500

@@ -73,7 +73,7 @@ def venue() -> Iterator[BinanceUsdm]:
         assert made.ws is not None
         eventually(lambda: made.ws is not None and made.ws.ready)
         yield made
-        made.ws.stop()
+        made.close()
 
 
 def _do(venue: BinanceUsdm, call: Any) -> tuple[str, list[Any]]:
@@ -173,6 +173,14 @@ def test_without_a_connection_orders_go_over_rest(venue: BinanceUsdm) -> None:
     assert venue.ws is not None
     venue.ws.stop()
     assert _do(venue, PlaceCall((ENTRY,), (1,)))[0] == "POST /fapi/v1/order"
+
+
+def test_closing_the_venue_ends_the_connection(venue: BinanceUsdm) -> None:
+    """A runner that stops leaves no thread behind that connects again and again."""
+    assert venue.ws is not None
+    venue.close()
+    eventually(lambda: venue.ws is not None and not venue.ws.ready)
+    eventually(lambda: "ws-api" not in {each.name for each in threading.enumerate()})
 
 
 def test_the_counts_of_the_answers_are_heeded(venue: BinanceUsdm) -> None:
