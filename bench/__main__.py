@@ -20,6 +20,7 @@ from bench import (
     profile,
     recovery,
     replaying,
+    scale,
     soak,
     throughput,
     ticks,
@@ -49,11 +50,12 @@ OTHERS = {
     "recovery": recovery.main,
     "growth": growth.main,
     "profile": profile.main,
+    "scale": scale.main,
     "soak": soak.main,
 }
 """What prints tables of its own; only when it is named."""
 
-ALONE = frozenset({"growth", "profile"})
+ALONE = frozenset({"growth", "profile", "scale"})
 
 
 def main(words: list[str]) -> int:
