@@ -29,7 +29,7 @@ REFUSED = 1
 @click.command(
     epilog="""Example: runner plan btc-breakout --dir my --price 70010\n
     Example: runner plan tv-eth --dir my --alert '{"action": "buy", "price": 3500}'\n
-    Example: runner plan grid-refill --dir my --event side=buy --event price=69000"""
+    Example: runner plan grid-offer --dir my --event price=3450 --event quantity=0.1"""
 )
 @click.argument("rule_id", metavar="RULE", shell_complete=options.rule_ids)
 @options.directory
