@@ -35,12 +35,13 @@ demo: $(RUN) ## run the main job on the built-in exchange: no keys, no network (
 test: $(DEV) ## run all tests (ARGS='-k name' narrows them)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-# As many as one hour allows on two cores; SOAK=0.1 takes a tenth.
+# Histories as one hour allows on two cores; SOAK=0.1 takes a tenth.
 SOAK ?= 1
 many = $(shell awk 'BEGIN { print int($(1) * $(SOAK)) }')
 
-soak: $(DEV) ## play histories and kill processes for an hour (SOAK=0.1: six minutes)
-	@export RUNNER_HISTORIES=$(call many,60000) RUNNER_PAIRS=$(call many,12000)
+soak: $(DEV) ## run for an hour with kills and reloads, play histories for one (SOAK=0.1: a tenth)
+	@$(BIN)/python -m bench soak --minutes $(call many,60)
+	export RUNNER_HISTORIES=$(call many,60000) RUNNER_PAIRS=$(call many,12000)
 	export RUNNER_TWICE=$(call many,2000) RUNNER_TAKEOVERS=$(call many,4000)
 	export RUNNER_KILLS=$(call many,12000) RUNNER_KILL_SECONDS=$(call many,1500)
 	timeout 2h $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
