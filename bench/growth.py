@@ -62,9 +62,11 @@ def of_symbols() -> dict[str, Any]:
     )
 
 
-def of_hooks(folder: Path) -> dict[str, Any]:
-    """Alert to wire by the number of rules in the folder."""
+def of_hooks(folder: Path) -> list[dict[str, Any]]:
+    """Alert to wire, start and memory by the number of rules in the folder."""
     points: Points = []
+    starts: Points = []
+    sizes: Points = []
     for count in (20, 100, 1_000, 5_000):
         with exchange(folder / f"exchange-{count}") as venue:
             where = folder_of(folder / f"hooks-{count}", venue.account(), rules())
@@ -75,12 +77,15 @@ def of_hooks(folder: Path) -> dict[str, Any]:
                 (where / "rules" / f"more-{part}.yaml").write_text(f"version: 1\nrules:\n{listed}")
             with daemon(where) as own:
                 points.append((count, _alert_ms(own, venue)))
-    return _series(
-        "alert → wire",
-        "ms",
-        points,
-        "flat: an alert's rules are found by its path",
-    )
+                starts.append((count, own.ready_after))
+                sizes.append((count, resident(own.pid)))
+    return [
+        _series("alert → wire", "ms", points, "flat: an alert's rules are found by its path"),
+        _series(
+            "start to ready", "s", starts, "in proportion: each rule's text is read and checked"
+        ),
+        _series("memory once ready", "MB", sizes, "in proportion: each rule is kept"),
+    ]
 
 
 def of_frames(folder: Path) -> dict[str, Any]:

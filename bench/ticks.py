@@ -3,7 +3,7 @@
     python -m bench ticks [--symbols 1]
 
 Both sides read the same frames from a socket in a process of their own, with the same WebSocket
-library; CPU time for each frame. The floor decodes the JSON and drops it; ours is the runner's
+reader; CPU time for each frame. The floor decodes the JSON and drops it; ours is the runner's
 market stream and price board, with the bands that so many rules' levels lead to.
 """
 
@@ -26,6 +26,8 @@ from bench.market import Market, shake_hands
 FRAMES = 40_000
 ROUNDS = 3
 RULES = (10, 1_000, 100_000)
+LIBRARY = -1
+"""In the place of a number of rules: the WebSocket library by itself."""
 
 
 class Blast:
@@ -56,7 +58,7 @@ class Blast:
 def measure(symbols: int = 1, rules: Sequence[int] = RULES) -> dict[int, float]:
     """CPU µs a frame by the number of rules; 0 is the floor. Medians of rounds in turns."""
     blast = Blast(symbols)
-    found: dict[int, list[float]] = {count: [] for count in (0, *rules)}
+    found: dict[int, list[float]] = {count: [] for count in (LIBRARY, 0, *rules)}
     for _ in range(ROUNDS):
         for count, values in found.items():
             command = [sys.executable, "-m", "bench.ticks", "--read"]
@@ -70,6 +72,8 @@ def read(port: int, rules: int, symbols: int) -> float:
     """CPU µs for each frame of one connection, read to its end."""
     from runner.venues.binance_usdm.link import Link, LinkTiming
 
+    if rules == LIBRARY:
+        return _library(port)
     floor = _Decode(port)
     listener: Any = floor if rules == 0 else _Ours(port, rules, symbols)
     link = Link("ticks", listener, LinkTiming())
@@ -80,6 +84,22 @@ def read(port: int, rules: int, symbols: int) -> float:
         raise RuntimeError(f"{listener.frames} of {FRAMES} frames were read")
     taken: float = (listener.ended - listener.began) / listener.counted * 1e6
     return taken
+
+
+def _library(port: int) -> float:
+    """The same by the WebSocket library as it is: its own recv(), then orjson."""
+    import orjson
+    import websocket
+
+    link = websocket.create_connection(
+        f"ws://127.0.0.1:{port}/market/stream", skip_utf8_validation=True, timeout=60
+    )
+    began = 0.0
+    for number in range(FRAMES):
+        if number == FRAMES // 10:
+            began = time.thread_time()
+        orjson.loads(link.recv())
+    return (time.thread_time() - began) / (FRAMES - FRAMES // 10) * 1e6
 
 
 class _Decode:
@@ -165,8 +185,8 @@ def main(arguments: Sequence[str] = ()) -> dict[str, Measured]:
     words = list(arguments)
     symbols = int(words[words.index("--symbols") + 1]) if "--symbols" in words else 1
     found = measure(symbols)
-    base = Sample(found[0])
-    return {f"tick-{count}": Measured(Sample(found[count]), base) for count in RULES}
+    base, told = Sample(found[0]), f"websocket-client's recv and orjson: {found[LIBRARY]:.1f} µs"
+    return {f"tick-{count}": Measured(Sample(found[count]), base, told) for count in RULES}
 
 
 if __name__ == "__main__":
