@@ -18,6 +18,7 @@ from runner.core.decision import AlertRow, Decision, FillRow, Record
 from runner.core.events import Fill
 from runner.core.orders import CancelIntent, Family, OrderState
 from tests.cli.calling import answer, call
+from tests.cli.terminal import on_terminal
 from tests.journal.building import NOW, changing, firing, leg_of, open_journal, run_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
@@ -220,6 +221,20 @@ def test_json_is_one_document(folder: Path) -> None:
     result = call("orders", "--dir", folder, "--json")
     assert result.stderr == ""
     assert isinstance(json.loads(result.stdout), list)
+
+
+@pytest.mark.parametrize("words", [("orders",), ("runs",), ("journal",), ("alerts",)])
+def test_a_pipe_gets_plain_lines_and_a_terminal_a_table(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    """The same rows: aligned and without frame or colour in a pipe, framed on a terminal."""
+    lines = call(*words, "--dir", folder).stdout.splitlines()
+    _, shown = on_terminal(*words, "--dir", folder, columns=220)
+    assert not any("─" in line or "\x1b" in line for line in lines)
+    assert "─" in shown
+    cells = [line.split() for line in shown.splitlines() if line.strip("─ ")]
+    assert len(cells) == len(lines)
+    assert [each[0] for each in cells] == [line.split()[0] for line in lines]
 
 
 @pytest.mark.parametrize("columns", [200, 40])
