@@ -13,7 +13,7 @@ from runner.core.links import SURE_AFTER, USER, Links, Trouble
 from runner.core.rules import RuleSet
 from runner.core.view import View
 from runner.sources.readiness import Link, Problem, Readiness, Stale, Used
-from runner.venues import Limited
+from runner.venues import Limited, Silenced
 
 PRICE_PATIENCE = 15_000
 """Ms after which a missing first price no longer keeps alerts waiting: it may be halted."""
@@ -153,6 +153,9 @@ class Outlook:
             yield from self._halted([each for each in stale if each.source in BEATING], now)
         if user is not None and now - user.last_at >= GRACE:
             yield self._deaf(user, now)
+        silence = self.venue.silence() if isinstance(self.venue, Silenced) else 0
+        if silence:
+            yield _silent(now, now + silence)
         yield from self._rest(now)
 
     def _blind(self, trouble: Trouble, stale: Iterable[Stale], now: int) -> Problem:
@@ -210,6 +213,16 @@ class Outlook:
             )
             meaning = "what is known of it is as old; orders are sent as ever"
             yield Problem("REST", worst.since, what, meaning, NETWORK)
+
+
+def _silent(now: int, until: int) -> Problem:
+    what = f"the exchange wants silence (429, or a ban: 418) until {_instant(until)}"
+    meaning = (
+        "nothing can be sent, not even a cancel: alerts are taken and kept; a countdown that is "
+        "set cancels plain orders on the exchange without us, stops stay"
+    )
+    cure = "if it is urgent, act in the exchange's app; else wait, it goes on by itself"
+    return Problem("REST", now, what, meaning, cure)
 
 
 def _away(name: str, trouble: Trouble, now: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -32,9 +32,7 @@ def listening(rule_id: str, kind: str, value: Any, **order: Any) -> Any:
     trigger = TRIGGERS[kind].build(Node(value, scope=scope()), kind)
     assert trigger is not None
     place = built("place", {"side": "buy", "type": "market", **order})
-    made = rule(rule_id, place)
-    fields = {name: getattr(made, name) for name in made.__slots__}
-    return made.__class__(**{**fields, "triggers": (trigger,)})
+    return replace(rule(rule_id, place), triggers=(trigger,))
 
 
 HOOK = {"path": "hook", "secret": "s"}
@@ -51,6 +49,7 @@ class World:
 
     full: str = ""
     uncertainty: int | None = 5
+    wanted_silence: int = 0
     links: Links = field(default_factory=Links)
     now: int = START
     started_at: int = START - 3_600 * SECOND
@@ -65,6 +64,10 @@ class World:
     def clock_uncertainty(self) -> int | None:
         """As the venue says it."""
         return self.uncertainty
+
+    def silence(self) -> int:
+        """As the venue says it."""
+        return self.wanted_silence
 
     def price(self, source: str = "mark") -> None:
         """A price comes in now."""
@@ -178,6 +181,16 @@ def test_an_exchange_that_does_not_answer_is_not_ready_and_takes_alerts_all_the_
     assert "no alerts become orders until" in problem.meaning
     assert "network" in problem.cure
     assert "API key" in problem.cure
+
+
+def test_a_ban_says_until_when_nothing_leaves_and_what_protects() -> None:
+    """No question fails while none is sent: the silence itself is the problem."""
+    world = World(wanted_silence=600 * SECOND)
+    world.price()
+    [problem] = world.says().problems
+    assert problem.link == "REST"
+    assert "wants silence (429, or a ban: 418) until " in problem.what
+    assert "a countdown that is set cancels plain orders on the exchange" in problem.meaning
 
 
 def test_one_failure_over_rest_is_an_accident() -> None:

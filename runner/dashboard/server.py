@@ -54,8 +54,13 @@ class DashboardServer:
         with suppress(OSError):
             self._server.trigger.pull_trigger(self._close)
         self._thread.join(5)
+        if not self._thread.is_alive():
+            self._server.trigger.close()
 
     def _close(self) -> None:
+        # a worker that is late would else write into whatever file gets the trigger's number next
+        self._server.pull_trigger = lambda: None
+        self._server.trigger.del_channel()
         wasyncore.close_all(self._server._map, ignore_all=True)
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
 

@@ -8,38 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from runner.core.decision import Decision, Record
 from runner.dashboard.desk import Candle
 from runner.dashboard.server import DashboardServer, listen
-from tests.dashboard.scene import MINUTE, PASSWORD, Scene, scene_of, write
+from tests.dashboard.browsing import NEEDS_CHROMIUM, PATIENCE, Reader, launched, tab_to
+from tests.dashboard.scene import MINUTE, Scene, scene_of, write
 from tests.journal.building import NOW, run_of
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine: apt-get install chromium"
-)
-
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-PATIENCE = 60_000.0
-"""Ms; a page has seconds to show what happened, a test has a machine that may be busy."""
+pytestmark = NEEDS_CHROMIUM
 
 PAGES = {
     "overview": "/",
@@ -55,18 +38,13 @@ PAGES = {
     "missing": "/nowhere",
 }
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-GRAVE = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser with a fresh profile; no longer, since it holds the thread's event loop."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGUMENTS, timeout=3 * PATIENCE
-        )
-        yield launched
-        launched.close()
+    """No longer than these tests: it holds the thread's event loop."""
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture
@@ -82,46 +60,6 @@ def served(folder: Path) -> Iterator[tuple[Scene, str]]:
     server.start()
     yield scene, server.url.rstrip("/")
     server.stop()
-
-
-class Reader:
-    """Somebody with a page open, who notes what a page must not do."""
-
-    def __init__(self, context: BrowserContext, url: str) -> None:
-        """Nobody is logged in yet."""
-        context.set_default_timeout(PATIENCE)
-        self.url = url
-        self.page: Page = context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._outside(request.url))
-
-    def _console(self, message: object) -> None:
-        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        # the answer 404 or 401 itself is what a test asks for
-        if kind in ("error", "warning") and "Failed to load resource" not in text:
-            self.complaints.append(text)
-
-    def _outside(self, url: str) -> None:
-        if not url.startswith(f"{self.url}/"):
-            self.complaints.append(f"a request left for {url}")
-
-    def log_in(self) -> None:
-        """By the form."""
-        self.page.goto(f"{self.url}/login")
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
-        self.page.wait_for_url(f"{self.url}/")
-
-    def grave(self) -> list[str]:
-        """What axe finds serious or worse."""
-        found = Axe().run(self.page).response["violations"]
-        return [
-            f"{each['id']}: {[node['target'] for node in each['nodes']]}"
-            for each in found
-            if each["impact"] in GRAVE
-        ]
 
 
 @pytest.fixture
@@ -202,15 +140,6 @@ def test_a_kill_by_keyboard_alone(reader: Reader, served: tuple[Scene, str]) -> 
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("kill by dashboard", timeout=PATIENCE)
     assert [verb for verb, _ in served[0].desk.given] == ["kill"]
-
-
-def tab_to(page: Page, text: str, most: int = 60) -> None:
-    """Press Tab until this has the focus."""
-    for _ in range(most):
-        if page.evaluate("document.activeElement.textContent.trim()") == text:
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the keyboard does not reach {text!r}")
 
 
 def test_a_session_that_ended_leads_to_the_login(reader: Reader, served: tuple[Scene, str]) -> None:
