@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from runner.arming import Arming
 from runner.cell import Cell, House, Trade
 from runner.connecting import PAPER, Place, connect, wall_ms
 from runner.core.decision import AlertAnswer
@@ -17,7 +18,7 @@ from runner.core.events import Alert, Command, Fire
 from runner.dispatcher import Observer
 from runner.errors import RunnerError, VenueError
 from runner.hooking import command_of, hook_table
-from runner.journal import Journal
+from runner.journal import Journal, place_of
 from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
@@ -26,7 +27,7 @@ from runner.remembering import lead
 from runner.routing import Routes, no_such_account, told_together
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
-from runner.sharing import distinct, read_shares, refuse_strange, traded
+from runner.sharing import Shares, distinct, read_shares, refuse_strange, traded
 from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness, together
 from runner.sources.server import HookServer
@@ -77,6 +78,7 @@ class App:
         accept_restored: bool = False,
         journals: Mapping[str, Journal] | None = None,
         hook_server: HookServer | None = None,
+        arming: Arming = Arming(),  # noqa: B008 - frozen
     ) -> None:
         """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
 
@@ -93,8 +95,15 @@ class App:
         self._failure: BaseException | None = None
         self.secrets = Secrets(settings.secrets, place.folder)
         started_at = self._loaded_at = wall_ms()
+        self._arming = arming
         self._house = House(
-            place.folder, self.secrets, self._stop, self.turned_at, started_at, accept_restored
+            place.folder,
+            self.secrets,
+            self._stop,
+            self.turned_at,
+            started_at,
+            accept_restored,
+            arming.reason if arming.accounts else "",
         )
         self.accounts = tuple(journals or traded(place, settings))
         self._shares = {name: share_of(settings, name) for name in self.accounts}
@@ -113,7 +122,7 @@ class App:
         self.metrics = MetricsServer(self.accounts) if self.settings.metrics is not None else None
         venues = self._venues()
         watch = Watch(self.place.rules, tests=self.settings.reload_tests)
-        found = read_shares(self.place, self.settings, venues)
+        found = self._shared(venues)
         self.rules = found.whole
         self._hooks = hook_table(self.rules, self.secrets, self.settings)
         self.cells: dict[str, Cell] = {}
@@ -158,9 +167,16 @@ class App:
                 self.metrics.read(name, cell.sources(lambda: self._loaded_at))
             self.metrics.start(*self.settings.metrics)
 
+    def _shared(self, venues: Mapping[str, Venue]) -> Shares:
+        """Each account's rules. Raises RunnerError, also for those that may not go live yet."""
+        found = read_shares(self.place, self.settings, venues)
+        places = {place_of(self.place.folder, each.journal) for each in self._shares.values()}
+        self._arming.check(found.by_account, places)
+        return found
+
     def _read(self) -> Candidate:
         venues = {name: cell.venue for name, cell in self.cells.items()}
-        found = read_shares(self.place, self.settings, venues)
+        found = self._shared(venues)
         tests = vet(self.place.rules) if self.settings.reload_tests else 0
         hooks = hook_table(found.whole, self.secrets, self.settings)
         return Candidate(found.whole, hooks, tests, found.by_account)

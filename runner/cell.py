@@ -50,7 +50,8 @@ class House:
     """What all accounts of one process have in common.
 
     `turned_at` is when each of their loops had turned (ms); `stopping` is set when one of them
-    ends; `accept_restored`: journals may be older than what they led to.
+    ends; `accept_restored`: journals may be older than what they led to; `unexercised`: why rules
+    may trade with real money that never fired.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class House:
     turned_at: Callable[[], int]
     started_at: int
     accept_restored: bool = False
+    unexercised: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,8 @@ class Cell:
 
     def _first_words(self) -> Record:
         started_at = self._house.started_at
-        return first_words(started_at, self.name, self.mode, self._exchange, self._hook)
+        why = self._house.unexercised
+        return first_words(started_at, self.name, self.mode, self._exchange, self._hook, why)
 
     def _end(self) -> None:
         moment = self._moment()

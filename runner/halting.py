@@ -26,11 +26,17 @@ LOOK_EVERY: Final = 0.02
 
 
 def first_words(
-    at: int, account: str, mode: str, exchange: Mapping[str, str] | None, hook: str
+    at: int,
+    account: str,
+    mode: str,
+    exchange: Mapping[str, str] | None,
+    hook: str,
+    unexercised: str = "",
 ) -> Record:
     """The record that tells other processes where this one is found.
 
-    `exchange`: the addresses of the embedded paper exchange; `hook`: where alerts come in.
+    `exchange`: the addresses of the embedded paper exchange; `hook`: where alerts come in;
+    `unexercised`: why rules may trade with real money that never fired.
     """
     data = {
         "account": account,
@@ -40,7 +46,11 @@ def first_words(
         "pid": os.getpid(),
         "version": __version__,
     }
-    return Record(at, "started", f"runner {__version__}, account {account} ({mode})", data=data)
+    text = f"runner {__version__}, account {account} ({mode})"
+    if unexercised:
+        data["accept_unexercised"] = unexercised
+        text += f"; rules that never fired are accepted: {unexercised}"
+    return Record(at, "started", text, data=data)
 
 
 def wind_down(dispatcher: Dispatcher, on_stop: str, now: Callable[[], int]) -> None:

@@ -101,6 +101,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.app": (5, 0),
     "runner.cell": (4, 3),
     "runner.routing": (4, 0),
+    "runner.arming": (4, 0),
     "runner.sharing": (4, 1),
     "runner.connecting": (4, 0),
     "runner.rotating": (4, 1),

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -31,6 +31,15 @@ CONFIGURATION = 78
 FAILED = 1
 LOOK_EVERY = 0.05
 MOST_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What would be refused, had the user not said that it is meant."""
+
+    restored: bool = False
+    env_secrets: bool = False
+    unexercised: str = ""
 
 
 @click.command(epilog="Example: runner run --dir my --paper --hook 127.0.0.1:8080")
@@ -65,6 +74,14 @@ MOST_SHOWN = 8
     is_flag=True,
     help="Trade live although the API key comes from the environment.",
 )
+@click.option(
+    "--accept-unexercised",
+    "unexercised",
+    default="",
+    metavar="REASON",
+    help="Trade live with rules that never fired on paper or the demo exchange; the journal keeps "
+    "the reason.",
+)
 def run(
     folder: Path,
     paper: bool,
@@ -73,6 +90,7 @@ def run(
     dashboard: tuple[str, int] | None,
     restored: bool,
     env_secrets: bool,
+    unexercised: str,
 ) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
@@ -83,7 +101,8 @@ def run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            _run(folder, paper, live, hook, dashboard, stop, restored, env_secrets)
+            accepted = Accepted(restored, env_secrets, unexercised)
+            _run(folder, paper, live, hook, dashboard, stop, accepted)
         except RunnerError as error:
             text = str(error).rstrip()
             output.note(text if "\n" in text else f"runner: {text}")
@@ -104,11 +123,11 @@ def _run(
     hook: tuple[str, int] | None,
     dashboard: tuple[str, int] | None,
     stop: StopRequests,
-    restored: bool,
-    env_secrets: bool,
+    accepted: Accepted,
 ) -> None:
     from runner import logs
     from runner.app import App, share_of
+    from runner.arming import Arming
     from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
@@ -132,7 +151,7 @@ def _run(
         for share in real:
             account = share.account()
             finish(folder / "secrets", (account.api_key, account.api_secret))
-            admit(folder, share, live, env_secrets)
+            admit(folder, share, live, accepted.env_secrets)
         server = embedded_paper(place, settings, embedded) if embedded else None
         if server is not None:
             stack.callback(server.stop)
@@ -140,7 +159,7 @@ def _run(
         journals = None
         if front is not None:
             say = partial(_standing_by, front)
-            journals = stand_by(place, settings, front.accounts, restored, stop.wait, say)
+            journals = stand_by(place, settings, front.accounts, accepted.restored, stop.wait, say)
             if journals is None:
                 return
         app = App(
@@ -149,9 +168,12 @@ def _run(
             server,
             partial(_shown, several=len(shares) > 1),
             only_paper=paper,
-            accept_restored=restored,
+            accept_restored=accepted.restored,
             journals=journals,
             hook_server=front.server if front is not None else None,
+            arming=Arming(
+                frozenset(share.account().name for share in real if live), accepted.unexercised
+            ),
         )
         for share in real:
             _claim_key(app, share, folder, stack)

@@ -246,11 +246,11 @@ class JournalReader:
     ) -> list[Plain]:
         """Orders and cancels, oldest first; `limit` keeps the newest.
 
-        Keys: client_order_id, kind (order, cancel, change or setting), run_id, rule_id, account, trigger,
-        fired_at, leg, what the intent says (symbol, side, type, quantity, price, trigger_price,
-        time_in_force, reduce_only, close_position, position_side, working_type, price_protect,
-        activation_price, callback_rate, good_till_time; of a cancel target), family, state,
-        order_id, order_status, cumulative_quantity, average_price, attempt, code, message,
+        Keys: client_order_id, kind (order, cancel, change or setting), run_id, rule_id,
+        account, trigger, fired_at, leg, what the intent says (symbol, side, type, quantity, price,
+        trigger_price, time_in_force, reduce_only, close_position, position_side, working_type,
+        price_protect, activation_price, callback_rate, good_till_time; of a cancel target), family,
+        state, order_id, order_status, cumulative_quantity, average_price, attempt, code, message,
         planned_at, deadline, signed_time, fence_time, negatives, first_negative_time, next_at,
         ask_first, updated_at, `attempts` and `fills`. Amounts are text, absent ones null.
         """
@@ -277,6 +277,10 @@ class JournalReader:
         table = tables.memories
         found = self._rows(select(table).order_by(table.c.rule_id, table.c.symbol))
         return [row | {"triggers": plain(decode(row["triggers"]))} for row in found]
+
+    def rule_texts(self) -> list[str]:
+        """The text of every rule that ever fired, as it was then."""
+        return [row["text"] for row in self._rows(select(tables.rule_texts.c.text))]
 
     def rule_text(self, rule_hash: str) -> str | None:
         """A rule's text as it was when it had this hash."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.venues.paper.server import PaperServer
-from tests.cli.calling import answer, call, demo_folder
+from tests.cli.calling import Process, answer, call, demo_folder
 
 SETTINGS = """
 version: 1
@@ -128,6 +128,69 @@ def test_a_live_key_does_not_come_from_the_environment(folder: Path, paper: Pape
     taken = call(*words, env={"PRACTICE": "K"})
     assert "would come from the environment" not in taken.stderr
     assert taken.exit_code == 78  # the position mode, as declared above
+
+
+RULE = """\
+version: 1
+guards: {max_order_notional: 1000, max_position_notional: 2000}
+rules:
+  - id: tv-eth
+    symbol: ETHUSDT
+    when:
+      - webhook: {path: eth, secret: tv_eth, body: {action: {one_of: [buy, sell]}}}
+    do:
+      - place: {side: =trigger.action, type: market, quantity: 0.1}
+"""
+
+
+def only(folder: Path, text: str) -> None:
+    """These are the only rules."""
+    for path in (folder / "rules").iterdir():
+        path.unlink()
+    (folder / "rules" / "one.yaml").write_text(text)
+
+
+def test_rules_go_live_once_they_fired_elsewhere(folder: Path, paper: PaperServer) -> None:
+    """Never fired: refused with every way out; fired once without --live: taken, until it changes.
+
+    A reload of a live runner is held to the same.
+    """
+    account(folder, paper)
+    only(folder, RULE)
+    live = ("run", "--live", "--hook", "127.0.0.1:0", "--dir", folder)
+    alert = ("alert", "tv-eth", "--dir", folder, "--send", "--field", "action=buy")
+    refused = call(*live)
+    assert refused.exit_code == 78
+    assert "the rule tv-eth as written now never fired" in refused.stderr
+    assert "--accept-unexercised REASON" in refused.stderr
+    with Process("run", "--hook", "127.0.0.1:0", "--dir", folder) as process:
+        assert process.line().startswith("READY")
+        assert call(*alert).exit_code == 0
+        process.send()
+        assert process.end(60)[0] == 0
+    with Process(*live) as process:
+        assert process.line().startswith("READY")
+        only(folder, RULE.replace("0.1", "0.2"))
+        reloaded = call("reload", "--dir", folder)
+        assert reloaded.exit_code == 1
+        assert "never fired" in reloaded.output
+        process.send()
+        assert process.end(60)[0] == 0
+    assert call(*live).exit_code == 78
+
+
+def test_who_accepts_rules_that_never_fired_says_why(folder: Path, paper: PaperServer) -> None:
+    """The journal keeps the reason."""
+    account(folder, paper)
+    only(folder, RULE)
+    words = ("--accept-unexercised", "tried by hand")
+    with Process("run", "--live", *words, "--hook", "127.0.0.1:0", "--dir", folder) as process:
+        assert process.line().startswith("READY")
+        process.send()
+        assert process.end(60)[0] == 0
+    started = answer("journal", "--kind", "started", "--dir", folder)[-1]
+    assert started["data"]["accept_unexercised"] == "tried by hand"
+    assert "tried by hand" in started["text"]
 
 
 def test_an_exchange_that_is_away_is_no_mistake_of_the_settings(
