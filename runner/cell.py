@@ -113,7 +113,8 @@ class Cell:
             lambda run_id: self.engine.state.rule_ids.get(run_id, ""),
             f"account {self.name} ({self.mode})",
         )
-        self.outside = Outside(settings, house.secrets, self.journal, noticing, wall_ms)
+        where = self.mode if self.mode == self.name else f"{self.mode} {self.name}"
+        self.outside = Outside(settings, house.secrets, self.journal, noticing, wall_ms, where)
         counted = () if counting is None else (counting.count,)
         self._observers = (*counted, *observers, self.outside.desk.told, self._killed)
         announce = self.outside.desk.announce

@@ -34,10 +34,11 @@ class Outside:
         journal: Journal,
         noticing: Noticing,
         now: Callable[[], int],
+        where: str = "",
     ) -> None:
-        """Read the addresses. Raises ConfigurationError for one that is missing or wrong."""
+        """`where` names mode and account. Raises ConfigurationError for a wrong address."""
         wanted = settings.notifications
-        targets = [Target(name, secrets.get(name)) for name in wanted.targets]
+        targets = [Target(name, secrets.get(name), where) for name in wanted.targets]
         self._beat_url = secrets.get(wanted.heartbeat_url) if wanted.heartbeat_url else None
         self._journal = journal
         self._now = now

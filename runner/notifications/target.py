@@ -39,9 +39,12 @@ SENDER = "runner"
 class Target:
     """Sends to one apprise address; `send` blocks, for ten seconds or so at the most."""
 
-    def __init__(self, name: str, url: str) -> None:
-        """`name` is the secret's. Raises ConfigurationError for what is no apprise address."""
+    def __init__(self, name: str, url: str, where: str = "") -> None:
+        """`name` is the secret's; `where` begins each title, so that a lock screen tells live from
+        paper. Raises ConfigurationError for what is no apprise address.
+        """
         self.name = name
+        self._where = f"[{where}] " if where else ""
         loud = _plugin(url)
         if loud is None:
             raise ConfigurationError(
@@ -61,7 +64,9 @@ class Target:
         with _overheard() as said:
             try:
                 taken = self._plugins[silent].notify(
-                    title=title, body=body or title, notify_type=TYPES.get(kind, "info")
+                    title=f"{self._where}{title}",
+                    body=body or title,
+                    notify_type=TYPES.get(kind, "info"),
                 )
             except Exception as error:  # noqa: BLE001 - 170 services, each with errors of its own
                 return f"{type(error).__name__} in apprise"

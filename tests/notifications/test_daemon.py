@@ -65,6 +65,7 @@ def test_a_critical_notice_survives_kill_9(tmp_path: Path) -> None:
             process.send()
             assert process.end(PATIENCE)[0] == 0
         assert len(taken) == 1
+        assert taken[0].startswith("[paper] KILLED")
         receiver.taken.clear()
         with started(folder) as process:
             eventually(lambda: receiver.taken, PATIENCE)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from runner.connecting import wall_ms
 from runner.core.decision import Decision, Record
-from runner.core.notice import Notice
+from runner.core.notice import CRITICAL, KINDS, Loudness, Notice
 from runner.core.noticing import Noticing
 from runner.journal import Journal
+from runner.notifications.courier import Courier
 from runner.notifications.desk import Desk
 from runner.notifications.target import Target
 from runner.settings.outward import Notifications, Quiet
@@ -114,6 +117,30 @@ def test_kinds_are_told_as_the_settings_say(tmp_path: Path) -> None:
     assert desk.announce([SAID], NOW).empty
     desk.say(Notice(NOW, "rule", "nothing"))
     assert all(courier.idle for courier in desk.couriers)
+    journal.close()
+
+
+@pytest.mark.parametrize("loudness", ["on", "silent", "off"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != CRITICAL])
+def test_each_kind_is_on_silent_or_off(
+    kind: str, loudness: Loudness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its setting says, and no other kind is touched by it."""
+    put: list[tuple[str, bool]] = []
+
+    def taken(_: Courier, notice: Notice, *, silent: bool, key: str = "") -> None:
+        put.append((notice.kind, silent))
+
+    monkeypatch.setattr(Courier, "put", taken)
+    journal = open_journal(tmp_path)
+    other = "rule" if kind != "rule" else "error"
+    desk = desk_of(
+        "json://127.0.0.1:1", journal, Notifications(("phone",), {kind: loudness, other: "on"})
+    )
+    desk.say(Notice(NOW, kind, "one"))
+    desk.say(Notice(NOW, other, "two"))
+    told: list[tuple[str, bool]] = [] if loudness == "off" else [(kind, loudness == "silent")]
+    assert put == [*told, (other, False)]
     journal.close()
 
 

@@ -24,6 +24,14 @@ def test_a_web_service_gets_first_line_and_body() -> None:
     assert (second["title"], second["type"]) == ("look", "failure")
 
 
+def test_the_first_line_says_which_account_it_is() -> None:
+    """Live, demo and paper look alike on a lock screen otherwise."""
+    with WebReceiver() as receiver:
+        Target("phone", receiver.url, "live main").send("opened", TITLE, BODY, silent=False)
+        Target("phone", receiver.url, "paper").send("critical", "look", "", silent=False)
+    assert receiver.titles == [f"[live main] {TITLE}", "[paper] look"]
+
+
 def test_a_mail_has_the_first_line_as_its_subject() -> None:
     """mailto://: a real SMTP dialogue."""
     with MailReceiver() as receiver:
