@@ -113,5 +113,5 @@ def _of_symbol(engine: Engine, symbol: str, legs: list[Leg]) -> str:
     else:
         text = f"{count} without a countdown"
     if conditional:
-        text += f" ({len(conditional)} conditional, which no countdown cancels)"
+        text += f", and {len(conditional)} conditional, which no countdown cancels"
     return text

@@ -206,5 +206,5 @@ def test_a_stop_can_leave_no_countdown_or_no_order(stage: Stage, on_stop: str) -
         assert [each["countdown"] for each in journal.dead_men()] == [0]
     assert on_exchange(stage, "LIMIT") == (["NEW"] if on_stop == "disarm" else ["CANCELED"])
     [text] = lines(stage, "stopped")
-    left = "1 order of BTCUSDT stays without a countdown (1 conditional"
+    left = "1 order of BTCUSDT stays without a countdown, and 1 conditional"
     assert (left if on_stop == "disarm" else "no order of ours is open") in text
