@@ -7,22 +7,25 @@ Each series is one plot, with one sentence on why it is flat or not. Takes some 
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import recovery, ticks
+from bench import recovery, sending, ticks
 from bench.crowd import price_rules
 from bench.daemon import ORDER, RULE, Daemon, cpu_seconds, daemon, folder_of, resident, rules
 from bench.goals import sample
 from bench.plotting import plots
 from bench.results import record, recorded
-from bench.stand import Exchange, exchange
+from bench.stand import KEY, Exchange, exchange
 from bench.table import figure, grid
 
 ALERTS = 60
+IDLE = 10.0
 Points = list[tuple[float, float]]
 
 
@@ -142,50 +145,103 @@ def of_rows(folder: Path, most: int) -> list[dict[str, Any]]:
 
 
 def of_orders(folder: Path) -> list[dict[str, Any]]:
-    """Alert to wire, CPU while idle and memory by the orders on the book."""
+    """Start, alert to wire, memory and CPU while idle by the orders on the book."""
     alerts: Points = []
     cores: Points = []
+    starts: Points = []
+    sizes: Points = []
     with exchange(folder / "exchange-o") as venue:
         resting = "{side: buy, type: limit, price: 60000, quantity: 0.01}"
         lines = "\n".join(f"          - {resting}" for _ in range(5))
         text = rules() + "".join(RULE.format(n=f"r{n}", orders=lines) for n in range(20))
         where = folder_of(folder / "orders", venue.account(), text)
-        with daemon(where) as own:
-            there = 0
-            for wanted in (10, 100, 1_000, 10_000):
-                _rest(own, venue, wanted - there)
-                there = wanted
-                time.sleep(2)
-                before, began = cpu_seconds(own.pid), time.monotonic()
-                time.sleep(3)
-                cores.append((wanted, (cpu_seconds(own.pid) - before) / (time.monotonic() - began)))
+        sent = 0
+        for wanted in (10, 100, 1_000, 10_000):
+            with daemon(where) as own:
+                sent = _rest(own, venue, sent, wanted // 5)
+                time.sleep(1)
+            if _resting(where) < wanted:
+                raise RuntimeError(f"{_resting(where)} of {wanted} orders are on the book")
+            with daemon(where) as own:
+                own.sent = 10_000 * wanted
+                starts.append((wanted, own.ready_after))
                 alerts.append((wanted, _alert_ms(own, venue)))
+                sizes.append((wanted, resident(own.pid)))
+                before, began = cpu_seconds(own.pid), time.monotonic()
+                time.sleep(IDLE)
+                cores.append((wanted, (cpu_seconds(own.pid) - before) / (time.monotonic() - began)))
+    kept = "in proportion, from some hundred on: an open order is kept in memory"
+    asked = "in proportion, from some hundred on: each open order is read back and asked for"
     return [
-        _series("alert → wire", "ms", alerts, "should be flat: a firing looks at its own orders"),
+        _series("alert → wire", "ms", alerts, "flat: a firing looks at its own orders"),
+        _series("start to ready", "s", starts, asked),
+        _series("memory", "MB", sizes, kept),
         _series(
-            "cores while nothing happens",
+            f"cores in {IDLE:.0f} s while nothing happens",
             "cores",
             cores,
-            "in proportion: open orders are read and compared every poll",
+            "flat: open orders are asked for only while the user stream is away",
         ),
     ]
 
 
-def _rest(own: Daemon, venue: Exchange, orders: int) -> None:
-    """So many more orders on the book."""
-    from bench import sending
+def of_accounts(folder: Path) -> list[dict[str, Any]]:
+    """Start, memory, threads and alert to wire by the accounts that one runner trades on."""
+    alerts: Points = []
+    starts: Points = []
+    sizes: Points = []
+    cores: Points = []
+    one = ORDER % "expires_after: 1m"
+    for count in (1, 5, 20):
+        with exchange(folder / f"exchange-a{count}", accounts=count) as venue:
+            where = folder_of(folder / f"accounts-{count}", venue.account(), rules())
+            accounts = {"bench": {**venue.account(), "default": True}}
+            for number in range(count - 1):
+                accounts[f"more-{number}"] = {**venue.account(), "api_key": f"key_{number}"}
+                secret = where / "secrets" / f"key_{number}"
+                secret.touch(mode=0o600)
+                secret.write_text(f"{KEY}-a{number}")
+                listed = RULE.format(n=f"m{number}", orders=f"          - {one}")
+                text = f"version: 1\naccount: more-{number}\nrules:\n{listed}"
+                (where / "rules" / f"more-{number}.yaml").write_text(text)
+            (where / "runner.yaml").write_text(json.dumps({"version": 1, "accounts": accounts}))
+            with daemon(where) as own:
+                starts.append((count, own.ready_after))
+                alerts.append((count, _alert_ms(own, venue)))
+                sizes.append((count, resident(own.pid)))
+                before, began = cpu_seconds(own.pid), time.monotonic()
+                time.sleep(IDLE)
+                cores.append((count, (cpu_seconds(own.pid) - before) / (time.monotonic() - began)))
+    why = "in proportion: each account has its own connections, threads and journal"
+    return [
+        _series(
+            "alert → wire",
+            "ms",
+            alerts,
+            "grows: the accounts' threads share one interpreter, in which an alert waits its turn",
+        ),
+        _series(f"cores in {IDLE:.0f} s while nothing happens", "cores", cores, why),
+        _series("start to ready", "s", starts, why),
+        _series("memory once ready", "MB", sizes, why),
+    ]
 
-    for number in range(orders // 5):
+
+def _resting(folder: Path) -> int:
+    with sqlite3.connect(folder / "journal.db") as journal:
+        (count,) = journal.execute("select count(*) from legs where state = 'LIVE'").fetchone()
+    return int(count)
+
+
+def _rest(own: Daemon, venue: Exchange, sent: int, wanted: int) -> int:
+    """Alerts whose five orders each stay on the book, until there are so many of them."""
+    for number in range(sent, wanted):
         before = len(venue.arrivals)
-        _rest.sent += 1  # type: ignore[attr-defined]
-        fields: dict[str, object] = {"n": _rest.sent}  # type: ignore[attr-defined]
-        answer = sending.send(own.port, sending.request(f"/hook/ar{number % 20}", fields))
+        data = sending.request(f"/hook/ar{number % 20}", {"n": number})
+        answer = sending.send(own.port, data)
         if not answer.fired:
             raise RuntimeError(f"an alert was answered {answer.status}: {answer.body!r}")
         venue.arrivals.wait(before + 1)
-
-
-_rest.sent = 0  # type: ignore[attr-defined]
+    return wanted
 
 
 def _series(title: str, unit: str, points: Points, why: str) -> dict[str, Any]:
@@ -209,6 +265,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             "frames a second": lambda: of_frames(folder),
             "rows of the journal": lambda: of_rows(folder, most),
             "open orders": lambda: of_orders(folder),
+            "accounts of one runner": lambda: of_accounts(folder),
         }
         figures: dict[str, Any] = recorded("growth") or {}
         for what, maker in makers.items():

@@ -117,13 +117,19 @@ class Exchange:
 
 
 @contextmanager
-def exchange(folder: Path, symbols: int = 0, *, limits: bool = False) -> Iterator[Exchange]:
-    """An exchange whose order limits are out of the way, with so many more symbols (X0USDT …)."""
+def exchange(
+    folder: Path, symbols: int = 0, *, limits: bool = False, accounts: int = 0
+) -> Iterator[Exchange]:
+    """An exchange whose order limits are out of the way, with so many more symbols (X0USDT …).
+
+    And so many more accounts, with the keys bench-key-a0 ….
+    """
     folder.mkdir(parents=True, exist_ok=True)
     info = folder / "exchangeInfo.json"
     with running(_paper(), folder / "paper.log") as (_, line):
         info.write_text(json.dumps(_info(json_line(line)["rest"], symbols, limits=limits)))
-    command = _paper("--exchange-info", str(info))
+    keys = [f"--account={KEY}-a{number}:{SECRET}" for number in range(accounts)]
+    command = _paper("--exchange-info", str(info), *keys)
     with running(command, folder / "paper.log") as (_, line), _market(folder) as (market, port):
         paper = json_line(line)["rest"].rpartition(":")[2]
         log = folder / "arrivals"
