@@ -40,6 +40,7 @@ class Accepted:
     restored: bool = False
     env_secrets: bool = False
     unexercised: str = ""
+    exercised: tuple[Path, ...] = ()
 
 
 @click.command(epilog="Example: runner run --dir my --paper --hook 127.0.0.1:8080")
@@ -75,6 +76,14 @@ class Accepted:
     help="Trade live although the API key comes from the environment.",
 )
 @click.option(
+    "--exercised-in",
+    "exercised",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="With --live: rules may have fired for the runner of this folder, too; may be repeated.",
+)
+@click.option(
     "--accept-unexercised",
     "unexercised",
     default="",
@@ -91,6 +100,7 @@ def run(
     restored: bool,
     env_secrets: bool,
     unexercised: str,
+    exercised: tuple[Path, ...],
 ) -> None:
     """Run the daemon on DIR/rules/*.yaml, until SIGTERM or Ctrl-C; a second one ends it at once.
 
@@ -101,7 +111,7 @@ def run(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stop_requests() as stop:
         try:
-            accepted = Accepted(restored, env_secrets, unexercised)
+            accepted = Accepted(restored, env_secrets, unexercised, exercised)
             _run(folder, paper, live, hook, dashboard, stop, accepted)
         except RunnerError as error:
             text = str(error).rstrip()
@@ -127,7 +137,7 @@ def _run(
 ) -> None:
     from runner import logs
     from runner.app import App, share_of
-    from runner.arming import Arming
+    from runner.arming import Arming, journals_of
     from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
@@ -172,7 +182,9 @@ def _run(
             journals=journals,
             hook_server=front.server if front is not None else None,
             arming=Arming(
-                frozenset(share.account().name for share in real if live), accepted.unexercised
+                frozenset(share.account().name for share in real if live),
+                accepted.unexercised,
+                tuple(place for each in accepted.exercised for place in journals_of(each)),
             ),
         )
         for share in real:

@@ -179,6 +179,28 @@ def test_rules_go_live_once_they_fired_elsewhere(folder: Path, paper: PaperServe
     assert call(*live).exit_code == 78
 
 
+def test_rules_may_have_fired_for_the_runner_of_another_folder(
+    folder: Path, paper: PaperServer, tmp_path: Path
+) -> None:
+    """A demo in a folder of its own leads to a live runner whose journal is new."""
+    account(folder, paper)
+    only(folder, RULE)
+    trial = demo_folder(tmp_path / "trial")
+    only(trial, RULE)
+    alert = ("alert", "tv-eth", "--dir", trial, "--send", "--field", "action=buy")
+    with Process("run", "--paper", "--hook", "127.0.0.1:0", "--dir", trial) as process:
+        assert process.line().startswith("READY")
+        assert call(*alert).exit_code == 0
+        process.send()
+        assert process.end(60)[0] == 0
+    live = ("run", "--live", "--hook", "127.0.0.1:0", "--dir", folder)
+    assert call(*live).exit_code == 78
+    with Process(*live, "--exercised-in", trial) as process:
+        assert process.line().startswith("READY")
+        process.send()
+        assert process.end(60)[0] == 0
+
+
 def test_who_accepts_rules_that_never_fired_says_why(folder: Path, paper: PaperServer) -> None:
     """The journal keeps the reason."""
     account(folder, paper)
