@@ -77,6 +77,7 @@ def command_of(alert: Alert, settings: Settings) -> Command | None:
         symbol=said.get("symbol", ""),
         event_key=said.get("event_key", ""),
         flatten=settings.on_kill == "flatten",
+        live=True,
     )
 
 

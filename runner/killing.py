@@ -126,7 +126,7 @@ class KillSwitch:
             text = self._path.read_text()
             self._path.unlink(missing_ok=True)
             if text:
-                command = Command("kill", **json.loads(text))
+                command = Command("kill", live=True, **json.loads(text))
                 self._key = command.key
                 self._hand_in(command)
 

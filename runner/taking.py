@@ -51,6 +51,7 @@ class Inbox:
         """Nothing was looked at yet."""
         self._journal = journal
         self._looked_at: int | None = None
+        self._emptied = False
         self._done: list[Received] = []
 
     def items(self, engine: Engine, now: int, ready: bool) -> Iterator[tuple[Received, Event]]:
@@ -58,14 +59,17 @@ class Inbox:
         if self._looked_at is not None and abs(now - self._looked_at) < EVERY:
             return
         self._looked_at = now
-        for item in self._journal.waiting():
+        # what is left by an earlier process is gone: what comes from now on is new
+        live, waiting = self._emptied, self._journal.waiting()
+        self._emptied = live or not waiting
+        for item in waiting:
             if item.kind == ALERT and ready:
                 yield item, Alert(**item.data)
             elif item.kind == RESOLVE:
                 self._recall(engine, item.data)
                 yield item, Resolve(**item.data, command=item.key)
             elif item.kind in VERBS and (ready or item.kind != "fire"):
-                yield item, Command(item.kind, item.key, **item.data)
+                yield item, Command(item.kind, item.key, **{**item.data, "live": live})
             elif item.kind == PRUNE and self._journal.prune(item.data["before"]) == 0:
                 self._done.append(item)
 

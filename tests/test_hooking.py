@@ -58,6 +58,7 @@ def test_a_command_takes_its_details_from_the_body() -> None:
         "BTCUSDT",
         "1",
         flatten=True,
+        live=True,
     )
 
 

@@ -80,7 +80,8 @@ def test_the_command_of_a_request_is_handed_in_before_the_cancels(tmp_path: Path
         eventually(lambda: len(wire.sent) == len(ALL), 60)
     finally:
         kill.stop()
-    assert wire.handed == [Command("kill", "k1", "me", 7, "boo", flatten=False)]
+    told = Command("kill", "k1", "me", 7, "boo", flatten=False, live=True)
+    assert wire.handed == [told]
     assert set(order) == {1}
 
 

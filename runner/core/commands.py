@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.core import curbs, looking, losses, sweep, switches
+from runner.core import curbs, looking, losses, recovery, sweep, switches
 from runner.core.decision import AlertAnswer, Leg, RuleAnswer, Run, RunStatus
 from runner.core.events import Command
 from runner.core.firing import fire
@@ -149,7 +149,7 @@ def _kill(work: Work, world: World, event: Command) -> Done:
     before = latch(work.state.memories, KILLED)
     symbols = known_symbols(work.state, world)
     if before == _by(event):
-        runs = [_own(world, event, ":kill", symbol).run_id() for symbol in symbols]
+        runs = [_own(work, world, event, ":kill", one).run_id() for one in symbols]
         text = f"killed by {event.who} already, by this same command"
         return True, f"{text}{_unsent(work, world)}", {"runs": runs}
     if before is None:
@@ -255,7 +255,7 @@ def _sweep(
     work.state.revisions[rule.text_hash] = rule
     found = []
     for symbol in symbols:
-        who = _own(world, event, rule.id, symbol)
+        who = _own(work, world, event, rule.id, symbol)
         run = Run(who.run_id(), who, rule.text_hash, {}, work.now)
         work.add_run(run, rule)
         advance(work, world, run.run_id)
@@ -265,8 +265,10 @@ def _sweep(
     return found
 
 
-def _own(world: World, event: Command, rule_id: str, symbol: str) -> Identity:
-    return Identity(world.namespace, world.account, rule_id, "manual", symbol, event.key)
+def _own(work: Work, world: World, event: Command, rule_id: str, symbol: str) -> Identity:
+    """Whoever acts in an emergency after a restored journal waits for no proof of absence."""
+    key = recovery.stamped(work.state, event.key) if event.live else event.key
+    return Identity(world.namespace, world.account, rule_id, "manual", symbol, key)
 
 
 def _runs(work: Work, event: Command) -> list[Run]:

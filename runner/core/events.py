@@ -119,7 +119,7 @@ class Command:
     or fire; `key` names the request, `who` gave it at `at` (ms).
 
     `rule_id` and `symbol` narrow it; `event_key` makes a fire happen once; `flatten`: a kill
-    closes positions, too.
+    closes positions, too. `live`: it was given while this process ran, so no earlier one did it.
     """
 
     verb: str
@@ -131,6 +131,7 @@ class Command:
     symbol: str = ""
     event_key: str = ""
     flatten: bool = True
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,23 @@ def doubt(state: State, run: Run, event_time: int, received_at: int | None = Non
         state.doubtful.add(run.run_id)
 
 
+def stamped(state: State, key: str) -> str:
+    """The event key of a command that was given after the restore: no id of before is of it.
+
+    The restore's own time is in the hash of each of its ids; the forgotten time did not know it.
+    """
+    return key if state.restored_at is None else f"{key}~{state.restored_at}"
+
+
+def _stamped(state: State, run: Run) -> bool:
+    who = run.identity
+    return who.rule_id.startswith(":") and who.event_key.endswith(f"~{state.restored_at}")
+
+
 def ask_first(work: Work, run: Run) -> bool:
     """Whether a new order of this run may be at the exchange already, though it is not known."""
     restored_at = work.state.restored_at
-    if restored_at is None:
+    if restored_at is None or _stamped(work.state, run):
         return False
     if work.state.in_doubt or run.run_id in work.state.doubtful:
         return True

@@ -212,3 +212,19 @@ def test_a_run_without_orders_is_doubted_again_after_a_crash() -> None:
         work = Work(state, NOW)
         recovery.recover(work, replace(AT, server_now=NOW + recovery.DOUBTFUL_FOR + 1))
         assert recovery.ask_first(work, later) is asked
+
+
+def test_a_command_given_after_the_restore_leaves_at_once() -> None:
+    """The restore's time in its key makes every id of it new; another restore ends that."""
+    state = State(restored_at=NOW, in_doubt=True)
+    key = recovery.stamped(state, "panic")
+    assert key != "panic"
+    run = replace(RUN, identity=replace(IDENTITY, rule_id=":flatten", event_key=key))
+    assert not recovery.ask_first(Work(state, NOW), run)
+    old = replace(run, identity=replace(run.identity, event_key="panic"))
+    assert recovery.ask_first(Work(state, NOW), old)
+    rule = replace(run, identity=replace(run.identity, rule_id="buy"))
+    assert recovery.ask_first(Work(state, NOW), rule), "only commands are stamped"
+    state.restored_at = NOW + 1
+    assert recovery.ask_first(Work(state, NOW), run)
+    assert recovery.stamped(State(), "panic") == "panic"

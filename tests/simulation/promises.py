@@ -20,7 +20,8 @@ from tests.simulation.exchange import Witness
 ON_THE_BOOK = {OrderState.LIVE, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
 
 ARROWS: Mapping[OrderState | None, set[OrderState]] = {
-    None: {OrderState.PLANNED},
+    # LAPSED: planned, and cancelled by a command in the same decision
+    None: {OrderState.PLANNED, OrderState.LAPSED},
     OrderState.PLANNED: {OrderState.SENDING, OrderState.LAPSED, *ON_THE_BOOK},
     OrderState.SENDING: {
         *(OrderState.PLANNED, OrderState.UNKNOWN, OrderState.REJECTED, OrderState.DONE),
