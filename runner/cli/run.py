@@ -144,6 +144,7 @@ def _run(
     from runner.connecting import Place, embedded_paper, on_paper
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
+    from runner.ops.steady import settle
     from runner.settings import load
     from runner.sharing import traded
     from runner.standby import stand_by
@@ -196,6 +197,7 @@ def _run(
         if front is not None:
             front.app = app
         if _wait_ready(app, stop):
+            settle()
             notify("READY=1")
             click.echo(_ready(app))
             sys.stdout.flush()

@@ -100,8 +100,8 @@ def _remember(work: Work, rule_id: str, symbol: str, trigger: Trigger, own: Memo
         work.put_memory(rule_id, symbol, replace(memory, triggers=triggers))
 
 
-def _identity(world: World, rule: Rule, symbol: str, trigger: str, key: str) -> Identity:
-    return Identity(world.namespace, world.account, rule.id, trigger, symbol, key)
+def _identity(world: World, rule_id: str, symbol: str, trigger: str, key: str) -> Identity:
+    return Identity(world.namespace, world.account, rule_id, trigger, symbol, key)
 
 
 def _known(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, key: str) -> str:
@@ -113,8 +113,7 @@ def _before(work: Work, world: World, rule: Rule, symbol: str, trigger: str, key
     """The run that began for this event, also under the rule's former id; empty for none."""
     for rule_id in (rule.id, rule.renamed_from):
         if rule_id:
-            who = Identity(world.namespace, world.account, rule_id, trigger, symbol, key)
-            run_id = who.run_id()
+            run_id = _identity(world, rule_id, symbol, trigger, key).run_id()
             if work.fired(run_id):
                 return run_id
             if found := world.seen(rule_id, trigger, symbol, key):
@@ -160,7 +159,7 @@ def fire(
 
     `received_at` (ms) is given where nothing but our own clock tells when it happened.
     """
-    identity = _identity(world, rule, symbol, trigger, hit.event_key)
+    identity = _identity(world, rule.id, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
     earlier = _before(work, world, rule, symbol, trigger, hit.event_key)
     if earlier:

@@ -30,6 +30,9 @@ from runner.core.wording import change_words, intent_words, leg_words
 DATA_PATIENCE = 10_000
 """Ms an action waits for data it names (a price after a restart) before it goes on without."""
 
+ZERO = Decimal(0)
+SIDES = ("BOTH", "LONG", "SHORT")
+
 ASIDE = f"stopped {Reason.SUPERSEDED.value}:"
 
 Seen = Callable[[str, str, str, str], str | None]
@@ -65,7 +68,7 @@ class World:
         rule = rule_of(work, self, run)
         zone = UTC if rule is None else rule.zone
         sizes = _fills(work, self.view, run)
-        unseen = sum((sizes(side) for side in ("BOTH", "LONG", "SHORT")), Decimal(0))
+        unseen = sum(map(sizes, SIDES), ZERO)
         symbol = identity.symbol
         return Names(self.view, symbol, work.now, run.fields, memory, exposure, zone, unseen)
 
@@ -92,6 +95,7 @@ def advance(work: Work, world: World, run_id: str) -> None:
     if modes.must_wait(work, rule, run):
         return
     while True:
+        work.asked(run_id)
         before, legs = run, len(work.legs_of(run_id))
         run = _ask_watched(work, world, rule, run)
         run = _ask_next(work, world, rule, run)
@@ -236,6 +240,8 @@ def _fills(work: Work, view: View, run: Run) -> Callable[[str], Decimal]:
     symbol = run.identity.symbol
 
     def of_side(side: str) -> Decimal:
+        if work.all_seen:
+            return ZERO
         return work.unseen_size(symbol, side, _stated_time(view, symbol, side), exits=True)
 
     return of_side

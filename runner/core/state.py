@@ -246,6 +246,11 @@ class Work:
         """Every fill that no statement of its position may show yet."""
         return [*self.state.unseen, *self.unseen]
 
+    @property
+    def all_seen(self) -> bool:
+        """True while the positions show every fill: nearly always."""
+        return not (self.state.unseen or self.unseen)
+
     def running(self, rule_id: str, symbol: str) -> Run | None:
         """The rule's run on this symbol that still goes on."""
         for run in (*self._runs.values(), *self.state.runs.values()):
@@ -343,6 +348,10 @@ class Work:
     def touch(self, run_id: str) -> None:
         """This run shall be asked anew."""
         self._touched[run_id] = None
+
+    def asked(self, run_id: str) -> None:
+        """This run is asked right now, as its legs are."""
+        self._touched.pop(run_id, None)
 
     def touched_runs(self) -> Iterable[str]:
         """Runs whose legs changed since the last call."""

@@ -264,6 +264,7 @@ class Journal:
             self._witness.follow(self.sighting())
 
     def _undo(self) -> None:
+        self._writer.undone()
         # on some errors, a full disk among them, SQLite has already ended the transaction
         if not self._database.in_transaction():
             return

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Final, Protocol
 
 from runner.errors import JournalError, JournalFull
@@ -16,6 +17,12 @@ TO_BEGIN: Final = 32 * MIB
 
 TO_FINISH: Final = 2 * MIB
 """Bytes that must be free to record the outcomes of what is under way."""
+
+FRESH: Final = 0.05
+"""Seconds for which a reading of plenty of room stands."""
+
+PLENTY: Final = 256 * MIB
+"""Bytes that nobody fills within so short a time."""
 
 RESERVE: Final = 16 * MIB
 """Bytes of the file that is given up to the outcomes when somebody else filled the disk."""
@@ -57,7 +64,7 @@ class Disk:
     ) -> None:
         """`free` tells how many bytes a folder's disk has left for us."""
         self._journal = journal
-        self._free = free or free_bytes
+        self._free = free or Lately(free_bytes)
         self._size = reserve
         self.reserve: Final = journal.with_name(journal.name + ".reserve")
 
@@ -110,6 +117,27 @@ class Disk:
         except FileNotFoundError:
             return False
         return True
+
+
+class Lately:
+    """A reading that is taken anew when it is 50 ms old, or where room is short.
+
+    A busy loop would ask for the same number some hundred times a second.
+    """
+
+    def __init__(self, read: Callable[[Path], int], clock: Callable[[], float] = monotonic) -> None:
+        """`clock` gives seconds."""
+        self._read = read
+        self._clock = clock
+        self._known: dict[Path, tuple[float, int]] = {}
+
+    def __call__(self, folder: Path) -> int:
+        """The bytes as they are, or were 50 ms ago when there were plenty."""
+        now = self._clock()
+        at, known = self._known.get(folder, (now - 2 * FRESH, 0))
+        if now - at > FRESH or known < PLENTY:
+            at, known = self._known[folder] = now, self._read(folder)
+        return known
 
 
 def free_bytes(folder: Path) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from runner.core.decision import Decision, LegChange
+from runner.core.decision import Decision, Leg, LegChange
 from runner.core.notice import Settled
 from runner.errors import CommitFailed
 from runner.journal.rows import (
@@ -39,6 +39,7 @@ class Writer:
         # the driver's own cursor: Connection.exec_driver_sql adds 10 µs to each statement
         self._cursor = connection.connection.cursor()
         self._do = compile_for(connection.dialect)
+        self._texts: set[str] = set()
 
     def hold_lease(self, epoch: int, alive_at: int | None) -> None:
         """Renew the lease (or only look, for None). Raises CommitFailed when it is another's."""
@@ -59,16 +60,16 @@ class Writer:
         Raises CommitFailed when a leg is not in the state it was decided on, or a run or
         attempt that shall change is missing; the database's own errors go through.
         """
-        changes = [change for decision in decisions for change in decision.legs.values()]
+        new, changed = _parted(decisions)
         texts = _folded(decision.rule_texts for decision in decisions)
         memories = _folded(decision.memories for decision in decisions)
         dead_men = _folded(decision.dead_men for decision in decisions)
 
-        self._many(self._do.rule_text, [{"hash": key, "text": text} for key, text in texts.items()])
+        self._rule_texts(texts)
         self._many(self._do.run, [run_row(run) for d in decisions for run in d.new_runs])
-        self._many(self._do.leg, [leg_row(c.after) for c in changes if c.before is None])
+        self._many(self._do.leg, [leg_row(leg) for leg in new])
         self._many(self._do.attempt, [attempt_row(a) for d in decisions for a in d.attempts])
-        self._change_legs([change for change in changes if change.before is not None])
+        self._change_legs(changed)
         self._change_runs(decisions)
         self._change_outcomes(decisions)
         self._many(self._do.fill, [fill_row(fill) for d in decisions for fill in d.fills])
@@ -78,6 +79,16 @@ class Writer:
         self._many(self._do.record, [record_row(record) for d in decisions for record in d.records])
         self._many(self._do.outgoing, [outgoing_row(each) for d in decisions for each in d.outbox])
         self._many(self._do.settled, [_settled_row(each) for d in decisions for each in d.settled])
+
+    def _rule_texts(self, texts: Mapping[str, str]) -> None:
+        """Each text once in the life of a process, and again after a commit that was undone."""
+        new = {key: text for key, text in texts.items() if key not in self._texts}
+        self._many(self._do.rule_text, [{"hash": key, "text": text} for key, text in new.items()])
+        self._texts.update(new)
+
+    def undone(self) -> None:
+        """A transaction was rolled back: what it would have written is not there."""
+        self._texts.clear()
 
     def take(self, decisions: Sequence[Decision], now: int) -> None:
         """Note what was taken out of the inbox. Raises CommitFailed for what was taken before."""
@@ -154,6 +165,19 @@ class Writer:
         else:
             self._cursor.executemany(prepared.text, [prepared.arrange(row) for row in rows])
         return self._cursor.rowcount
+
+
+def _parted(decisions: Iterable[Decision]) -> tuple[list[Leg], list[LegChange]]:
+    """New legs as they are in the end, planned and signed in one commit, and changes of others."""
+    new: dict[str, Leg] = {}
+    changed: list[LegChange] = []
+    for decision in decisions:
+        for key, change in decision.legs.items():
+            if change.before is None or new.get(key) is change.before:
+                new[key] = change.after
+            else:
+                changed.append(change)
+    return list(new.values()), changed
 
 
 def _folded(mappings: Iterable[dict[K, V]]) -> dict[K, V]:

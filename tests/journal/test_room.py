@@ -17,7 +17,7 @@ from runner.core.decision import AlertRow, Decision, Record
 from runner.core.orders import OrderState
 from runner.errors import CommitFailed, JournalError, JournalFull
 from runner.journal import Journal, JournalReader
-from runner.journal.room import MIB, TO_BEGIN, TO_FINISH, Disk
+from runner.journal.room import FRESH, MIB, PLENTY, TO_BEGIN, TO_FINISH, Disk, Lately
 from tests.journal.building import NOW, changing, firing, open_journal
 
 SIZE = 64 * 1024
@@ -189,3 +189,21 @@ def test_a_disk_that_is_really_full_stops_at_commit_at_worst(
         assert len(reader.records()) in (committed, committed + 1)
     again.close()
     assert 10 < committed < 100
+
+
+def test_the_room_is_looked_at_anew_when_it_is_short_or_some_time_went_by() -> None:
+    """Plenty a moment ago is plenty now; anything less is asked for each time."""
+    free, now, asked = [PLENTY], [0.0], []
+
+    def read(folder: Path) -> int:
+        asked.append(folder)
+        return free[0]
+
+    lately = Lately(read, lambda: now[0])
+    here, there = Path("here"), Path("there")
+    assert [lately(here), lately(here), lately(there)] == [PLENTY] * 3
+    assert asked == [here, there]
+    now[0] = 2 * FRESH
+    free[0] = PLENTY - 1
+    assert [lately(here), lately(here)] == [PLENTY - 1] * 2
+    assert asked == [here, there, here, here]

@@ -1,0 +1,22 @@
+"""The interpreter's settings of a runner that is ready."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+from runner.ops.steady import SWITCH, THRESHOLDS, settle
+
+
+def test_what_is_loaded_is_left_out_and_hand_overs_are_prompt() -> None:
+    """Both are of the whole process: the test gives them back."""
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    try:
+        settle()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold() == THRESHOLDS
+        assert abs(sys.getswitchinterval() - SWITCH) < SWITCH / 10
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
