@@ -2,8 +2,9 @@
 
     python -m bench alerts [--seconds 15]
 
-The floor, ours (REST and WebSocket) and the peers take turns in one run: back to back, and each
-0.7 s after its own last alert. `--seconds` is how long the latter takes.
+The floor, ours (REST and WebSocket) and the peers take turns in one run: back to back, 2 ms
+after the last order came, and each 0.7 s after its own last alert. `--seconds` is how long the
+latter takes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bench.stand import Arrivals, exchange
 
 ROUNDS, EACH = 15, 20
 APART = 0.7
+GAP = 0.002
 SETTLE = 20
 
 
@@ -29,17 +31,20 @@ def measure(seconds: float = 15, *, peers: bool = True) -> dict[str, Measured]:
         folder = Path(name)
         with exchange(folder / "exchange") as venue, racers(venue, folder, peers=peers) as all_:
             busy = _in_turns(all_, venue.arrivals)
+            own = {name: one for name, one in all_.items() if name not in PEERS}
+            spaced = _in_turns(own, venue.arrivals, GAP)
             isolated = _apart(all_, venue.arrivals, seconds)
-    record("alerts", {"back to back": _figures(busy), "0.7 s apart": _figures(isolated)})
-    return {**_rows(busy, ""), **_rows(isolated, "-isolated")}
+    kinds = {"back to back": busy, "2 ms apart": spaced, "0.7 s apart": isolated}
+    record("alerts", {kind: _figures(one) for kind, one in kinds.items()})
+    return {**_rows(busy, ""), **_rows(spaced, "-spaced"), **_rows(isolated, "-isolated")}
 
 
 def _figures(found: dict[str, Racer]) -> dict[str, dict[str, list[float]]]:
     return {name: {"first": one.first, "last": one.last} for name, one in found.items()}
 
 
-def _in_turns(all_: dict[str, Racer], arrivals: Arrivals) -> dict[str, Racer]:
-    """Back to back; the first ones only warm up."""
+def _in_turns(all_: dict[str, Racer], arrivals: Arrivals, gap: float = 0) -> dict[str, Racer]:
+    """Back to back, or with a gap (s) after each; the first ones only warm up."""
     for racer in all_.values():
         for _ in range(SETTLE):
             racer.run(arrivals)
@@ -48,6 +53,7 @@ def _in_turns(all_: dict[str, Racer], arrivals: Arrivals) -> dict[str, Racer]:
         for racer in found.values():
             time.sleep(0.01)
             for _ in range(EACH):
+                time.sleep(gap)
                 racer.run(arrivals)
     return found
 

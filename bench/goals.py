@@ -24,8 +24,10 @@ class Goal:
 
 GOALS = (
     Goal("busy", "alert → wire, back to back", "ms", "C floor", 2.2, 4),
+    Goal("spaced", "alert → wire, 2 ms apart", "ms", "C floor", 2.2, 4),
     Goal("isolated", "alert → wire, 0.7 s apart", "ms", "C floor", 1.6, 4),
     Goal("busy-ws", "alert → wire over WebSocket, back to back", "ms", "C floor", 2.2, 4),
+    Goal("spaced-ws", "alert → wire over WebSocket, 2 ms apart", "ms", "C floor", 2.2, 4),
     Goal("isolated-ws", "alert → wire over WebSocket, 0.7 s apart", "ms", "C floor", 1.6, 4),
     Goal("first", "first of five orders, back to back", "ms", "fastest peer", 0.7),
     Goal("last", "last of five orders, back to back", "ms", "fastest peer", 0.2),
