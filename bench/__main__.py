@@ -44,7 +44,7 @@ GOALS: dict[str, Measure] = {
 }
 """What measures rows of the table of goals, in this order."""
 
-OTHERS = {
+OTHERS: dict[str, Callable[[list[str]], int | None]] = {
     "formula": formula.main,
     "journal": journal.main,
     "recovery": recovery.main,
@@ -67,7 +67,7 @@ def main(words: list[str]) -> int:
     if name in ALONE:
         _first()
     if name in OTHERS:
-        return int(OTHERS[name](options) or 0)
+        return OTHERS[name](options) or 0
     if name and name not in GOALS:
         print(f"no benchmark is called {name}: there are {', '.join([*GOALS, *OTHERS])}")
         return 2

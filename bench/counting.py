@@ -33,7 +33,7 @@ def measure() -> dict[str, Measured]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         trace = folder / "trace"
-        prefix = ("strace", "-f", "-qq", "-ttt", "-s", "60", "-o", str(trace))
+        prefix: tuple[str, ...] = ("strace", "-f", "-qq", "-ttt", "-s", "60", "-o", str(trace))
         prefix += ("-e", "trace=fsync,fdatasync,sendto")
         spans = []
         with exchange(folder / "exchange") as venue:

@@ -244,7 +244,9 @@ def _rest(own: Daemon, venue: Exchange, sent: int, wanted: int) -> int:
     return wanted
 
 
-def _series(title: str, unit: str, points: Points, why: str) -> dict[str, Any]:
+def _series(
+    title: str, unit: str, points: Sequence[tuple[float, float]], why: str
+) -> dict[str, Any]:
     return {"title": title, "unit": unit, "points": points, "why": why}
 
 

@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     if "--write" in arguments:
         head = (__doc__ or "").splitlines()
         text = (
-            f"# {head[0]}\n\n`make bench ARGS='profile --write'`, {circumstances()}\n\n{table}\n\n"
+            f"# {head[0].rstrip('.')}\n\n`make bench ARGS='profile --write'`, {circumstances()}\n\n{table}\n\n"
             "Means of the alerts between the 10th and the 90th hundredth, so that the parts add "
             "up; the clocks at the doors take some µs themselves. A part is named after the point "
             "it ends at.\n"

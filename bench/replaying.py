@@ -60,7 +60,7 @@ def candles(minutes: int = MINUTES, seed: int = SEED) -> Iterator[str]:
 
 def measure() -> dict[str, Measured]:
     """Seconds from the command to its end."""
-    took, said = [], {}
+    took, said, text = [], {}, ""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         (folder / "bench.yaml").write_text(rules())
@@ -73,10 +73,11 @@ def measure() -> dict[str, Measured]:
                 python("-m", "runner", *words), capture_output=True, text=True, check=True, cwd=ROOT
             )
             took.append(time.monotonic() - began)
-            said = json.loads(ran.stdout)
+            text = ran.stdout
+            said = json.loads(text)
     fires = sum(int(rule.get("fires", 0)) for rule in said.get("rules", ()))
     if not fires:
-        raise RuntimeError(f"no rule fired in the replay: {ran.stdout[:500]}")
+        raise RuntimeError(f"no rule fired in the replay: {text[:500]}")
     return {"replay": Measured(Sample(statistics.median(took)), None, f"{fires} fires")}
 
 
