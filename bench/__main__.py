@@ -45,8 +45,8 @@ GOALS: dict[str, Measure] = {
 """What measures rows of the table of goals, in this order."""
 
 OTHERS: dict[str, Callable[[list[str]], int | None]] = {
-    "formula": formula.main,
-    "journal": journal.main,
+    "formula": lambda _: formula.main(),
+    "journal": lambda _: journal.main(),
     "recovery": recovery.main,
     "growth": growth.main,
     "profile": profile.main,
