@@ -183,7 +183,7 @@ class App:
 
     def _prepare(self, found: Candidate) -> None:
         for name, cell in self.cells.items():
-            cell.markets.cover(found.of(name).wanted(), FIRST_PRICES)
+            cell.markets.cover(found.of(name).wanted, FIRST_PRICES)
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Command
@@ -13,19 +13,28 @@ from runner.core.triggers.heartbeat import HeartbeatTrigger
 from runner.core.triggers.webhook import WebhookTrigger
 
 
-@dataclass(frozen=True, slots=True)
 class Routes:
-    """The rules by account; the first account is the default one."""
+    """The rules by account; the first account is the default one. Indexed once, for every alert."""
 
-    shares: Mapping[str, RuleSet]
+    def __init__(self, shares: Mapping[str, RuleSet]) -> None:
+        """`shares`: each account's rules."""
+        self.shares = dict(shares)
+        self._default = tuple(shares)[:1]
+        self._by_path: dict[str, tuple[str, ...]] = {}
+        self._by_rule: dict[str, tuple[str, ...]] = {}
+        for name, share in shares.items():
+            for rule in share.rules.values():
+                _put(self._by_rule, rule.id, name)
+                for path in _paths(rule):
+                    _put(self._by_path, path, name)
 
     def of_alert(self, path: str) -> tuple[str, ...]:
         """The accounts with a rule that listens on this path; without one, the default account."""
-        return self._with(lambda rule: path in set(_paths(rule)))
+        return self._by_path.get(path, self._default)
 
     def of_rule(self, rule_id: str) -> tuple[str, ...]:
         """The account of a rule; the default one tells that there is no such rule."""
-        return self._with(lambda rule: rule.id == rule_id)
+        return self._by_rule.get(rule_id, self._default)
 
     def of_command(self, command: Command, account: str = "") -> tuple[str, ...]:
         """The account that is named, or that of the rule that is named, or all; none: unknown."""
@@ -33,11 +42,11 @@ class Routes:
             return (account,) if account in self.shares else ()
         return self.of_rule(command.rule_id) if command.rule_id else tuple(self.shares)
 
-    def _with(self, fits: Callable[[Rule], bool]) -> tuple[str, ...]:
-        found = [
-            name for name, share in self.shares.items() if any(map(fits, share.rules.values()))
-        ]
-        return tuple(found) or tuple(self.shares)[:1]
+
+def _put(index: dict[str, tuple[str, ...]], key: str, name: str) -> None:
+    known = index.get(key, ())
+    if name not in known:
+        index[key] = (*known, name)
 
 
 def _paths(rule: Rule) -> Iterator[str]:
