@@ -46,7 +46,7 @@ GOALS: dict[str, Measure] = {
 
 OTHERS: dict[str, Callable[[list[str]], int | None]] = {
     "formula": lambda _: formula.main(),
-    "journal": lambda _: journal.main(),
+    "journal": journal.main,
     "recovery": recovery.main,
     "growth": growth.main,
     "profile": profile.main,

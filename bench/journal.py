@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -151,12 +152,12 @@ def report(group: int, peers: list[Peer]) -> None:
         )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--dir", type=Path, default=None)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     print("group  peer      alerts/s    p50 ms    p99 ms   ratio")
     for group in (1, 50):
         with tempfile.TemporaryDirectory(dir=options.dir) as folder:
@@ -164,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

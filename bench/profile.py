@@ -122,9 +122,10 @@ def main(arguments: Sequence[str] = ()) -> None:
     table = "\n".join(grid(rows))
     print(table)
     if "--write" in arguments:
-        head = (__doc__ or "").splitlines()
+        head = (__doc__ or "").splitlines()[0].rstrip(".")
+        how = f"`make bench ARGS='profile --write'`, {circumstances()}"
         text = (
-            f"# {head[0].rstrip('.')}\n\n`make bench ARGS='profile --write'`, {circumstances()}\n\n{table}\n\n"
+            f"# {head}\n\n{how}\n\n{table}\n\n"
             "Means of the alerts between the 10th and the 90th hundredth, so that the parts add "
             "up; the clocks at the doors take some µs themselves. A part is named after the point "
             "it ends at.\n"
