@@ -146,6 +146,14 @@ class KillSwitch:
         )
 
     def _cancelled(self, symbol: str, family: Family) -> bool:
+        try:
+            return self._sent(symbol, family)
+        except Exception:
+            # one symbol's trouble must not keep the others' cancels back
+            log.exception("kill: the cancel of %s could not be made", symbol)
+            return False
+
+    def _sent(self, symbol: str, family: Family) -> bool:
         intent = CancelIntent(f"kill-{next(self._numbers)}", symbol, family)
         signed = self._venue.sign(self._venue.request(CancelCall(intent, 1)))
         answer = self._venue.send(signed)

@@ -159,6 +159,22 @@ def test_what_did_not_get_through_is_repeated(
     assert "a countdown on the exchange cancels without us" in caplog.text
 
 
+def test_trouble_with_one_symbol_keeps_no_other_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its cancel is tried again, the thread lives on."""
+
+    def answer(number: int) -> RawAnswer:
+        if number == 1:
+            raise RuntimeError("no such thing")
+        return RawAnswer("ok", 200)
+
+    wire = Wire(answer)
+    switch(tmp_path, wire).cancel_all()
+    assert wire.sent == [*ALL, ALL[0]]
+    assert "the cancel of BTCUSDT could not be made" in caplog.text
+
+
 def test_an_order_that_is_gone_needs_no_repetition(tmp_path: Path) -> None:
     """A refusal is an answer."""
     wire = Wire(lambda _: RawAnswer("ok", 400))

@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runner.core import daily, losses
-from runner.core.decision import Reason
+from runner.core.decision import Leg, Reason
 from runner.core.events import AccountUpdate
 from runner.core.guards import Bound, losses_of
 from runner.core.judging import blocks_of
 from runner.core.legs import taken_back
 from runner.core.limits import Limits
 from runner.core.orders import AmendIntent, OrderIntent, OrderState
-from runner.core.removing import clear_entries
+from runner.core.removing import clear_entries, clear_unloaded
 from runner.core.rules import Rule
 from runner.core.running import World
 from runner.core.state import State, Work
+from runner.core.switches import no_entries
 
 LOOK_EVERY = 10_000
 """Ms between two readings of the account while something is held and a loss is limited."""
@@ -25,9 +26,10 @@ LOOK_EVERY = 10_000
 
 @dataclass(slots=True)
 class _Block:
-    """Limits on losses, where they stand, and the rules that they bind."""
+    """Limits on losses, where they stand (in rule `rule_id`, if any), and the rules they bind."""
 
     limits: Limits
+    rule_id: str
     rules: list[Rule] = field(default_factory=list)
 
 
@@ -90,9 +92,9 @@ def pass_time(work: Work, world: World) -> None:
 def _blocks(world: World) -> Mapping[str, _Block]:
     found: dict[str, _Block] = {}
     for rule in world.rules.rules.values():
-        for where, limits, _ in blocks_of(rule, world.rules, world.account, world.limits):
+        for where, limits, own in blocks_of(rule, world.rules, world.account, world.limits):
             if limits.max_daily_loss is not None or limits.max_drawdown is not None:
-                found.setdefault(where, _Block(limits)).rules.append(rule)
+                found.setdefault(where, _Block(limits, own)).rules.append(rule)
     return found
 
 
@@ -100,15 +102,24 @@ def _close(work: Work, world: World, block: _Block, text: str) -> None:
     """From now on its rules open nothing: their open entries are cancelled, exits stay."""
     told = f"CRITICAL REDUCE-ONLY, open entries are cancelled and exits go on: {text}"
     work.record("notify", told, reason="critical")
+    why = f"{Reason.GUARD.value}: {text}"
     for rule in block.rules:
         for symbol in rule.symbols:
-            clear_entries(work, world, rule, symbol, f"{Reason.GUARD.value}: {text}", "reduce_only")
+            clear_entries(work, world, rule, symbol, why, "reduce_only")
+    if block.rules and not block.rule_id:
+        # what rules placed that run no more is the account's all the same
+        clear_unloaded(work, world, block.rules[0], why, "reduce_only")
 
 
 def withdraw(work: Work, world: World) -> None:
-    """Entries that are to be sent, also once more, never leave while a loss is past its guard."""
+    """Entries that are to be sent, also once more, never leave while nothing may be opened.
+
+    That is while a loss is past its guard, and while it is paused, killed or stopping: what was on
+    its way when that began and was not accepted is not sent again.
+    """
+    shut = no_entries(work)
     reached = losses.closed({losses.KEY: work.memory(*losses.KEY)})
-    if not reached:
+    if shut is None and not reached:
         return
     places = {key.partition(", ")[2] for key in reached}
     bound = {
@@ -117,9 +128,17 @@ def withdraw(work: Work, world: World) -> None:
         if where in places
         for rule in block.rules
     }
-    why = next(iter(reached.values()))
+    why = shut[1] if shut is not None else next(iter(reached.values()))
     for known in list(work.state.restless.values()):
         leg = work.leg(known.client_order_id) or known
-        entry = isinstance(leg.intent, OrderIntent | AmendIntent) and not leg.intent.protective
-        if entry and leg.state is OrderState.PLANNED and work.rule_id(leg.run_id) in bound:
+        held = shut is not None or work.rule_id(leg.run_id) in bound
+        if held and leg.state is OrderState.PLANNED and _adds(leg):
             work.put_leg(taken_back(leg, work.now, why))
+
+
+def _adds(leg: Leg) -> bool:
+    """True for an entry, and for a change of one; a change that was sent asks what became of it."""
+    if leg.intent.protective:
+        return False
+    changes = isinstance(leg.intent, AmendIntent) and leg.attempt == 0
+    return changes or isinstance(leg.intent, OrderIntent)

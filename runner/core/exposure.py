@@ -30,22 +30,33 @@ class Ahead:
     change of an order on its way counts at the larger of its two sizes and prices.
     """
 
-    def __init__(self, work: Work, leaving: str = "") -> None:
-        """`leaving` is the client order id of an order that the judged one takes the place of."""
+    def __init__(self, work: Work, leaving: Iterable[str] = ()) -> None:
+        """`leaving` are the client order ids of orders whose place others take."""
         self._work = work
-        self._leaving = leaving
+        self._leaving = set(leaving)
         self._passed: list[Pending] = []
         self._known: dict[str | None, list[Pending]] = {}
 
     def without(self, client_order_id: str) -> Ahead:
         """The same, but for an order that is about to become another one."""
-        found = Ahead(self._work, client_order_id)
+        found = Ahead(self._work, {*self._leaving, client_order_id})
         found._passed = self._passed
         return found
 
     def passed(self, order: OrderIntent, rule_id: str) -> None:
         """This entry may leave: it counts for the next one of the same decision."""
         self._passed.append(Pending(order, order.quantity or ZERO, rule_id))
+
+    def changed(self, leg: Leg, order: OrderIntent, rule_id: str) -> None:
+        """It may become another one; until that is known it counts at the larger of both."""
+        before = leg.intent
+        assert isinstance(before, OrderIntent)
+        prices = [price for price in (before.price, order.price) if price is not None]
+        quantity = max(before.quantity or ZERO, order.quantity or ZERO)
+        worst = replace(order, price=max(prices, default=None), quantity=quantity)
+        self._leaving.add(leg.client_order_id)
+        self._known.clear()
+        self._passed.append(Pending(worst, quantity - leg.cumulative_quantity, rule_id))
 
     def entries(self) -> list[Entry]:
         """The entries that were planned within the last minute, these included."""
@@ -61,7 +72,7 @@ class Ahead:
             self._known[symbol] = [
                 Pending(self._at_worst(leg, legs), _left(leg, legs), self._work.rule_id(leg.run_id))
                 for leg in legs
-                if _is_entry(leg) and leg.client_order_id != self._leaving
+                if _is_entry(leg) and leg.client_order_id not in self._leaving
             ]
         passed = [each for each in self._passed if symbol in (None, each.order.symbol)]
         return [*self._known[symbol], *passed]
@@ -70,7 +81,11 @@ class Ahead:
         order = leg.intent
         assert isinstance(order, OrderIntent)
         prices = [amend.price for amend in _changes(leg, legs)]
-        return replace(order, price=max(prices)) if prices else order
+        if not prices:
+            return order
+        return replace(
+            order, price=max(each for each in (order.price, *prices) if each is not None)
+        )
 
     def worth(
         self,

@@ -29,6 +29,18 @@ class Closed:
     by: str
 
 
+def all_held(entry: Leg) -> Closed | None:
+    """For who knows of no statement: nothing was closed by others."""
+    del entry
+    return None
+
+
+def all_seen(position_side: str) -> Decimal:
+    """For who knows of no fill: the positions show all."""
+    del position_side
+    return Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Nothing:
     """Nothing was held one way as of `latest` (server time), and as of `sure` beyond doubt.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,37 +37,45 @@ def blocks_of(rule: Rule, rules: RuleSet, account: str, of_account: Limits) -> B
 
 
 def judge(
-    work: Work, view: View, blocks: Blocks, rule_id: str, symbol: str, new: Sequence[Planned]
+    work: Work,
+    view: View,
+    blocks_of_rule: Callable[[str], Blocks],
+    rule_id: str,
+    symbol: str,
+    new: Sequence[Planned],
 ) -> Mapping[str, Any]:
     """The verdict of each leg by its name, plain. Raises Refused with the first that is refused.
 
     Each is judged with those before it on their way: several orders of one decision count
-    together.
+    together. A change of an order is bound by the limits of the order's own rule, too.
     """
-    applying = bounds(blocks, symbol)
+    applying = bounds(blocks_of_rule(rule_id), symbol)
     ahead, lost, found = Ahead(work), losses.now_known(work) or losses.unhurt(view, work.now), {}
     for planned in new:
         order = as_order(work, planned.intent)
         if order is None:
             _setting(planned.intent, applying)
             continue
-        asked = Asked(order, view, ahead, lost, work.now)
+        asked, binding, leg = Asked(order, view, ahead, lost, work.now), applying, None
+        owner = rule_id
         if isinstance(planned.intent, AmendIntent):
-            asked = _changed(work, asked, planned.intent.target)
-        judged = verdict(asked, applying)
+            # it takes its own place; what it filled is part of the position
+            leg = work.leg(planned.intent.target)
+            assert leg is not None
+            before = ahead.without(leg.client_order_id)
+            asked = replace(asked, ahead=before, filled=leg.cumulative_quantity)
+            owner = work.rule_id(leg.run_id) or rule_id
+            if owner != rule_id:
+                binding = (*applying, *bounds(blocks_of_rule(owner), symbol))
+        judged = verdict(asked, binding)
         if judged.refused:
             raise Refused(judged.refused)
-        if not order.protective:
+        if leg is not None and not order.protective:
+            ahead.changed(leg, order, owner)
+        elif not order.protective:
             ahead.passed(order, rule_id)
         found[planned.name] = judged.plain()
     return found
-
-
-def _changed(work: Work, asked: Asked, target: str) -> Asked:
-    """An order that is changed takes its own place; what it filled is part of the position."""
-    leg = work.leg(target)
-    assert leg is not None
-    return replace(asked, ahead=asked.ahead.without(target), filled=leg.cumulative_quantity)
 
 
 def _setting(intent: Intent, applying: Sequence[Bound]) -> None:

@@ -39,10 +39,34 @@ def clear_entries(
         run = work.run(run_id)
         assert run is not None
         make_way(work, work.state.revisions.get(run.rule_hash, rule), run, why)
-    left = list(_left(work, rule.id, symbol))
+    _clear(work, world, rule, symbol, list(_left(work, rule.id, symbol)), why, trigger)
+
+
+def clear_unloaded(work: Work, world: World, carrier: Rule, why: str, trigger: str) -> None:
+    """Take entries of rules that are loaded no more off the book; `carrier` lends its text."""
+    rules = world.rules.rules
+    for run in list(work.state.runs.values()):
+        own, rule_id = work.state.revisions.get(run.rule_hash), run.identity.rule_id
+        # a person's command is no rule's run: a kill goes on
+        if own is not None and rule_id not in rules and not rule_id.startswith(":"):
+            make_way(work, own, run, why)
+    legs: dict[str, list[Leg]] = {}
+    for leg in list(work.state.legs.values()):
+        now = work.leg(leg.client_order_id) or leg
+        own_run = work.run(now.run_id)
+        going_on = own_run is not None and own_run.status is RunStatus.RUNNING
+        if is_entry(now) and not going_on and work.rule_id(now.run_id) not in rules:
+            legs.setdefault(now.intent.symbol, []).append(now)
+    for symbol, left in legs.items():
+        _clear(work, world, carrier, symbol, left, why, f"{trigger}.unloaded")
+
+
+def _clear(
+    work: Work, world: World, rule: Rule, symbol: str, left: list[Leg], why: str, trigger: str
+) -> None:
+    """Cancel these by a run that is over: the runs that placed them are over, too."""
     if not left:
         return
-    # the runs that placed them are over: one that is over too carries their cancels
     who = Identity(world.namespace, world.account, rule.id, trigger, symbol, str(work.now))
     run = Run(who.run_id(), who, rule.text_hash, {}, work.now, RunStatus.DONE, len(rule.actions))
     work.add_run(run, rule)

@@ -9,11 +9,11 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from runner.core import flats
 from runner.core.active import Active
 from runner.core.decision import Leg, Reason, Run
 from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Value
-from runner.core.flats import Closed
 from runner.core.formula import EvaluationError, Formula
 from runner.core.limits import Limits
 from runner.core.orders import Intent
@@ -183,16 +183,6 @@ class Step:
     critical: bool = False
 
 
-def _nothing(position_side: str) -> Decimal:
-    del position_side
-    return Decimal(0)
-
-
-def _held(entry: Leg) -> Closed | None:
-    del entry
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action sees when it is asked: the run, its own legs so far, and the world.
@@ -210,8 +200,8 @@ class ActionContext:
     legs: Mapping[str, Leg]
     open_legs: Callable[[str | None], tuple[Leg, ...]]
     overdue: bool = False
-    unseen: Callable[[str], Decimal] = _nothing
-    closed: Callable[[Leg], Closed | None] = _held
+    unseen: Callable[[str], Decimal] = flats.all_seen
+    closed: Callable[[Leg], flats.Closed | None] = flats.all_held
 
     @property
     def view(self) -> View:

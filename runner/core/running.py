@@ -256,8 +256,12 @@ def _plan(work: Work, world: World, rule: Rule, run: Run, step: Step) -> str | N
     shut = no_entries(work)
     if shut is not None and any(_opens(work, planned.intent) for planned in new):
         return f"{shut[0].value}: {shut[1]}"
-    blocks = judging.blocks_of(rule, world.rules, world.account, world.limits)
     rule_id, symbol = run.identity.rule_id, run.identity.symbol
+
+    def blocks(of: str) -> judging.Blocks:
+        found = rule if of == rule_id else world.rules.rules.get(of)
+        return judging.blocks_of(found, world.rules, world.account, world.limits) if found else []
+
     try:
         verdicts = judging.judge(work, world.view, blocks, rule_id, symbol, new)
     except judging.Refused as refused:
