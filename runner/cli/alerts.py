@@ -33,4 +33,5 @@ def alerts(folder: Path, hook: str | None, limit: int | None, as_json: bool) -> 
         )
         for alert in found
     ]
-    output.table(("received", "path", "outcome", "fields"), rows, "no alerts yet")
+    empty = f"no alert came to /hook/{hook}" if hook else "no alerts yet"
+    output.table(("received", "path", "outcome", "fields"), rows, empty)

@@ -93,9 +93,10 @@ def check(
     loaded = _loaded(where, instruments)
     found = [] if paths else _of_secrets(folder, loaded)
     if form == TEXT:
-        _show(loaded, form)
+        # last comes what was said of the rules: whether they are fine
         for each in found:
             click.echo(f"{each.text()}\n")
+        _show(loaded, form)
     else:
         _show(replace(loaded, diagnostics=(*loaded.diagnostics, *found)), form)
     if any(found.code == "unreadable" for found in loaded.diagnostics):

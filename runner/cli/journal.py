@@ -66,7 +66,8 @@ def journal(
         elif as_json:
             output.document(found)
         else:
-            output.table(HEADINGS, [row(record) for record in found], "nothing happened yet")
+            empty = "no record fits that" if any(wanted.values()) else "nothing happened yet"
+            output.table(HEADINGS, [row(record) for record in found], empty)
 
 
 def row(record: dict[str, Any]) -> output.Row:

@@ -49,7 +49,8 @@ def orders(
         output.document(found)
         return
     headings = ("placed", "rule", "symbol", "order", "state", "filled", "average", "run", "why")
-    output.table(headings, [row(order) for order in found], "no orders")
+    empty = "no order fits that" if rule or symbol or run_id or chosen else "no orders"
+    output.table(headings, [row(order) for order in found], empty)
 
 
 def row(order: dict[str, object]) -> Row:

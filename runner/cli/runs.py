@@ -48,6 +48,5 @@ def runs(
         )
         for run in found
     ]
-    output.table(
-        ("fired", "run", "rule", "symbol", "trigger", "status", "why"), rows, "nothing fired yet"
-    )
+    empty = "no firing fits that" if rule or symbol or state else "nothing fired yet"
+    output.table(("fired", "run", "rule", "symbol", "trigger", "status", "why"), rows, empty)

@@ -80,7 +80,7 @@ def _links(told: Plain) -> Iterator[str]:
         for each in told["limits"]
     ]
     if used:
-        yield f"limits used: {', '.join(used)}"
+        yield f"limits: {', '.join(used)}"
 
 
 def _away(link: Plain) -> str:

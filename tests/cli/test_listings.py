@@ -177,6 +177,23 @@ def test_an_empty_list_says_so_on_stderr(tmp_path: Path) -> None:
     assert answer("orders", "--dir", tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("orders", "--rule", "nosuch"), "no order fits that"),
+        (("runs", "--symbol", "XYZ"), "no firing fits that"),
+        (("journal", "--kind", "foo"), "no record fits that"),
+        (("alerts", "--path", "foo"), "no alert came to /hook/foo"),
+    ],
+)
+def test_what_nothing_fits_is_not_called_empty(
+    folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Who mistypes a rule must not read that nothing happened."""
+    result = call(*words, "--dir", folder)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{said}\n")
+
+
 def test_explain_shows_the_run(folder: Path) -> None:
     """Event, orders with attempts and fills, and the log; also by how the id begins."""
     run_id = run_of("1").run_id

@@ -111,7 +111,7 @@ def test_streams_and_limits_are_lines_of_their_own(capsys: pytest.CaptureFixture
     assert lines[0] == "ready: account main (live), http://127.0.0.1:8080, started 5 s ago"
     assert lines[1:3] == [
         "streams: market stands, user is away since 1970-01-01 00:00:01 UTC",
-        "limits used: weight 40/2400 in 1 min, orders 2/300 in 10 s",
+        "limits: weight 40/2400 in 1 min, orders 2/300 in 10 s",
     ]
 
 
