@@ -198,6 +198,17 @@ class FillRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A fill (signed) that no statement of its position may show yet; an `exit` made it smaller."""
+
+    symbol: str
+    position_side: str
+    size: Decimal
+    event_time: int
+    exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
     """An acknowledged alert with its outcome, kept for `why` and for duplicates."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from runner.core.events import Tick
-from runner.core.prices import Band, Key
-from runner.core.rules import Trail, Waits
+from runner.core.prices import Band, Key, Trail
+from runner.core.rules import Waits
 
 Owner = tuple[str, str, str]
 """(rule id, symbol, trigger name)."""

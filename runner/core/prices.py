@@ -23,6 +23,24 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """A level that follows the price's extreme: `share` under the highest, or over the lowest."""
+
+    share: Decimal
+    extreme: Decimal
+    from_high: bool
+
+    def level(self, extreme: Decimal) -> Decimal:
+        """Where it waits once that is the extreme."""
+        return extreme * (1 - self.share if self.from_high else 1 + self.share)
+
+    def reached(self, price: Decimal, extreme: Decimal) -> bool:
+        """True when the price is at its level or past it."""
+        level = self.level(extreme)
+        return price <= level if self.from_high else price >= level
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """The open interval in which no rule waits for a price; None is open-ended.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from runner.core import legs
-from runner.core.decision import FINAL, AttemptOutcome, FillRow, Leg, Reason
+from runner.core.decision import FINAL, AttemptOutcome, FillRow, Leg, Reason, Unseen
 from runner.core.events import ExecutionReport, OpenOrders
 from runner.core.figures import figure
 from runner.core.legs import Moment
@@ -19,7 +19,7 @@ from runner.core.orders import (
     Outcome,
     Side,
 )
-from runner.core.state import Unseen, Work
+from runner.core.state import Work
 from runner.core.wording import change_words, leg_words, state_words
 
 

@@ -17,6 +17,7 @@ from runner.core.events import Event, PriceSource, Value
 from runner.core.formula import EvaluationError, Formula
 from runner.core.limits import Limits
 from runner.core.orders import Intent
+from runner.core.prices import Trail
 from runner.core.view import Names, View
 
 Memory = Mapping[str, Any]
@@ -56,24 +57,6 @@ class Quiet:
 
 
 Match = Hit | Miss | Quiet
-
-
-@dataclass(frozen=True, slots=True)
-class Trail:
-    """A level that follows the price's extreme: `share` under the highest, or over the lowest."""
-
-    share: Decimal
-    extreme: Decimal
-    from_high: bool
-
-    def level(self, extreme: Decimal) -> Decimal:
-        """Where it waits once that is the extreme."""
-        return extreme * (1 - self.share if self.from_high else 1 + self.share)
-
-    def reached(self, price: Decimal, extreme: Decimal) -> bool:
-        """True when the price is at its level or past it."""
-        level = self.level(extreme)
-        return price <= level if self.from_high else price >= level
 
 
 @dataclass(frozen=True, slots=True)

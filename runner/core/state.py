@@ -18,6 +18,7 @@ from runner.core.decision import (
     RuleMemory,
     Run,
     RunStatus,
+    Unseen,
 )
 from runner.core.flats import Flats
 from runner.core.orders import OrderIntent, OrderState
@@ -44,17 +45,6 @@ class Entry(NamedTuple):
     at: int
     rule_id: str = ""
     symbol: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A fill (signed) that no statement of its position may show yet; an `exit` made it smaller."""
-
-    symbol: str
-    position_side: str
-    size: Decimal
-    event_time: int
-    exit: bool = False
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core import guards
-from runner.core.decision import Leg
+from runner.core.decision import Leg, Unseen
 from runner.core.events import AccountUpdate
 from runner.core.exposure import Ahead
 from runner.core.guards import EXIT, Asked, bounds
@@ -25,7 +25,7 @@ from runner.core.orders import (
     PlaceCall,
     Side,
 )
-from runner.core.state import Entry, State, Unseen, Work
+from runner.core.state import Entry, State, Work
 from runner.core.view import View
 from tests.core.factories import (
     START,

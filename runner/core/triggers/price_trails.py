@@ -12,7 +12,8 @@ from runner.core.document import Node, Scope
 from runner.core.events import Event, PriceSource, Tick, Value
 from runner.core.figures import figure
 from runner.core.formula import NUMBER, TEXT
-from runner.core.rules import Hit, Interest, Match, Memory, Miss, Quiet, Trail, Waits
+from runner.core.prices import Trail
+from runner.core.rules import Hit, Interest, Match, Memory, Miss, Quiet, Waits
 from runner.core.triggers.shares import percent, share
 from runner.core.view import Names
 
