@@ -158,8 +158,15 @@ class App:
             over=self._release,
         )
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
-        known = {"allow": self.settings.allow, "proxies": self.settings.trusted_proxies}
-        app = create_app(lambda: self._hooks, self.submit, self.readiness, wall_ms, **known)
+        app = create_app(
+            lambda: self._hooks,
+            self.submit,
+            self.readiness,
+            wall_ms,
+            allow=self.settings.allow,
+            proxies=self.settings.trusted_proxies,
+            readiness_of=self.readiness_of,
+        )
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
         if self.metrics is not None and self.settings.metrics is not None:
             self.metrics.answers.attend(app)
@@ -320,6 +327,10 @@ class App:
     def taking(self) -> bool:
         """Whether alerts are taken now, by every account."""
         return all(cell.taking() for cell in self.cells.values())
+
+    def readiness_of(self, name: str) -> Readiness | None:
+        """The same of one account; None where there is none of this name."""
+        return self.cells[name].readiness() if name in self.cells else None
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""

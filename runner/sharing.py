@@ -102,12 +102,18 @@ def traded(place: Place, settings: Settings) -> tuple[str, ...]:
 
 
 def remembered_accounts(folder: Path, settings: Settings) -> tuple[str, ...]:
-    """The accounts that have a journal, the default one first, for those who only look at them."""
+    """The accounts that have a journal, the default one first, for those who only look at them.
+
+    Where none has one it is the default account.
+    """
     if len(settings.accounts) < 2:
         return tuple(settings.accounts) or (PAPER,)
     default = settings.account().name
-    others = (name for name in settings.accounts if name != default)
-    return (default, *(name for name in others if _began(folder, settings, name)))
+    others = tuple(
+        name for name in settings.accounts if name != default and _began(folder, settings, name)
+    )
+    began = not others or owner_of(folder, settings.of(default)) != ""
+    return (default, *others) if began else others
 
 
 def _began(folder: Path, settings: Settings, name: str) -> bool:

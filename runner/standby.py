@@ -61,6 +61,7 @@ class Front:
             wall_ms,
             allow=settings.allow,
             proxies=settings.trusted_proxies,
+            readiness_of=lambda name: None if self.app is None else self.app.readiness_of(name),
         )
         self.server = HookServer(app, host, port)
 

@@ -262,7 +262,7 @@ class Scenario:
             patch.setattr(Engine, "process", broken)
             self.order(40)
         with monkeypatch.context() as patch:
-            patch.setattr(self.app.cell.dispatcher, "ask", broken)
+            patch.setattr(self.app.cell.dispatcher, "hand_in", broken)
             assert self.order(41) == 503
         requests.delete(f"{self.rest}/paper/streams", timeout=PATIENCE)
         self.fault(kind="refuse", match="listenKey", status=400, code=-1125, msg="no listenKey")

@@ -83,11 +83,11 @@ def alert(
     With --send it is posted to the daemon that runs in DIR; exit 0: it fired, 1: it did not,
     and the answer says why.
     """
+    from runner.cli.accounts import settings_of
     from runner.cli.rules import rule_of, rules_of
     from runner.ops.secrets import Secrets
-    from runner.settings import load
 
-    settings = load(folder)
+    settings = settings_of(folder)
     trigger = _webhook(rule_of(rules_of(folder), rule_id))
     values = dict(fields)
     url = f"{_address(folder, settings)}/hook/{trigger.path}"

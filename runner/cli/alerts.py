@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 
 
 @click.command(epilog="Example: runner alerts --dir my --limit 10")
@@ -15,6 +15,7 @@ from runner.cli import options, output
 @click.option("--path", "hook", metavar="PATH", help="Only alerts on /hook/PATH.")
 @options.limit
 @options.as_json
+@accounts.each
 def alerts(folder: Path, hook: str | None, limit: int | None, as_json: bool) -> None:
     """List the alerts that were taken, oldest first, with what came of each."""
     from runner.cli.reading import journal_of, newest

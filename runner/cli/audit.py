@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
+from runner.cli.progress import Working
 
 FINDINGS = 1
 DAY = 86_400_000
@@ -26,6 +27,7 @@ FORGETS_AFTER = 3
 )
 @click.option("--paper", is_flag=True, help="Beside the paper exchange, not the account.")
 @options.as_json
+@accounts.each
 def audit(folder: Path, days: int, paper: bool, as_json: bool) -> None:
     """Hold the journal against the exchange, also while the runner goes on.
 
@@ -35,12 +37,12 @@ def audit(folder: Path, days: int, paper: bool, as_json: bool) -> None:
     Exit 0: they agree, 1: differences.
     """
     from runner.audit import differences, remembered_since
+    from runner.cli.accounts import settings_of
     from runner.cli.exchange import exchange_of
     from runner.cli.reading import journal_of
-    from runner.settings import load
 
-    settings = load(folder)
-    with exchange_of(folder, settings, paper) as (venue, account):
+    settings = settings_of(folder)
+    with Working("asking the exchange"), exchange_of(folder, settings, paper) as (venue, account):
         since = venue.server_time() - days * DAY
         with journal_of(folder, settings) as reader:
             symbols = {row["symbol"] for row in reader.orders()} | _traded(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -23,6 +23,7 @@ from runner.cli.switching import order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.each
 def cancel(rule_id: str, symbol: str, reason: str, folder: Path, as_json: bool) -> None:
     """Cancel the open orders of the runner: all, or those of a rule or a symbol.
 

@@ -15,8 +15,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from runner.cli.progress import Working
 from runner.cli.watching import on_save
 from runner.core.instruments import Instrument
+from runner.rulebook.accounts import Accounts
 from runner.rulebook.diagnostics import Diagnostic, render
 from runner.rulebook.formats import as_github, as_sarif
 from runner.rulebook.load import Loaded, load
@@ -79,6 +81,7 @@ def check(
     With --watch: 0 after Ctrl-C.
     """
     where = list(paths) or [_rules_folder(folder)]
+    own = None if paths else folder
     if online and exchange_info is not None:
         raise click.UsageError("--online asks the exchange, --exchange-info a file: name one")
     if paper and not online:
@@ -86,12 +89,14 @@ def check(
     form = "json" if as_json else form
     if watch and form != TEXT:
         raise click.UsageError(f"--watch is for people: it does not go with --format {form}")
-    instruments = _asked(folder, paper) if online else _saved(exchange_info)
+    with Working("asking the exchange" if online else "reading what it trades"):
+        instruments = _asked(folder, paper) if online else _saved(exchange_info)
     if watch:
-        on_save(where, lambda: _show(_loaded(where, instruments), form))
+        on_save(where, lambda: _show(_loaded(where, instruments, own), form))
         return
-    loaded = _loaded(where, instruments)
-    found = [] if paths else _of_secrets(folder, loaded)
+    with Working("checking rules"):
+        loaded = _loaded(where, instruments, own)
+        found = [] if paths else _of_secrets(folder, loaded)
     if form == TEXT:
         # last comes what was said of the rules: whether they are fine
         for each in found:
@@ -105,9 +110,25 @@ def check(
         sys.exit(FINDINGS)
 
 
-def _loaded(where: Sequence[Path], instruments: Mapping[str, Instrument] | None) -> Loaded:
+def _loaded(
+    where: Sequence[Path], instruments: Mapping[str, Instrument] | None, folder: Path | None
+) -> Loaded:
+    """With a `folder` the accounts of its runner.yaml are known."""
     now = time.time_ns() // 1_000_000
-    return load(where, instruments, remarks=instruments is not None, now=now)
+    known = None if folder is None else _accounts(folder)
+    return load(where, instruments, remarks=instruments is not None, now=now, known=known)
+
+
+def _accounts(folder: Path) -> Accounts | None:
+    """Those of runner.yaml; None where it cannot be read, which is told with the secrets."""
+    from runner.errors import ConfigurationError
+    from runner.settings import load as load_settings
+    from runner.sharing import accounts_of
+
+    try:
+        return accounts_of(load_settings(folder))
+    except ConfigurationError:
+        return None
 
 
 def _of_secrets(folder: Path, loaded: Loaded) -> list[Diagnostic]:

@@ -40,6 +40,8 @@ def named(settings: Settings, rules: RuleSet | None) -> Mapping[str, tuple[str, 
     """Each secret's name, what it is for, and whether a hook is opened by it."""
     named: dict[str, tuple[str, bool]] = {}
     for account in settings.accounts.values():
+        if not account.api_key:
+            continue  # on paper
         named[account.api_key] = (f"the API key of account {account.name}", False)
         named[account.api_secret] = (f"the API secret of account {account.name}", False)
     for rule in rules.rules.values() if rules is not None else ():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.cli import output
+from runner.cli.accounts import in_effect
 from runner.cli.reading import started
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _ready(hook: str) -> Plain | None:
         return None
     connection = http.client.HTTPConnection(where.hostname, where.port, timeout=ANSWER_WITHIN)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", f"/readyz/{name}" if (name := in_effect()) else "/readyz")
         answer = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return None

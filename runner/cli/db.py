@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
+from runner.cli.progress import Working
 from runner.errors import JournalBusy, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def db() -> None:
 @db.command(epilog="Example: runner db backup /backup/journal.db --dir my")
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @options.directory
+@accounts.each
 def backup(file: Path | None, folder: Path) -> None:
     """Write a whole copy of the journal to FILE, durably, while the runner goes on.
 
@@ -38,14 +40,18 @@ def backup(file: Path | None, folder: Path) -> None:
     """
     from runner.cli.reading import journal_of
 
+    if file is not None and accounts.in_effect() and file.exists():
+        raise UsageError(f"{file} is there already: back up one account a file, with --account")
     with journal_of(folder, older=True) as reader:
         if file is None:
             from runner.connecting import wall_ms
 
             stamp = output.instant(wall_ms())[:19].replace(" ", "T").replace(":", "")
-            file = folder / "backups" / f"journal-{stamp}Z.db"
+            name = accounts.in_effect()
+            file = folder / "backups" / f"journal-{name}{'-' if name else ''}{stamp}Z.db"
             file.parent.mkdir(mode=0o700, exist_ok=True)
-        reader.back_up(file)
+        with Working("copying"):
+            reader.back_up(file)
     click.echo(str(file))
 
 
@@ -71,6 +77,7 @@ def upgrade(file: Path) -> None:
 @db.command(epilog="Example: runner db check --dir my")
 @options.directory
 @options.as_json
+@accounts.each
 def check(folder: Path, as_json: bool) -> None:
     """Look at every page and row of the journal.
 
@@ -78,7 +85,7 @@ def check(folder: Path, as_json: bool) -> None:
     """
     from runner.cli.reading import journal_of
 
-    with journal_of(folder) as reader:
+    with journal_of(folder) as reader, Working("looking at every page"):
         found = reader.problems()
         name = reader.name
     if as_json:
@@ -98,6 +105,7 @@ def check(folder: Path, as_json: bool) -> None:
     help="Forget records and alerts that are older.",
 )
 @options.directory
+@accounts.each
 def prune(days: int, folder: Path) -> None:
     """Forget the log and the alerts from before the last DAYS days.
 
@@ -105,11 +113,11 @@ def prune(days: int, folder: Path) -> None:
     does it, a little at a time.
     """
     from runner.cli import commanding
+    from runner.cli.accounts import settings_of
     from runner.connecting import wall_ms
-    from runner.settings import load
     from runner.taking import PRUNE
 
-    settings = load(folder)
+    settings = settings_of(folder)
     now = wall_ms()
     before = now - days * DAY
     try:
@@ -139,19 +147,24 @@ def _prune(journal: Any, before: int) -> int:
     help="jsonl: everything, a row a line. csv: one table.",
 )
 @click.option("--table", type=click.Choice(TABLES), help="Only this; of csv the default is orders.")
+@accounts.exactly_one
 def export(folder: Path, form: str, table: str | None) -> None:
     """Print the journal's content on stdout, as of this moment."""
     from runner.cli.reading import journal_of
 
-    with journal_of(folder) as reader:
+    with (
+        journal_of(folder) as reader,
+        Working("writing rows", quiet=sys.stdout.isatty()) as working,
+    ):
         if form == "csv":
             _csv(_rows(reader, table or "orders"))
         elif table is not None:
             for row in _rows(reader, table):
                 output.one_line(row)
         else:
-            for name, row in reader.export():
+            for number, (name, row) in enumerate(reader.export(), 1):
                 output.one_line({"table": name, **row})
+                working.step(number)
 
 
 def _rows(reader: JournalReader, table: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -15,6 +15,7 @@ from runner.cli.switching import order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.of_rule
 def disable(rule_id: str, reason: str, folder: Path, as_json: bool) -> None:
     """Keep RULE from firing until `runner enable`; it outlasts restarts. What it has open goes on.
 

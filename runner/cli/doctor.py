@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.errors import ConfigurationError, RunnerError, VenueError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 @click.option("--paper", is_flag=True, help="The paper exchange, not the account of runner.yaml.")
 @click.option("--notify", is_flag=True, help="Send a test to every notification target instead.")
 @options.as_json
+@accounts.each
 def doctor(folder: Path, paper: bool, notify: bool, as_json: bool) -> None:
     """Check all that trading needs: settings, rules, journal, address, clock, the key and what it
     may do, position mode, leverage, limits left, and both streams.
@@ -66,12 +67,12 @@ def _summary(found: list[Finding]) -> str:
 
 def _notified(folder: Path) -> Iterator[Finding]:
     """One test message to every target of the settings, and one beat."""
+    from runner.cli.accounts import settings_of
     from runner.outside import tried
-    from runner.settings import load
     from runner.venues.findings import Finding
 
     try:
-        settings = load(folder)
+        settings = settings_of(folder)
     except ConfigurationError as error:
         yield Finding("settings", "wrong", str(error), "mend it: docs/settings.md", blocks=True)
         return
@@ -88,12 +89,12 @@ def _notified(folder: Path) -> Iterator[Finding]:
 
 
 def _examined(folder: Path, paper: bool) -> Iterator[Finding]:
-    from runner.settings import load
+    from runner.cli.accounts import settings_of
     from runner.venues.findings import Finding
     from runner.venues.registry import findings
 
     try:
-        settings = load(folder)
+        settings = settings_of(folder)
     except ConfigurationError as error:
         yield Finding("settings", "wrong", str(error), "mend it: docs/settings.md", blocks=True)
         return

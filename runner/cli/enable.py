@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -15,6 +15,7 @@ from runner.cli.switching import order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.of_rule
 def enable(rule_id: str, reason: str, folder: Path, as_json: bool) -> None:
     """Let RULE fire again, after `runner disable` or a rule's `disable`; it outlasts restarts.
 

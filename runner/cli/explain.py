@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: runner explain 6j4enifjiz --dir my")
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="RUN", shell_complete=options.run_ids)
 @options.directory
 @click.option(
     "--as-test",
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     help="Write the run as a tests file: put it beside the rules, and runner test plays it.",
 )
 @options.as_json
+@accounts.whoever_knows
 def explain(run_id: str, folder: Path, as_test: bool, as_json: bool) -> None:
     """Show one run: its event, the rule as it was then, every order with its attempts and fills.
 

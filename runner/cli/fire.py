@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -21,6 +21,7 @@ from runner.cli.switching import order
 @options.of_symbol
 @options.directory
 @options.as_json
+@accounts.of_rule
 def fire(rule_id: str, event_key: str, symbol: str, folder: Path, as_json: bool) -> None:
     """Fire RULE now as if its trigger had; its conditions and guards still decide.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import confirmed, order
 
 
@@ -16,6 +16,7 @@ from runner.cli.switching import confirmed, order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.each
 def flatten(symbol: str, yes: bool, reason: str, folder: Path, as_json: bool) -> None:
     """Cancel the runner's open orders, then close the positions at market, reduce-only.
 

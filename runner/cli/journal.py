@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 
 if TYPE_CHECKING:
     from runner.journal import JournalReader
@@ -21,7 +21,7 @@ HEADINGS = ("at", "kind", "rule", "symbol", "text", "reason", "run")
 @options.directory
 @options.only_rule
 @click.option("--symbol", metavar="SYMBOL", help="Only records of this symbol: BTCUSDT.")
-@click.option("--run", "run_id", metavar="RUN", help="Only records of this run.")
+@options.only_run
 @click.option(
     "--kind",
     "kinds",
@@ -34,6 +34,7 @@ HEADINGS = ("at", "kind", "rule", "symbol", "text", "reason", "run")
 @click.option(
     "--follow", is_flag=True, help="Go on with what is written; --json then prints one a line."
 )
+@accounts.each
 def journal(
     folder: Path,
     rule: str | None,

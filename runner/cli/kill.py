@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import confirmed, order, who
 
 
@@ -17,7 +17,8 @@ from runner.cli.switching import confirmed, order, who
 @options.reason
 @options.directory
 @options.as_json
-def kill(yes: bool, reason: str, folder: Path, as_json: bool) -> None:
+@accounts.option
+def kill(yes: bool, reason: str, folder: Path, as_json: bool, account: str) -> None:
     """Cancel EVERY order of the runner's symbols, also those placed by hand; open nothing more.
 
     Then positions are closed at market, unless runner.yaml says on_kill: cancel. It holds, also
@@ -30,10 +31,15 @@ def kill(yes: bool, reason: str, folder: Path, as_json: bool) -> None:
     from runner.killing import leave_request
     from runner.settings import load
 
-    closes = load(folder).on_kill == "flatten"
+    names = accounts.chosen(folder, account)
+    settings = load(folder)
+    closes = settings.on_kill == "flatten"
     then = "close ALL positions at market" if closes else "leave positions without any exit order"
-    confirmed(f"Cancel EVERY open order of the runner's symbols and {then}?", yes)
+    where = f" in {', '.join(names)}" if len(names) > 1 else ""
+    confirmed(f"Cancel EVERY open order of the runner's symbols{where} and {then}?", yes)
     told = {"who": who(), "at": time.time_ns() // 1_000_000, "reason": reason, "flatten": closes}
     key = f"kill-{told['at']}-{os.getpid()}"
-    leave_request(folder, key, told)
-    order(folder, "kill", as_json=as_json, key=key, **told)
+    for name in names:
+        # all of them at once: none waits for what becomes of another one
+        leave_request(folder, key, told, settings.of(name).apart if name else "")
+    accounts.in_turn(names, lambda: order(folder, "kill", as_json=as_json, key=key, **told))

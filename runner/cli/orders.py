@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.cli.output import Row
 
 
@@ -22,9 +22,10 @@ from runner.cli.output import Row
     help="Only orders in this state: PLANNED, SENDING, UNKNOWN, LIVE, FILLED, CANCELED, EXPIRED, "
     "REJECTED, LAPSED, PARKED, DONE. May be given several times; open means the first four.",
 )
-@click.option("--run", "run_id", metavar="RUN", help="Only orders of this run.")
+@options.only_run
 @options.limit
 @options.as_json
+@accounts.each
 def orders(
     folder: Path,
     rule: str | None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,8 +20,26 @@ Row = Sequence[object]
 NOTHING = "-"
 
 
+KEPT: Final = "runner.documents"
+
+
+@contextmanager
+def kept() -> Iterator[list[Any]]:
+    """Documents are not printed meanwhile, but kept: for an answer that is made of several."""
+    meta, documents = click.get_current_context().meta, list[Any]()
+    meta[KEPT] = documents
+    try:
+        yield documents
+    finally:
+        del meta[KEPT]
+
+
 def document(value: Any) -> None:
     """Print one JSON document on stdout; exact decimals are text."""
+    ctx = click.get_current_context(silent=True)
+    if ctx is not None and KEPT in ctx.meta:
+        ctx.meta[KEPT].append(value)
+        return
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -14,6 +14,7 @@ from runner.cli.switching import order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.each
 def pause(reason: str, folder: Path, as_json: bool) -> None:
     """Open nothing any more: entries that were not sent are taken back, exits and closes go on.
 

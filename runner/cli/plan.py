@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ REFUSED = 1
 )
 @click.option("--paper", is_flag=True, help="Beside the paper exchange, not the account.")
 @options.as_json
+@accounts.of_rule
 def plan(
     rule_id: str,
     folder: Path,
@@ -78,13 +79,13 @@ def plan(
 
     Exit 0: it would send this, 1: it would not, and the reason.
     """
+    from runner.cli.accounts import settings_of
     from runner.cli.exchange import exchange_of
     from runner.cli.rules import rule_of, rules_of
     from runner.occasions import Occasion
     from runner.planning import Planner
-    from runner.settings import load
 
-    settings = load(folder)
+    settings = settings_of(folder)
     rule_of(rules_of(folder), rule_id)
     occasion = Occasion(_fields(alert), _price(price), dict(told), trigger)
     with exchange_of(folder, settings, paper) as (venue, account):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.cli.daemon import ended, moment
 from runner.cli.output import Row
 
@@ -15,17 +15,18 @@ from runner.cli.output import Row
 @click.command(epilog="Example: runner positions --dir my --json")
 @options.directory
 @options.as_json
+@accounts.each
 def positions(folder: Path, as_json: bool) -> None:
     """Show balances and each open position as the running daemon sees it, and its exits.
 
     While no daemon answers: what the journal knew last, each line with its time.
     """
+    from runner.cli.accounts import settings_of
     from runner.cli.holding import held
     from runner.cli.reading import journal_of
     from runner.connecting import wall_ms
-    from runner.settings import load
 
-    settings = load(folder)
+    settings = settings_of(folder)
     with journal_of(folder, settings) as journal:
         now = wall_ms()
         told, daemon = held(folder, settings, journal, now)

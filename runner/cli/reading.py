@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runner.cli.accounts import settings_of
 from runner.cli.options import NEWEST
 from runner.cli.output import note
 from runner.errors import JournalError
 from runner.journal import JournalReader, place_of
-from runner.settings import Settings, load
+from runner.settings import Settings
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ def journal_of(
 
     Raises JournalError when none is there.
     """
-    chosen = settings or load(folder)
+    chosen = settings or settings_of(folder)
     path = place_of(folder, chosen.journal)
     if isinstance(path, Path) and not path.exists():
         raise JournalError(

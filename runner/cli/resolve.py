@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 
 REFUSED = 1
 
@@ -27,6 +27,7 @@ REFUSED = 1
 @click.option("--reason", required=True, metavar="TEXT", help="How you know; kept in the journal.")
 @options.directory
 @options.as_json
+@accounts.exactly_one
 def resolve(client_order_id: str, verdict: str, reason: str, folder: Path, as_json: bool) -> None:
     """Decide about a PARKED order, of which the runner cannot prove whether it was accepted.
 
@@ -34,13 +35,13 @@ def resolve(client_order_id: str, verdict: str, reason: str, folder: Path, as_js
 
     Exit 0: done, or kept for the next start; 1: refused, and why.
     """
+    from runner.cli.accounts import settings_of
     from runner.cli.commanding import command
     from runner.connecting import wall_ms
-    from runner.settings import load
     from runner.taking import RESOLVE
 
     data = {"client_order_id": client_order_id, "verdict": verdict, "reason": reason}
-    told = command(folder, load(folder), RESOLVE, data, wall_ms())
+    told = command(folder, settings_of(folder), RESOLVE, data, wall_ms())
     if as_json:
         output.document({"done": told.done, "waits": told.waits, "text": told.text})
     else:

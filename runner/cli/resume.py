@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -14,6 +14,7 @@ from runner.cli.switching import order
 @options.reason
 @options.directory
 @options.as_json
+@accounts.each
 def resume(reason: str, folder: Path, as_json: bool) -> None:
     """Take entries again after `runner pause`. What was refused meanwhile is not made up for.
 

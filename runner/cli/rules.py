@@ -6,22 +6,31 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from runner.cli.accounts import share_in_effect
 from runner.connecting import Place
 from runner.core.rules import Rule, RuleSet
 from runner.errors import ConfigurationError, UsageError
+from runner.settings import load
 from runner.sharing import read_rules
 from runner.venues import Venue
 
 
 def rules_of(folder: Path, venue: Venue | None = None) -> RuleSet:
-    """The rules of a folder. Raises RulesRefused, or ConfigurationError without rules/."""
+    """The rules of a folder, as far as they are the account's that is in effect.
+
+    Raises RulesRefused, or ConfigurationError without rules/.
+    """
     place = Place(folder)
     if not place.rules.is_dir():
         raise ConfigurationError(
             f"there is no folder {place.rules}: put rule files there, rules/*.yaml; "
             f"to begin: runner init {folder}"
         )
-    return read_rules(place, venue)
+    try:
+        settings = load(folder)
+    except ConfigurationError:
+        settings = None  # whoever needs them says what is wrong with them
+    return share_in_effect(read_rules(place, venue, settings), settings)
 
 
 def rule_of(rules: RuleSet, rule_id: str) -> Rule:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 
 
 @click.command(epilog="Example: runner runs --dir my --rule btc-breakout")
@@ -20,6 +20,7 @@ from runner.cli import options, output
 )
 @options.limit
 @options.as_json
+@accounts.each
 def runs(
     folder: Path,
     rule: str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.errors import RunnerError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def check(folder: Path, offline: bool, as_json: bool) -> None:
 @secrets.command(epilog="Example: runner secrets rotate --dir my")
 @options.directory
 @click.option("--timeout", default=TIMEOUT, metavar="SECONDS", help="How long to wait. Default 60.")
+@accounts.one
 def rotate(folder: Path, timeout: int) -> None:
     """Check the account's next key (NAME_next) with signed readings, then trade with it.
 
@@ -83,7 +84,7 @@ def rotate(folder: Path, timeout: int) -> None:
     from runner.rotating import ask
 
     if process_in(folder) is not None:
-        told = ask(folder, timeout)
+        told = ask(folder, timeout, accounts.settings_of(folder).apart)
         if not told["ok"]:
             raise RunnerError(str(told["text"]))
         click.echo(told["text"])
@@ -157,9 +158,8 @@ def _rotate_here(folder: Path) -> str:
     from runner.ops.secret_files import finish
     from runner.ops.secrets import Secrets
     from runner.rotating import opened, renew
-    from runner.settings import load
 
-    settings = load(folder)
+    settings = accounts.settings_of(folder)
     account = settings.account()
     if on_paper(settings):
         raise UsageError(f"the account {account.name} is inside the runner: it has no key")
@@ -183,6 +183,8 @@ def _ages(folder: Path, settings: Settings) -> list[dict[str, Any]]:
     told = []
     kept = Secrets(settings.secrets, folder)
     for account in settings.accounts.values():
+        if not account.api_key:
+            continue  # on paper
         venue = None
         if account.address == "live":
             key, secret = kept.get(account.api_key), kept.get(account.api_secret)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.cli.daemon import countdowns, daemon, ended, moment
 from runner.errors import ConfigurationError
 
@@ -44,6 +44,7 @@ CURES = {
     "--all", "every", is_flag=True, help="On a terminal, too: all of it, however long it is."
 )
 @options.as_json
+@accounts.each
 def status(folder: Path, every: bool, as_json: bool) -> None:
     """Show what runs, what each rule waits for, streams, limits, orders, and every problem.
 

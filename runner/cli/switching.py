@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from runner.cli import output
+from runner.cli.progress import Working
 from runner.errors import JournalBusy, RunnerError, UsageError
 
 if TYPE_CHECKING:
@@ -50,17 +51,18 @@ def order(folder: Path, verb: str, *, as_json: bool, key: str = "", **data: Any)
 
     `key` names a command that was given in another way, too.
     """
+    from runner.cli.accounts import settings_of
     from runner.cli.reading import journal_of
-    from runner.settings import load
 
-    settings = load(folder)
+    settings = settings_of(folder)
     told = {"who": who(), "at": time.time_ns() // 1_000_000, **data}
-    answer = give(folder, settings, verb, told, key)
+    with Working("waiting for the runner"):
+        answer = give(folder, settings, verb, told, key)
     ends: list[dict[str, Any]] = []
     if answer.runs and answer.done and _runs_here(folder, settings):
         if not as_json:
             click.echo(answer.text)
-        with journal_of(folder, settings) as journal:
+        with journal_of(folder, settings) as journal, Working("waiting for the exchange"):
             ends = _ends(journal, answer.runs)
     elif not as_json:
         click.echo(answer.text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli import options
+from runner.cli import accounts, options
 from runner.cli.switching import order
 
 
@@ -16,6 +16,7 @@ from runner.cli.switching import order
 )
 @options.directory
 @options.as_json
+@accounts.each
 def unlock(reason: str, folder: Path, as_json: bool) -> None:
     """Take entries again after `runner kill`. A pause is not ended by it.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli import options, output
+from runner.cli import accounts, options, output
 from runner.errors import ConfigurationError, RunnerError, UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ PATIENCE = 3.0
     help=f"The newest N records. Default: {RECORDS}.",
 )
 @options.as_json
+@accounts.of_rule
 def why(rule_id: str | None, folder: Path, every: bool, limit: int, as_json: bool) -> None:
     """Show what RULE waits for, its state on every symbol, and what happened to it last.
 
@@ -183,8 +184,8 @@ def _asked(
     folder: Path, journal: JournalReader, rule_id: str, now: int
 ) -> Mapping[str, Any] | None:
     """What the daemon sees; None when none runs, or it does not answer."""
+    from runner.cli.accounts import settings_of
     from runner.cli.commanding import command
-    from runner.settings import load
 
     alive_at = journal.meta().get("alive_at")
     runs = bool(journal.records(kinds=("started",), limit=1))
@@ -192,7 +193,7 @@ def _asked(
         return None
     data = {"who": "why", "at": now, "rule_id": rule_id}
     try:
-        told = command(folder, load(folder), "look", data, now, PATIENCE)
+        told = command(folder, settings_of(folder), "look", data, now, PATIENCE)
     except RunnerError:
         return None  # who may not write to the journal still reads it
     return told.data["rules"] if told.done and told.data is not None else None

@@ -72,7 +72,8 @@ class Readiness:
 def together(states: Mapping[str, Readiness]) -> Readiness:
     """What one address says for several accounts: ready when each is, and whose reasons they are.
 
-    An alert is taken, or not, by the account of its rule, whatever stands here.
+    An alert is taken, or not, by the account of its rule, whatever stands here. Streams and limits
+    are told of one account at a time.
     """
     if len(states) == 1:
         return next(iter(states.values()))
@@ -87,6 +88,4 @@ def together(states: Mapping[str, Readiness]) -> Readiness:
             for problem in state.problems
         ),
         tuple(dict.fromkeys(one for state in states.values() for one in state.stale)),
-        tuple(one for state in states.values() for one in state.streams),
-        tuple(one for state in states.values() for one in state.limits),
     )

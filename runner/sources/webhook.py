@@ -68,6 +68,7 @@ def create_app(
     *,
     allow: Iterable[str] = (),
     proxies: Iterable[str] = (),
+    readiness_of: Callable[[str], Readiness | None] = lambda _: None,
 ) -> Flask:
     """Return the app.
 
@@ -75,6 +76,7 @@ def create_app(
     it could not be committed in time. `hooks` is asked at each request, so a reload takes effect
     at once. `now` is UTC ms. `allow`: whose alerts are taken, everybody's when empty; `proxies`:
     whose X-Forwarded-For counts; both as runner.sources.senders.networks reads them.
+    `readiness_of` tells of one of several accounts, None where there is none of this name.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
@@ -84,6 +86,7 @@ def create_app(
         app.add_url_rule(rule, "hook", door.take, methods=["POST"], provide_automatic_options=False)
     app.add_url_rule("/livez", "livez", lambda: jsonify(live=True))
     app.add_url_rule("/readyz", "readyz", lambda: _readyz(readiness()))
+    app.add_url_rule("/readyz/<name>", "readyz_of", lambda name: _readyz(readiness_of(name)))
     app.register_error_handler(BodyError, lambda error: _error(400, error.message, cure=error.cure))
     app.register_error_handler(RequestEntityTooLarge, lambda _: _error(413, TOO_LARGE))
     app.register_error_handler(HTTPException, _refused)
@@ -196,7 +199,9 @@ def _outcome(answer: AlertAnswer) -> Response:
     return response
 
 
-def _readyz(state: Readiness) -> Response:
+def _readyz(state: Readiness | None) -> Response:
+    if state is None:
+        raise NotFound
     response = jsonify(state.document())
     response.status_code = 200 if state.ready else 503
     return response
