@@ -1,0 +1,1 @@
+"""Many accounts at once: in several processes, and in one."""
