@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.errors import JournalRestored
@@ -23,13 +23,17 @@ MOST_NAMED = 5
 
 
 def differences(
-    journal: Iterable[Mapping[str, Any]], exchange: Iterable[str], namespace: str
+    journal: Iterable[Mapping[str, Any]],
+    exchange: Iterable[str],
+    namespace: str,
+    told: Collection[str] = (),
 ) -> list[str]:
     """A sentence for every order that is doubled, lost or unexplained.
 
     `journal` are the journal's orders (`client_order_id`, `state`, `order_status`); `exchange`
     the client order ids of every order that the exchange ever accepted, an untriggered
-    conditional order counting once; ids of other programs are ignored.
+    conditional order counting once; ids of other programs are ignored. `told` are those of which a
+    restored journal was told by the exchange: a person knows of them.
     """
     accepted = Counter(key for key in exchange if own(key, namespace))
     found = [f"{key} was accepted {n} times" for key, n in accepted.items() if n > 1]
@@ -48,7 +52,7 @@ def differences(
     found += [
         f"{key} is on the exchange, the journal does not know it"
         for key in accepted
-        if key not in known
+        if key not in known and key not in told
     ]
     return found
 

@@ -31,6 +31,12 @@ def test_what_agrees_is_not_named(order: dict[str, str], accepted: list[str]) ->
     assert differences([order], accepted, "main") == []
 
 
+def test_what_a_restored_journal_was_told_of_is_known() -> None:
+    """It is on the exchange only, and a person was told; doubled it is named all the same."""
+    assert differences([], [KEY], "main", {KEY}) == []
+    assert differences([], [KEY, KEY], "main", {KEY}) == [f"{KEY} was accepted 2 times"]
+
+
 @pytest.mark.parametrize(
     ("order", "accepted", "said"),
     [

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.cli import accounts, options, output
 from runner.cli.progress import Working
+
+if TYPE_CHECKING:
+    from runner.journal import JournalReader
 
 FINDINGS = 1
 DAY = 86_400_000
@@ -34,6 +38,8 @@ def audit(folder: Path, days: int, paper: bool, as_json: bool) -> None:
     Named is each order that was accepted twice under one id, that one side knows and the other
     does not, or that is still open between both.
 
+    Orders that a restored journal forgot are no difference once a start has named them.
+
     Exit 0: they agree, 1: differences.
     """
     from runner.audit import differences, remembered_since
@@ -49,9 +55,10 @@ def audit(folder: Path, days: int, paper: bool, as_json: bool) -> None:
             placed = venue.placed(symbols, since)
             # read after the exchange: what was sent meanwhile is then known here
             orders = [row for row in reader.orders() if row["kind"] == "order"]
+            forgotten = _forgotten(reader)
     sent = remembered_since(orders, placed, since)
     ids = [order.client_order_id for order in placed]
-    found = differences(sent, ids, settings.namespace)
+    found = differences(sent, ids, settings.namespace, forgotten)
     if as_json:
         output.document(
             {
@@ -66,6 +73,12 @@ def audit(folder: Path, days: int, paper: bool, as_json: bool) -> None:
         click.echo("\n".join(found))
     else:
         click.echo(f"journal and exchange agree about {len(sent)} orders of {account}")
+        only = len(forgotten & set(ids) - {row["client_order_id"] for row in sent})
+        if only:
+            click.echo(
+                f"the journal was restored and forgot {output.count(only, 'order')} of these days, "
+                "which are left alone: runner journal --kind notify names them"
+            )
     sys.exit(FINDINGS if found else 0)
 
 
@@ -75,3 +88,11 @@ def _traded(folder: Path) -> set[str]:
 
     rules = load(folder / "rules").rules
     return {symbol for rule in rules.rules.values() for symbol in rule.symbols} if rules else set()
+
+
+def _forgotten(journal: JournalReader) -> frozenset[str]:
+    """Orders that the exchange told of after the journal was restored."""
+    from runner.journal import ORPHAN
+
+    records = journal.records(kinds=("notify",))
+    return frozenset(each["client_order_id"] for each in records if each["reason"] == ORPHAN)

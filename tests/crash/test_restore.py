@@ -109,6 +109,47 @@ def test_a_restored_journal_doubles_nothing(stage: Stage, tmp_path: Path, witnes
     assert answer["outcome"] == "duplicate"
 
 
+def runner(*words: object) -> subprocess.CompletedProcess[str]:
+    """A verb of the runner, as people type it."""
+    command = [sys.executable, "-m", "runner", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def test_the_drill_that_the_runbook_describes(stage: Stage) -> None:
+    """Backed up beside the runner, lost, restored, accepted: recovery mode, then a clean audit.
+
+    The alert that the copy forgot is sent again and doubles nothing; another one is only told of.
+    """
+    stage.run()
+    fire(stage, 1, 2)
+    backed_up = runner("db", "backup", "--dir", stage.folder)
+    assert backed_up.returncode == 0, backed_up.stderr
+    copy = Path(backed_up.stdout.strip())
+    fire(stage, 2, 4)
+    fire(stage, 3, 6)
+    stage.kill()
+    for lost in stage.folder.glob("journal.db*"):
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    shutil.copy(copy, stage.folder / "journal.db")
+    assert "--accept-restored-journal" in refused(stage)
+    stage.run(None, "--accept-restored-journal")
+    with JournalReader.open(stage.folder / "journal.db") as journal:
+        assert journal.meta()["restored_at"]
+        told = [each for each in journal.records() if each["reason"] == "orphan"]
+    assert len(told) == 4
+    again = stage.alert({"n": 2})
+    assert again is not None
+    assert again["outcome"] == "fired"
+    eventually(lambda: stage.settled(4), PATIENCE)
+    audit = runner("audit", "--dir", stage.folder)
+    assert audit.returncode == 0, audit.stdout
+    assert "forgot 2 orders" in audit.stdout
+    assert len(stage.accepted()) == 6
+    assert runner("db", "check", "--dir", stage.folder).returncode == 0
+    end(stage)
+    stage.run()
+
+
 def test_a_journal_that_was_removed_is_missed(stage: Stage) -> None:
     """A new journal in the place of the old one is refused as well."""
     stage.run()
