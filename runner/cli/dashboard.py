@@ -137,11 +137,13 @@ def _serve(
     """Serve until asked to stop. Raises ConfigurationError for an open address without password."""
     from runner import logs
     from runner.cli.desk import FolderDesk
-    from runner.dashboard.app import Dashboard
+    from runner.dashboard.app import several
     from runner.dashboard.passwords import is_hash
     from runner.dashboard.server import DashboardServer, is_private, url_of
 
-    desk, url = FolderDesk(folder, settings), url_of(listener)
+    names = _accounts(settings)
+    desks = {name: FolderDesk(folder, settings, name) for name in names}
+    desk, url = desks[names[0]], url_of(listener)
     logs.configure(registered_secrets=desk.secrets)
     guarded = is_hash(desk.password() or "")
     if not guarded and not is_private(listener):
@@ -150,17 +152,26 @@ def _serve(
             f"the dashboard has no password, so it is not shown on {url}: set one "
             f"with runner dashboard password --dir {folder}, or choose 127.0.0.1"
         )
-    served = DashboardServer(Dashboard(desk, settings.trusted_proxies), listener)
+    served = DashboardServer(several(desks, settings.trusted_proxies), listener)
     served.start()
     if not quiet:
         click.echo(f"DASHBOARD {served.url}")
         sys.stdout.flush()
     if not guarded:
         output.note(f"the dashboard has no password yet: runner dashboard password --dir {folder}")
-    desk.warm()
+    for each in desks.values():
+        each.warm()
     while not stopped(LOOK_EVERY):
         pass
     served.stop()
+
+
+def _accounts(settings: Settings) -> list[str]:
+    """The accounts to choose from, the default one first; "" where there is no choice."""
+    if len(settings.accounts) < 2:
+        return [""]
+    default = settings.account().name
+    return [default, *(name for name in settings.accounts if name != default)]
 
 
 def _end_with_parent(ask: Callable[[], None]) -> None:

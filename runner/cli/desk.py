@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import click
 import requests
 
+from runner.cli.accounts import IN_EFFECT
 from runner.cli.commanding import command
 from runner.cli.explain import rule_lines
 from runner.cli.holding import held
@@ -45,9 +48,15 @@ WHO = "dashboard"
 class FolderDesk:
     """The desk of a runner's folder; `dashboard.desk.Desk` says what each method answers."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        """`settings` are the folder's, read once as the daemon does."""
+    def __init__(self, folder: Path, settings: Settings, account: str = "") -> None:
+        """`settings` are the folder's, read once as the daemon does.
+
+        Where they have several accounts, it is about the one that is named.
+        """
         self._folder = folder
+        self._account = account
+        if account:
+            settings = settings.of(account)
         self._settings = settings
         self._secrets = Secrets(settings.secrets, folder)
         self.secrets = self._secrets.values
@@ -75,9 +84,16 @@ class FolderDesk:
         with self._lock:
             now = wall_ms()
             if self._status is None or now - self._status[0] >= STATUS_AGE:
-                with self.journal() as journal:
+                with self.journal() as journal, self._acting():
                     self._status = now, told_of(self._folder, journal, now, self._read)
             return self._status[1]
+
+    @contextmanager
+    def _acting(self) -> Iterator[None]:
+        """What is read of the folder meanwhile is the account's, as under `--account`."""
+        with click.Context(click.Command("dashboard")) as context:
+            context.meta[IN_EFFECT] = self._account
+            yield
 
     def rules(self) -> Mapping[str, Rule]:
         """Read anew when the files have changed."""
@@ -95,7 +111,8 @@ class FolderDesk:
             digest = self._watch.digest()
             if digest != self._digest:
                 try:
-                    self._rules = rules_of(self._folder)
+                    with self._acting():
+                        self._rules = rules_of(self._folder)
                 except ConfigurationError as error:
                     self._rules = error
                 self._digest = digest
@@ -116,7 +133,7 @@ class FolderDesk:
     def account(self) -> Plain | None:
         """By a command that changes nothing; from the journal where nobody answers it."""
         try:
-            with self.journal() as journal:
+            with self.journal() as journal, self._acting():
                 return held(self._folder, self._settings, journal, wall_ms())[0]
         except JournalError:
             return None
@@ -145,7 +162,8 @@ class FolderDesk:
             data["flatten"] = self._settings.on_kill == "flatten"
             key = f"{verb}-{data['at']}-{os.getpid()}"
             leave_request(self._folder, key, data, self._settings.apart)
-        answer = give(self._folder, self._settings, verb, data, key)
+        with self._acting():
+            answer = give(self._folder, self._settings, verb, data, key)
         with self._lock:
             self._status = None
         return Told(answer.done, answer.text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from flask import Flask, abort, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from runner.dashboard.desk import Desk
+from runner.dashboard.desk import Desk, Told
 from runner.dashboard.waiting import Waiting
 from runner.errors import RunnerError
 
@@ -20,12 +21,16 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One command: its button, what it will do, and whether it needs a reason or a target."""
+    """One command: its button, what it will do, and whether it needs a reason or a target.
+
+    What `stops` trading is meant for every account, unless one is chosen.
+    """
 
     title: str
     button: str
     text: str
     grave: bool = False
+    stops: bool = False
     reasoned: bool = False
     of_rule: bool = False
 
@@ -38,6 +43,7 @@ VERBS: Mapping[str, Verb] = {
         "nothing more until it is unlocked. Positions are then closed at market, unless "
         "runner.yaml says on_kill: cancel.",
         grave=True,
+        stops=True,
     ),
     "flatten": Verb(
         "Flatten",
@@ -51,6 +57,7 @@ VERBS: Mapping[str, Verb] = {
         "Pause",
         "No rule opens anything any more, and entries that were not sent are taken back. Exits go "
         "on. It lasts over restarts, until you resume.",
+        stops=True,
     ),
     "resume": Verb("Resume", "Resume", "Rules may open positions again."),
     "unlock": Verb(
@@ -72,10 +79,15 @@ VERBS: Mapping[str, Verb] = {
 class Actions:
     """The pages that change something: a question, and what became of the answer."""
 
-    def __init__(self, desk: Desk, waiting: Waiting) -> None:
-        """Commands go to `desk`; what `waiting` had seen before is forgotten."""
+    def __init__(self, desk: Desk, waiting: Waiting, desks: Mapping[str, Desk]) -> None:
+        """Commands go to `desk`, one of `desks` by account, or to all of them.
+
+        What `waiting` had seen before is forgotten.
+        """
         self._desk = desk
         self._waiting = waiting
+        self._desks = desks
+        [self._own] = [name for name, one in desks.items() if one is desk]
 
     def install(self, app: Flask) -> None:
         """Add them to the app."""
@@ -95,11 +107,13 @@ class Actions:
         if what.reasoned and not reason:
             return self._question(verb, rule_id, "Say why: the reason is kept in the journal."), 422
         log.warning("the dashboard gives the command %s", verb)
-        try:
-            told = self._desk.order(verb, reason=reason, symbol=symbol, rule_id=rule_id)
-            g.session.said = (told.done, told.text)
-        except RunnerError as error:
-            g.session.said = (False, str(error))
+
+        def order(desk: Desk) -> Told:
+            return desk.order(verb, reason=reason, symbol=symbol, rule_id=rule_id)
+
+        every = not what.of_rule and not request.form.get("account", self._own)
+        told = _together(self._desks if every else {"": self._desk}, order)
+        g.session.said = (told.done, told.text)
         self._waiting.forget()
         where = url_for("rule", rule_id=rule_id) if rule_id else url_for("overview")
         return redirect(where, 303)
@@ -118,6 +132,8 @@ class Actions:
             rule_id=rule_id,
             symbols=sorted(symbols) if verb == "flatten" else [],
             objection=objection,
+            own=self._own,
+            others=len(self._desks) > 1 and not what.of_rule,
         )
 
     @staticmethod
@@ -125,3 +141,18 @@ class Actions:
         if verb not in VERBS:
             abort(404)
         return VERBS[verb]
+
+
+def _together(desks: Mapping[str, Desk], order: Callable[[Desk], Told]) -> Told:
+    """Give it to all of them at once, so that none waits for another; one answer of theirs."""
+
+    def given(desk: Desk) -> Told:
+        try:
+            return order(desk)
+        except RunnerError as error:
+            return Told(False, str(error))
+
+    with ThreadPoolExecutor(len(desks)) as pool:
+        answers = dict(zip(desks, pool.map(given, desks.values()), strict=True))
+    texts = [f"account {name}: {one.text}" if name else one.text for name, one in answers.items()]
+    return Told(all(one.done for one in answers.values()), "; ".join(texts))

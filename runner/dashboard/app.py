@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response as AnyResponse
 
 from runner.core.figures import figure, span
@@ -23,6 +25,9 @@ from runner.dashboard.live import Live
 from runner.dashboard.pages import Pages
 from runner.dashboard.waiting import Waiting
 from runner.errors import RunnerError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,15 @@ NAVIGATION = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """One account by its `name` among all `desks`, whose `first` dashboard keeps the doors."""
+
+    name: str
+    desks: Mapping[str, Desk]
+    first: Dashboard | None = None
+
+
 class Dashboard:
     """The app and its parts; `app` is what a server serves."""
 
@@ -57,19 +71,25 @@ class Dashboard:
         proxies: Sequence[str] = (),
         now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
+        among: Among | None = None,
     ) -> None:
-        """`now` and `monotonic` are the wall clock and one that never steps, in ms."""
+        """`now` and `monotonic` are the wall clock and one that never steps, in ms.
+
+        `among` are the accounts of which `desk` is one; without it there is no choice.
+        """
         self._desk = desk
         self._now = now
-        self.doors = Doors(desk.password, proxies, monotonic)
-        self.live = Live(desk, self.doors)
+        self._among = among or Among("", {"": desk})
+        first = self._among.first
+        self.doors: Doors = first.doors if first else Doors(desk.password, proxies, monotonic)
+        self.live: Live = Live(desk, self.doors, first.live.room if first else None)
         self.waiting = Waiting(desk, now, self.live.notice)
         self.app = Flask(__name__)
         self.app.config["MAX_CONTENT_LENGTH"] = MOST_FORM
         self.app.url_map.strict_slashes = False
         self.doors.install(self.app)
         Pages(desk, self.waiting, now).install(self.app)
-        Actions(desk, self.waiting).install(self.app)
+        Actions(desk, self.waiting, self._among.desks).install(self.app)
         self.live.install(self.app)
         self.app.add_url_rule("/theme", "theme", _theme, methods=["POST"])
         self.app.context_processor(self._common)
@@ -114,6 +134,7 @@ class Dashboard:
             "themes": THEMES,
             "navigation": NAVIGATION,
             "folder": self._desk.folder,
+            "accounts": [*self._elsewhere()] if len(self._among.desks) > 1 else [],
             "session": g.get("session"),
             "status": None,
             "said": None,
@@ -124,6 +145,37 @@ class Dashboard:
         if request.method == "GET" and "X-Fragment" not in request.headers:
             common["said"], g.session.said = g.session.said, None
         return common
+
+    def _elsewhere(self) -> Iterator[tuple[str, str, bool]]:
+        """Each account, where the same page of it is, and whether it is this one."""
+        same = request.path if request.endpoint in dict(NAVIGATION) else "/"
+        names = [*self._among.desks]
+        for name in names:
+            yield name, f"{prefix(names, name)}{same}", name == self._among.name
+
+
+def several(desks: Mapping[str, Desk], proxies: Sequence[str] = ()) -> dict[str, Dashboard]:
+    """A dashboard for each account, behind the same doors; the first is the default account's."""
+    made: dict[str, Dashboard] = {}
+    for name, desk in desks.items():
+        among = Among(name, desks, next(iter(made.values()), None))
+        made[name] = Dashboard(desk, proxies, among=among)
+    return made
+
+
+def together(dashboards: Mapping[str, Dashboard]) -> WSGIApplication:
+    """All of them as one app: the first at the root, each other one under its account's name."""
+    names = [*dashboards]
+    mounts: dict[str, WSGIApplication] = {
+        prefix(names, name): dashboards[name].app for name in names[1:]
+    }
+    root = dashboards[names[0]].app
+    return DispatcherMiddleware(root, mounts) if mounts else root
+
+
+def prefix(names: Sequence[str], name: str) -> str:
+    """Where the pages of an account begin."""
+    return "" if name == names[0] else f"/account/{name}"
 
 
 def _theme() -> AnyResponse:

@@ -188,6 +188,7 @@ def _to_login() -> AnyResponse:
     if request.endpoint == "stream" or "X-Fragment" in request.headers:
         return Response("log in first\n", 401, mimetype="text/plain")
     path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    path = request.script_root + path
     return redirect(url_for("login", next=path if path != "/" else None))
 
 

@@ -27,11 +27,16 @@ RETRY = 3_000
 class Live:
     """The streams; each one runs on a thread of the server that serves nothing else meanwhile."""
 
-    def __init__(self, desk: Desk, doors: Doors) -> None:
-        """Nobody watches yet; a stream ends with the session in `doors` that opened it."""
+    def __init__(
+        self, desk: Desk, doors: Doors, room: threading.BoundedSemaphore | None = None
+    ) -> None:
+        """Nobody watches yet; a stream ends with the session in `doors` that opened it.
+
+        The pages of several accounts share the `room` for streams.
+        """
         self._desk = desk
         self._doors = doors
-        self._room = threading.BoundedSemaphore(MOST_STREAMS)
+        self.room = room or threading.BoundedSemaphore(MOST_STREAMS)
         self._stopping = threading.Event()
         self._noticed = 0
 
@@ -49,11 +54,11 @@ class Live:
 
     def stream(self) -> Response:
         """Events `changed` (the journal has more) and `beat`; 204 when there is no room."""
-        if not self._room.acquire(blocking=False):
+        if not self.room.acquire(blocking=False):
             return Response(status=204)  # an EventSource that gets it does not come again
         response = Response(self._events(self._alive()), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
-        response.call_on_close(self._room.release)
+        response.call_on_close(self.room.release)
         return response
 
     def _alive(self) -> Callable[[], bool]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 
 from waitress import wasyncore
 from waitress.server import create_server
 
-from runner.dashboard.app import MOST_FORM, Dashboard
+from runner.dashboard.app import MOST_FORM, Dashboard, together
 from runner.dashboard.live import MOST_STREAMS
 from runner.errors import ConfigurationError
 
@@ -24,11 +25,17 @@ IDLE_SECONDS = 60
 class DashboardServer:
     """Serves a dashboard on a bound socket, in a thread of its own."""
 
-    def __init__(self, dashboard: Dashboard, listener: socket.socket) -> None:
-        """Take the socket over; nothing is served yet."""
-        self._dashboard = dashboard
+    def __init__(
+        self, dashboard: Dashboard | Mapping[str, Dashboard], listener: socket.socket
+    ) -> None:
+        """Take the socket over; nothing is served yet.
+
+        Of several accounts the first one's pages are at the root.
+        """
+        served = {"": dashboard} if isinstance(dashboard, Dashboard) else dashboard
+        self._dashboards = [*served.values()]
         self._server = create_server(
-            dashboard.app,
+            together(served),
             sockets=[listener],
             threads=READERS + MOST_STREAMS,
             ident=None,
@@ -49,7 +56,8 @@ class DashboardServer:
 
     def stop(self) -> None:
         """End streams and connections."""
-        self._dashboard.live.stop()
+        for each in self._dashboards:
+            each.live.stop()
         # a loop that is awake takes the order before its trigger is pulled, and closes that too
         with suppress(OSError):
             self._server.trigger.pull_trigger(self._close)

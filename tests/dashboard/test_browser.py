@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from runner.core.decision import Decision, Record
+from runner.dashboard.app import several
 from runner.dashboard.desk import Candle
 from runner.dashboard.server import DashboardServer, listen
 from tests.dashboard.browsing import NEEDS_CHROMIUM, PATIENCE, Reader, launched, tab_to
@@ -96,6 +97,25 @@ def test_every_page_is_accessible_and_asks_nobody_else(
         keep(reading.page, f"{name}-{size}-{scheme}")
     assert reading.complaints == []
     context.close()
+
+
+def test_the_bar_of_accounts_is_accessible(browser: Browser, folder: Path) -> None:
+    """On a phone, with two accounts: one click leads to the same page of the other."""
+    desks = {name: scene_of(folder).desk for name in ("main", "hedge")}
+    server = DashboardServer(several(desks), listen("127.0.0.1", 0))
+    server.start()
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    reading = Reader(context, server.url.rstrip("/"))
+    reading.log_in()
+    reading.page.goto(f"{reading.url}/events")
+    reading.page.get_by_role("navigation", name="Accounts").get_by_text("hedge").click()
+    reading.page.wait_for_url(f"{reading.url}/account/hedge/events")
+    expect(reading.page.locator("#live")).to_have_text(re.compile("^live"), timeout=PATIENCE)
+    assert reading.grave() == []
+    keep(reading.page, "accounts-phone-light")
+    assert reading.complaints == []
+    context.close()
+    server.stop()
 
 
 def keep(page: Page, name: str) -> None:
