@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from runner.cli import accounts, options
+from runner.cli.killing_blindly import blindly
 from runner.cli.switching import confirmed, order, who
+from runner.errors import ConfigurationError
 
 
 @click.command(epilog="Example: runner kill --reason 'orders I do not know' --yes --dir my")
@@ -32,7 +34,11 @@ def kill(yes: bool, reason: str, folder: Path, as_json: bool, account: str) -> N
     from runner.settings import load
 
     names = accounts.chosen(folder, account)
-    settings = load(folder)
+    try:
+        settings = load(folder)
+    except ConfigurationError as error:
+        blindly(folder, str(error), yes=yes, reason=reason)
+        return
     closes = settings.on_kill == "flatten"
     then = "close ALL positions at market" if closes else "leave positions without any exit order"
     where = f" in {', '.join(names)}" if len(names) > 1 else ""
