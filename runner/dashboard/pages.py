@@ -70,9 +70,13 @@ class Pages:
 
     def overview(self) -> str:
         """What runs, what is switched, what is open, and what needs a person."""
-        with self._desk.journal() as journal:
-            streams = _streams(journal.history(limit=40, kinds=("stream",)))
-            sent = journal.history(limit=AT_ONCE, kinds=("sent",), since=self._now() - MINUTE)
+        streams: list[Plain] = []
+        sent: list[Plain] = []
+        # who runs tells both itself; else the log is looked through
+        if not self._desk.status()["streams"]:
+            with self._desk.journal() as journal:
+                streams = _streams(journal.history(limit=40, kinds=("stream",)))
+                sent = journal.history(limit=AT_ONCE, kinds=("sent",), since=self._now() - MINUTE)
         return render_template(
             "overview.html",
             streams=streams,
