@@ -364,7 +364,10 @@ class Work:
             state.settle(change.after)
         state.memories.update(decision.memories)
         state.dead_men.update(decision.dead_men)
-        state.entries.extend(self.entries)
+        if self.entries:
+            state.entries.extend(self.entries)
+            # also where no guard asks for them: they would become more for ever
+            state.count_entries(self.now)
         state.unseen += self.unseen
         return decision
 

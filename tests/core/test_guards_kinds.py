@@ -150,6 +150,16 @@ def test_a_rule_counts_its_own_orders_of_the_minute() -> None:
     assert said(order(), by_symbol, state=state)
 
 
+def test_the_entries_of_the_last_minute_are_kept_and_no_others() -> None:
+    """Also where no guard ever asks for them: else a runner grew with every order."""
+    state = State()
+    for turn in range(200):
+        work = Work(state, START + turn * 1_000)
+        work.entries.append(Entry(work.now, "one", SYMBOL))
+        work.apply({})
+    assert len(state.entries) == 60
+
+
 @pytest.mark.parametrize(
     ("held", "quantity", "refused"),
     [("0", "0.28", False), ("0", "0.29", True), ("0.2", "0.1", True), ("-0.2", "0.3", True)],
