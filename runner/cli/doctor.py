@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from runner.cli import accounts, options, output
-from runner.errors import ConfigurationError, RunnerError, VenueError
+from runner.errors import ConfigurationError, RunnerError, UsageError, VenueError
 
 if TYPE_CHECKING:
     from runner.settings import Settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runner.venues.findings import Declared, Finding
 
 FINDINGS = 1
+ANY_SYMBOL = "BTCUSDT"
 MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 
 
@@ -27,18 +28,38 @@ MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 @options.directory
 @click.option("--paper", is_flag=True, help="The paper exchange, not the account of runner.yaml.")
 @click.option("--notify", is_flag=True, help="Send a test to every notification target instead.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Place one tiny order far from the price instead, look for it, and cancel it.",
+)
+@click.option("--symbol", metavar="SYMBOL", help="With --probe: of this symbol. Default: a rule's.")
+@click.option("--live", is_flag=True, help="With --probe: also on an account with real money.")
 @options.as_json
 @accounts.each
-def doctor(folder: Path, paper: bool, notify: bool, as_json: bool) -> None:
+def doctor(
+    folder: Path,
+    paper: bool,
+    notify: bool,
+    probe: bool,
+    symbol: str | None,
+    live: bool,
+    as_json: bool,
+) -> None:
     """Check all that trading needs: settings, rules, journal, address, clock, the key and what it
     may do, position mode, leverage, limits left, and both streams.
 
-    Asks only: no order is sent, nothing is changed. What a live start would refuse is wrong here.
+    Asks only: no order is sent, nothing is changed, but by --probe. What a live start would refuse
+    is wrong here.
 
     Exit 0: all fine, or warnings only; 1: something is wrong.
     """
     found = []
-    for one in _notified(folder) if notify else _examined(folder, paper):
+    if probe:
+        findings = _tried(folder, paper, symbol, live)
+    else:
+        findings = _notified(folder) if notify else _examined(folder, paper)
+    for one in findings:
         found.append(one)
         if not as_json:
             _show(one)
@@ -105,6 +126,34 @@ def _examined(folder: Path, paper: bool) -> Iterator[Finding]:
         with _venue(folder, settings, paper) as venue:
             yield Finding("secrets", "ok", "key and secret are found")
             yield from findings(venue, declared(folder, settings, paper))
+    except RunnerError as error:
+        what = "mend what is named, then run this again"
+        yield Finding("account", "wrong", str(error), what, blocks=True)
+
+
+def _tried(folder: Path, paper: bool, symbol: str | None, live: bool) -> Iterator[Finding]:
+    """One order on its way to the exchange and back."""
+    from runner.cli.accounts import settings_of
+    from runner.connecting import on_paper
+    from runner.venues.findings import Finding
+    from runner.venues.registry import Adapter, try_out
+
+    try:
+        settings = settings_of(folder)
+        real = settings.accounts and not paper and not on_paper(settings)
+        if real and settings.account().address == "live" and not live:
+            raise UsageError(
+                f"the account {settings.account().name} trades with real money: try an account of "
+                "the demo exchange, or say --live as well"
+            )
+        chosen = symbol or next(iter(declared(folder, settings, paper).symbols), ANY_SYMBOL)
+        with _venue(folder, settings, paper) as venue:
+            if real:
+                cast("Adapter", venue).connect()
+            yield Finding("account", "ok", "the exchange accepts key and signature")
+            yield from try_out(venue, chosen)
+    except UsageError:
+        raise
     except RunnerError as error:
         what = "mend what is named, then run this again"
         yield Finding("account", "wrong", str(error), what, blocks=True)

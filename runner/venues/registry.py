@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runner.core.lifecycle import Timing
 from runner.venues import Venue
-from runner.venues.binance_usdm import checkup, identity
+from runner.venues.binance_usdm import checkup, identity, tryout
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.findings import Declared, Finding
@@ -61,6 +61,15 @@ def share_limits(venue: Venue, others: Iterable[Venue]) -> None:
     for other in others:
         if isinstance(other, BinanceUsdm) and other.address == venue.address:
             venue.share_limits(other)
+
+
+def try_out(venue: Venue, symbol: str) -> Iterator[Finding]:
+    """Place and cancel one tiny order far from the price, a finding a step; `venue` is connected.
+
+    Raises VenueError. A venue without a try-out has no findings.
+    """
+    if isinstance(venue, BinanceUsdm):
+        yield from tryout.steps(venue, symbol)
 
 
 def account_name(venue: Venue) -> str:

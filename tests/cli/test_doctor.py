@@ -96,6 +96,50 @@ def test_what_cannot_be_read_is_told_as_a_finding(folder: Path) -> None:
     assert found["journal"]["verdict"] == "wrong"
 
 
+def test_a_probe_places_and_cancels_one_order(folder: Path, paper: PaperServer) -> None:
+    """Each step is told; afterwards nothing is open, and a start misses no order of its own."""
+    account(folder, paper)
+    result = call("doctor", "--probe", "--symbol", "ETHUSDT", "--dir", folder)
+    assert result.exit_code == 0, result.output
+    told = [line.split(": ")[0].split()[-1] for line in result.stdout.splitlines()]
+    assert told[:6] == ["account", "order", "placed", "seen", "id", "cancelled"]
+    assert "post only: id tryout-" in result.stdout
+    assert "a second one is refused (-4116)" in result.stdout
+    assert "nothing filled" in result.stdout
+    with Process("run", "--hook", "127.0.0.1:0", "--dir", folder) as process:
+        assert process.line().startswith("READY")
+
+
+def test_a_probe_that_cannot_be_placed_says_why(folder: Path, paper: PaperServer) -> None:
+    """A symbol that is not there, or an exchange that is away."""
+    account(folder, paper)
+    result = call("doctor", "--probe", "--symbol", "NOUSDT", "--dir", folder)
+    assert result.exit_code == 1
+    assert "NOUSDT is not traded there now" in result.stdout
+    paper.stop()
+    result = call("doctor", "--probe", "--symbol", "ETHUSDT", "--dir", folder)
+    assert result.exit_code == 1
+    assert "WRONG   account" in result.stdout
+
+
+def test_a_probe_needs_no_account(folder: Path) -> None:
+    """The paper exchange inside the runner will do."""
+    told = answer("doctor", "--probe", "--paper", "--dir", folder)
+    assert told["fit"] is True
+    assert [one["check"] for one in told["checks"]][-1] == "cancelled"
+
+
+def test_a_probe_of_real_money_needs_the_word(folder: Path) -> None:
+    """Nothing is asked of the exchange."""
+    (folder / "runner.yaml").write_text(
+        "version: 1\naccounts: {a: {venue: binance_usdm, address: live, api_key: practice_key, "
+        "api_secret: practice_secret}}\n"
+    )
+    result = call("doctor", "--probe", "--dir", folder)
+    assert result.exit_code == 2
+    assert "trades with real money" in result.stderr
+
+
 def test_a_live_account_needs_the_word(folder: Path) -> None:
     """Without --live nothing is even asked of the exchange."""
     (folder / "runner.yaml").write_text(

@@ -420,7 +420,9 @@ def test_a_bracket_ends_flat_or_protected_whatever_happens(
     closes = [leg for leg in run.legs.values() if "naked@" in leg.name]
     if any(leg.state is OrderState.REJECTED for leg in closes) and run.exchange.position > 0:
         # the exchange refused the stop and the close: all that is left is to tell
-        assert any("the close is refused by the exchange" in text for text in run.bench.journal.alarms())
+        assert any(
+            "the close is refused by the exchange" in text for text in run.bench.journal.alarms()
+        )
         return
     run.check_held(exact=False)
     for name in sorted(run.open_orders()):
