@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from runner.core.decision import Leg
@@ -27,6 +27,7 @@ from runner.core.orders import (
 )
 from runner.core.rules import DeadMan
 from runner.core.state import PRICE_PATIENCE, State
+from runner.core.values import dataclass
 
 BATCH = 5
 """Legs of one signed batch at most (POST /fapi/v1/batchOrders)."""

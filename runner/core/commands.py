@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from runner.core import curbs, looking, losses, recovery, sweep, switches
@@ -17,6 +16,7 @@ from runner.core.running import World, advance
 from runner.core.state import State, Work
 from runner.core.sweep import Sweep
 from runner.core.switches import KILLED, PAUSED, Latch, latch
+from runner.core.values import replace
 
 Done = tuple[bool, str, Mapping[str, Any]]
 """Whether it was done, what to tell, and more for those who read JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from runner.core import daily, losses
@@ -19,6 +19,7 @@ from runner.core.rules import Rule
 from runner.core.running import World
 from runner.core.state import State, Work
 from runner.core.switches import no_entries
+from runner.core.values import dataclass
 
 LOOK_EVERY = 10_000
 """Ms between two readings of the account while something is held and a loss is limited."""

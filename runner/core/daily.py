@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from runner.core.decision import RuleMemory
 from runner.core.events import AccountUpdate
 from runner.core.state import Work
+from runner.core.values import dataclass, replace
 from runner.core.view import DAY, Opening, View
 
 ACCOUNT = ":account"

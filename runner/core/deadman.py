@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Literal
 
 from runner.core import switches
@@ -13,6 +12,7 @@ from runner.core.legs import Moment
 from runner.core.orders import CancelIntent, Family, OrderIntent, OrderState
 from runner.core.rules import DeadMan
 from runner.core.state import State, Work
+from runner.core.values import replace
 
 ARMED = ":dead-man"
 """The rule id (no rule can have it) under which what `arm` and `disarm` said is remembered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from runner.core.events import Fill, Value
 from runner.core.notice import Outgoing, Settled
 from runner.core.orders import Identity, Intent, OrderState, Outcome
+from runner.core.values import dataclass
 
 
 class Reason(StrEnum):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 from runner.core.events import Value
 from runner.core.formula import BOOLEAN, NUMBER, Formula, FormulaError, Type, compile_formula
+from runner.core.values import dataclass
 
 Path = tuple[str | int, ...]
 Scope = Mapping[str, Type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from runner.core import asking, commands, curbs, deadman, legs, links, polling, recovery, reporting
@@ -60,6 +59,7 @@ from runner.core.running import World, advance
 from runner.core.state import State, Work
 from runner.core.telling import Telling
 from runner.core.triggers.schedule import ScheduleTrigger
+from runner.core.values import replace
 
 DATA_RETRY = 100
 """Ms after which an action that lacks data is asked again."""

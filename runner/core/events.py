@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from runner.core.orders import Call, Family, Outcome
+from runner.core.values import dataclass
 
 Value = Decimal | bool | str
 """What a formula can see of an event: a number, true or false, or text."""

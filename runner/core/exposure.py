@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runner.core.decision import Leg
 from runner.core.orders import AmendIntent, OrderIntent, OrderState, Side
 from runner.core.state import Entry, Work
+from runner.core.values import dataclass, replace
 from runner.core.view import View
 
 ZERO = Decimal(0)

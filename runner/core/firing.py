@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from runner.core.actions.target import MEMORY as TARGET
 from runner.core.decision import Reason, RuleAnswer, RuleMemory, Run
@@ -18,6 +17,7 @@ from runner.core.running import World, advance, rule_of
 from runner.core.state import Work
 from runner.core.switches import no_entries, only_enters, switched
 from runner.core.used_up import told_before, used_up
+from runner.core.values import replace
 from runner.core.view import DAY, fires_on
 
 LASTING = frozenset({"generation", "recent", "fingerprint"})

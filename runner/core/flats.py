@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from decimal import Decimal
 
 from runner.core.decision import Leg
 from runner.core.orders import OrderIntent, Side
+from runner.core.values import dataclass, replace
 
 READ_LAG = 10_000
 """Ms by which a reading of positions may be older than its question: reads lag."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from runner.core.figures import figure
 from runner.core.limits import Limits, Most
 from runner.core.losses import Losses
 from runner.core.orders import OrderIntent, Setting, SettingIntent
+from runner.core.values import dataclass
 from runner.core.view import View
 
 CENT: Final = Decimal("0.01")

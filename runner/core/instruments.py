@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, Context, Decimal
 from typing import Literal
 
 from runner.core.orders import OrderIntent, OrderType, Side
+from runner.core.values import dataclass
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})
 """Types that rest or trigger with a price: LOT_SIZE binds them, MARKET_LOT_SIZE the others."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from runner.core import losses
@@ -13,6 +12,7 @@ from runner.core.limits import Limits
 from runner.core.orders import AmendIntent, Intent, OrderIntent, SettingIntent
 from runner.core.rules import Planned, Rule, RuleSet
 from runner.core.state import Work
+from runner.core.values import replace
 from runner.core.view import View
 
 Blocks = list[tuple[str, Limits, str]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runner.core.decision import FINAL, Leg
@@ -18,6 +17,7 @@ from runner.core.orders import (
     Outcome,
     SettingIntent,
 )
+from runner.core.values import dataclass, replace
 
 # Codes by which a cancel or a change learns that its order is not on the book (any more).
 NOTHING_TO_CANCEL = frozenset({-2011, -2013})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from runner.core.events import Tick
 from runner.core.prices import Band, Key, Trail
 from runner.core.rules import Waits
+from runner.core.values import dataclass
 
 Owner = tuple[str, str, str]
 """(rule id, symbol, trigger name)."""

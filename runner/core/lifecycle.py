@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from runner.core.orders import Family, Intent, OrderIntent, Outcome
+from runner.core.values import dataclass, replace
 
 Shape = Literal["order", "error", "other", "none"]
 """What the body was: an order as asked for, `{code, msg}`, something else, or nothing."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 from runner.core.document import Node
+from runner.core.values import dataclass
 
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 
 from runner.core import asking
 from runner.core.asking import Questions
@@ -12,6 +12,7 @@ from runner.core.figures import span
 from runner.core.legs import Moment
 from runner.core.orders import Call, DeadManCall, ReadCall, TimeCall
 from runner.core.state import Work
+from runner.core.values import dataclass, replace
 
 USER = "user"
 """The stream that tells of the account's own orders."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -15,6 +14,7 @@ from runner.core.prices import Band, Key
 from runner.core.rules import Interest, Rule, RuleSet, Trigger, WaitsForPrice, WaitsForTime
 from runner.core.running import World
 from runner.core.state import State, Work
+from runner.core.values import replace
 from runner.core.view import Names
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from runner.core import curbs, removing
 from runner.core.decision import Record
@@ -12,6 +11,7 @@ from runner.core.listening import Listening
 from runner.core.rules import Begins, Rule, RuleSet, Trigger
 from runner.core.running import World
 from runner.core.state import State, Work
+from runner.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

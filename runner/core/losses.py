@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from runner.core.decision import RuleMemory
 from runner.core.state import Work
+from runner.core.values import dataclass, replace
 from runner.core.view import DAY, Opening, View
 
 ZERO = Decimal(0)

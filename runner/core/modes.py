@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.core.decision import Leg, Reason, Run
 from runner.core.legs import taken_back
 from runner.core.orders import CancelIntent, OrderIntent, OrderState
 from runner.core.rules import Rule
 from runner.core.state import Work
+from runner.core.values import replace
 
 ON_ITS_WAY = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE})
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from runner.core.values import dataclass
 
 Loudness = Literal["on", "silent", "off"]
 

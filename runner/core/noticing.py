@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from runner.core.decision import FINAL, Decision, FillRow, LegChange, Reason, Record, Run, RunStatus
 from runner.core.notice import CRITICAL, Notice
 from runner.core.orders import OrderIntent, OrderState, Side
+from runner.core.values import replace
 from runner.core.wording import leg_words
 
 SAID = "CRITICAL "

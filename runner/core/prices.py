@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from runner.core.events import Move, Tick
+from runner.core.values import dataclass, replace
 from runner.core.windows import Window, window_of
 
 Key = tuple[str, str]
@@ -137,10 +137,14 @@ class PriceBoard:
 
     def seen(
         self, symbol: str, source: str, price: Decimal, event_time: int, received_at: int
-    ) -> list[Tick]:
+    ) -> Sequence[Tick]:
         """Remember the price and how far it moved; the Ticks that some rule must hear of."""
-        ticks = [self.offer(symbol, source, price, event_time, received_at)]
-        for key, window in self._windows.get((symbol, source), {}).items():
+        tick = self.offer(symbol, source, price, event_time, received_at)
+        windows = self._windows.get((symbol, source)) if self._windows else None
+        if not windows:
+            return () if tick is None else (tick,)
+        ticks = [tick]
+        for key, window in windows.items():
             share, move = window.add(price, received_at)
             ticks.append(self.offer(symbol, key[1], share, event_time, received_at, move))
         return [tick for tick in ticks if tick is not None]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.core import legs, reporting
 from runner.core.decision import Leg, RuleMemory, Run
 from runner.core.legs import Moment
 from runner.core.orders import OrderIntent, OrderState
 from runner.core.state import State, Work
+from runner.core.values import replace
 
 DOUBTFUL_FOR = 600_000
 """Ms after an accepted restore during which every new order is asked for before it is sent."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 from runner.core import legs
@@ -20,6 +19,7 @@ from runner.core.orders import (
     Side,
 )
 from runner.core.state import Work
+from runner.core.values import replace
 from runner.core.wording import change_words, leg_words, state_words
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.core.decision import Leg
 from runner.core.events import Resolve
 from runner.core.legs import Moment
 from runner.core.orders import OrderState
 from runner.core.state import Work
+from runner.core.values import replace
 from runner.core.wording import leg_words, state_words
 
 _NOW = {

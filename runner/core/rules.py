@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
@@ -18,6 +18,7 @@ from runner.core.formula import EvaluationError, Formula
 from runner.core.limits import Limits
 from runner.core.orders import Intent
 from runner.core.prices import Trail
+from runner.core.values import dataclass
 from runner.core.view import Names, View
 
 Memory = Mapping[str, Any]

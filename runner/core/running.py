@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
@@ -24,6 +24,7 @@ from runner.core.orders import (
 from runner.core.rules import ActionContext, DeadMan, Planned, Progress, Rule, RuleSet, Step
 from runner.core.state import Entry, Work
 from runner.core.switches import Latch, no_entries, switch_rule
+from runner.core.values import dataclass, replace
 from runner.core.view import Names, View
 from runner.core.wording import change_words, intent_words, leg_words
 

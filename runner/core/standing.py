@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +23,7 @@ from runner.core.triggers.price_cross import PriceTrigger
 from runner.core.triggers.price_trails import TrailTrigger
 from runner.core.triggers.schedule import ScheduleTrigger
 from runner.core.triggers.webhook import WebhookTrigger
+from runner.core.values import dataclass
 from runner.core.view import Names, View
 
 ARMED = ""

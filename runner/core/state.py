@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from runner.core.decision import (
 from runner.core.flats import Flats
 from runner.core.orders import OrderIntent, OrderState
 from runner.core.rules import DeadMan, Rule
+from runner.core.values import dataclass
 from runner.core.view import Exposure
 
 MINUTE = 60_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -14,6 +13,7 @@ from runner.core.formula import Formula
 from runner.core.limits import Limits
 from runner.core.orders import CancelIntent, Family, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import ActionContext, Planned, Progress, Rule, Step
+from runner.core.values import dataclass
 
 SIDES: Final = ("BOTH", "LONG", "SHORT")
 MOST_CLOSES: Final = 20

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from runner.core.decision import Reason, RuleMemory
 from runner.core.rules import Rule
 from runner.core.state import Work
+from runner.core.values import dataclass, replace
 
 SWITCHES: Final = ":switches"
 """The rule id (no rule can have it) under which what concerns the whole runner is remembered."""

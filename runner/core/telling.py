@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.core.decision import Leg
 from runner.core.events import Event, Positions, PositionUpdate, Started
 from runner.core.firing import offer
@@ -13,6 +11,7 @@ from runner.core.listening import Listening
 from runner.core.rules import Interest
 from runner.core.running import World
 from runner.core.state import Work
+from runner.core.values import replace
 from runner.core.view import ZERO
 
 START_PATIENCE = 15_000

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.core.decision import Reason
 from runner.core.rules import Rule
 from runner.core.state import Work
+from runner.core.values import replace
 from runner.core.view import DAY, fires_on
 
 MEMORY = "max_fires"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from runner.core.events import AccountUpdate, Positions, PositionUpdate, PriceSo
 from runner.core.formula import NUMBER, TEXT, Type, one_of
 from runner.core.instruments import Instrument
 from runner.core.prices import PriceBoard
+from runner.core.values import dataclass
 
 ZERO = Decimal(0)
 

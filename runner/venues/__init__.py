@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from runner.core.events import Event
@@ -11,6 +10,7 @@ from runner.core.instruments import Instrument
 from runner.core.lifecycle import Transport
 from runner.core.orders import Call, Family
 from runner.core.prices import PriceBoard
+from runner.core.values import dataclass
 
 Post = Callable[[Event], None]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.document import Node
 from runner.core.formula import Formula
 from runner.core.rules import ActionContext, ActionKind, DeadMan, Progress, Step
+from runner.core.values import dataclass
 
 SHORT_COUNTDOWN = 60_000
 LEAST_REFRESH = 1_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from runner.core.actions.order import FAILURES, OrderSpec
@@ -14,6 +13,7 @@ from runner.core.flats import Closed
 from runner.core.formula import EvaluationError
 from runner.core.orders import CancelIntent, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import ActionContext, Planned, Progress, Step
+from runner.core.values import dataclass, replace
 from runner.core.wording import leg_words, state_words, told_words
 
 ZERO = Decimal(0)

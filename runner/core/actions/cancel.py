@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.actions.order import verdict
@@ -11,6 +10,7 @@ from runner.core.document import Node
 from runner.core.formula import Formula
 from runner.core.orders import CancelIntent, Family, OrderIntent
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from runner.core.actions.order import OrderSpec, build_order, schema, verdict
@@ -13,6 +12,7 @@ from runner.core.document import Node
 from runner.core.formula import EvaluationError, Formula
 from runner.core.orders import OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass, replace
 
 SIDES = ("BOTH", "LONG", "SHORT")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -21,6 +20,7 @@ from runner.core.events import PriceSource
 from runner.core.formula import Formula
 from runner.core.orders import OrderType
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass
 
 MOST = 50
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from runner.core.actions.order import PROPERTIES, verdict
@@ -13,6 +12,7 @@ from runner.core.document import Node, Term
 from runner.core.formula import Formula
 from runner.core.orders import AmendIntent, OrderIntent, OrderState, OrderType
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from runner.core.document import Node
 from runner.core.figures import figure
 from runner.core.formula import EvaluationError, Formula, FormulaError, compile_formula
 from runner.core.rules import ActionContext, ActionKind, Progress, Step
+from runner.core.values import dataclass
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
 

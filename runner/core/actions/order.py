@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from runner.core.document import Node, Term, duration
 from runner.core.formula import Formula, one_of
 from runner.core.orders import CONDITIONAL, OrderIntent, OrderState, OrderType, Side, TimeInForce
 from runner.core.rules import ActionContext, Progress, Step
+from runner.core.values import dataclass
 from runner.core.wording import told_words
 
 PRICED = frozenset({OrderType.LIMIT, OrderType.STOP, OrderType.TAKE_PROFIT})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.actions.order import (
@@ -20,6 +19,7 @@ from runner.core.events import PriceSource
 from runner.core.formula import Formula
 from runner.core.orders import OrderType
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from runner.core.formula import EvaluationError, Formula
 from runner.core.instruments import Rounding
 from runner.core.orders import Side
 from runner.core.rules import ActionContext
+from runner.core.values import dataclass
 
 PERCENT = Decimal(100)
 SIZES = ("quantity", "notional", "percent_of_available", "risk")

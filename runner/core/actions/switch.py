@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.document import Node
 from runner.core.formula import Formula
 from runner.core.rules import Action, ActionContext, ActionKind, Progress, Step
+from runner.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from runner.core.figures import figure
 from runner.core.formula import Formula, one_of
 from runner.core.orders import Family, OrderIntent, OrderState, OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass
 from runner.core.wording import told_words
 
 ZERO = Decimal(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from runner.core.document import Node
 from runner.core.formula import Formula
 from runner.core.orders import OrderType, Side
 from runner.core.rules import ActionContext, ActionKind, Planned, Progress, Step
+from runner.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

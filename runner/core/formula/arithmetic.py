@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -17,6 +16,7 @@ from decimal import (
 
 from runner.core.formula.errors import EvaluationError
 from runner.core.formula.types import shown
+from runner.core.values import dataclass
 
 # Only methods of this object calculate, so the thread's own context is neither read nor changed.
 # It is shared: apart from its sticky flags, which nobody reads, it never changes.

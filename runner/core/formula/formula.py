@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runner.core.formula.checker import Checker, expected
 from runner.core.formula.closures import Builder, Run
@@ -10,6 +10,7 @@ from runner.core.formula.parser import parse
 from runner.core.formula.trace import trace
 from runner.core.formula.tree import Node
 from runner.core.formula.types import Scope, Type, Value, Values, shown
+from runner.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from runner.core.formula.errors import FormulaError
 from runner.core.formula.lexer import COMPARISONS, Token, TokenKind, tokens
@@ -19,6 +18,7 @@ from runner.core.formula.tree import (
     Span,
     Unary,
 )
+from runner.core.values import replace
 
 MAX_LENGTH = 500
 MAX_NODES = 100

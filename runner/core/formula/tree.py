@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
+
+from runner.core.values import dataclass
 
 
 class Span(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
+
+from runner.core.values import dataclass
 
 Value: TypeAlias = Decimal | bool | str
 

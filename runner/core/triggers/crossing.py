@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.core.decision import Reason
 from runner.core.events import Tick, Value
 from runner.core.rules import Hit, Match, Memory, Miss, Quiet
+from runner.core.values import dataclass
 
 PAST, NOT_PAST = "past", "not past"
 

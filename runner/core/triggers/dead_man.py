@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.document import Node, Scope
@@ -11,6 +10,7 @@ from runner.core.events import DeadManAlarm, Event
 from runner.core.formula import TEXT
 from runner.core.rules import Hit, Interest, Match, Memory, Quiet, Trigger, TriggerKind
 from runner.core.triggers import heartbeat
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from runner.core.formula import NUMBER
 from runner.core.rules import Interest, Match, Memory, TriggerKind, Waits
 from runner.core.triggers.crossing import Crossing, look
 from runner.core.triggers.shares import percent, signed_share
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 

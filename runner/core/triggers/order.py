@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.document import Node, Scope
@@ -11,6 +10,7 @@ from runner.core.events import Event, OrderChanged, Value
 from runner.core.figures import figure
 from runner.core.formula import NUMBER, TEXT, one_of
 from runner.core.rules import Hit, Interest, Match, Memory, Quiet, TriggerKind
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 STATUSES = ("filled", "partly_filled", "rejected", "cancelled", "expired")

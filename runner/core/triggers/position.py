@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runner.core.decision import Reason
@@ -22,6 +21,7 @@ from runner.core.rules import (
     TriggerKind,
 )
 from runner.core.triggers import position_result
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 STEPS = ("opened", "closed")

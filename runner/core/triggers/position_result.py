@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from runner.core.formula import NUMBER, TEXT, EvaluationError
 from runner.core.rules import Interest, Match, Memory, Waits
 from runner.core.triggers.crossing import Crossing, look
 from runner.core.triggers.price_cross import check_names
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 ZERO = Decimal(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from runner.core.formula import NUMBER, TEXT
 from runner.core.rules import Interest, Match, Memory, Quiet
 from runner.core.triggers.crossing import Crossing, Look
 from runner.core.triggers.price_cross import read_levels
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 INTERVALS: Mapping[str, int] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from runner.core.figures import figure
 from runner.core.formula import NUMBER, TEXT
 from runner.core.rules import Interest, Match, Memory, Waits
 from runner.core.triggers.crossing import Crossing, look
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 MOVING = frozenset({"position", "account"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from runner.core.formula import NUMBER, TEXT
 from runner.core.rules import Interest, Match, Memory, Waits
 from runner.core.triggers.crossing import Crossing, look
 from runner.core.triggers.shares import percent, share
+from runner.core.values import dataclass
 from runner.core.view import Names
 from runner.core.windows import moved_source
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from runner.core.formula import NUMBER, TEXT
 from runner.core.prices import Trail
 from runner.core.rules import Hit, Interest, Match, Memory, Miss, Quiet, Waits
 from runner.core.triggers.shares import percent, share
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 KEPT_EVERY = Decimal("0.1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from runner.core.document import Node, Scope
 from runner.core.events import Due, Event
 from runner.core.formula import NUMBER
 from runner.core.rules import Hit, Interest, Match, Memory, Miss, TriggerKind
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 DEFAULT_GRACE = 60_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from runner.core.document import Node, Scope
 from runner.core.events import Due, Event, JournalTrouble, Started, StreamState, Value
 from runner.core.formula import NUMBER, TEXT
 from runner.core.rules import Hit, Interest, Match, Memory, Quiet, Trigger, TriggerKind
+from runner.core.values import dataclass, replace
 from runner.core.view import Names
 
 WORDS = ("started", "journal")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from runner.core.document import Node, Scope
 from runner.core.events import Alert, Event, Value
 from runner.core.formula import BOOLEAN, NUMBER, TEXT, Type, one_of
 from runner.core.rules import Hit, Interest, Match, Memory, Miss, TriggerKind
+from runner.core.values import dataclass
 from runner.core.view import Names
 
 TYPES: Mapping[str, Type] = {"number": NUMBER, "text": TEXT, "boolean": BOOLEAN}
