@@ -141,7 +141,8 @@ def test_changes_and_settings_are_orders_of_their_own_kind(tmp_path: Path) -> No
     journal.close()
     told = json.loads(call("orders", "--dir", tmp_path, "--json").stdout)
     assert [each["kind"] for each in told] == ["order", "cancel", "change", "setting"]
-    assert wrong("orders", told) == []
+    found = wrong("orders", told)
+    assert not found, "\n".join(found)
     lines = call("orders", "--dir", tmp_path).stdout
     assert f"change {place} to 0.1 @ 70000" in lines
     assert "set leverage 5" in lines

@@ -79,9 +79,9 @@ ATTEMPT: Final = record(
         "recv_window": SPAN,
         "payload_sha256": TEXT,
         "signed_at": AT,
-        "outcome": said(TEXT, "Empty while it is on its way."),
+        "outcome": said(maybe(TEXT), "Null while it is on its way."),
         "code": maybe(INTEGER),
-        "message": TEXT,
+        "message": maybe(TEXT),
         "answered_at": maybe(AT),
     }
 )
@@ -127,6 +127,7 @@ _BY_KIND: Final = {
     "price": maybe(AMOUNT),
     "position_side": one_of("BOTH", "LONG", "SHORT"),
     "target": said(maybe(TEXT), "Which order a cancel or a change is about; null: all."),
+    "protective": said(FLAG, "Of a change: it can only make a position smaller."),
     "setting": TEXT,
     "value": TEXT,
 }
@@ -178,7 +179,7 @@ ORDER: Final = {
     "allOf": [
         _with("order", *PLACED, "side", "quantity", "price", "position_side"),
         _with("cancel", "target"),
-        _with("change", "target", "side", "quantity", "price"),
+        _with("change", "target", "side", "quantity", "price", "protective"),
         _with("setting", "setting", "value", "position_side"),
     ],
 }
