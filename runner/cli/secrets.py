@@ -108,6 +108,8 @@ def age(folder: Path, as_json: bool) -> None:
     if as_json:
         output.document(told)
     else:
+        if not told:
+            output.note("runner.yaml has no account, so no API key")
         for each in told:
             days = "not known" if each["days"] is None else output.count(each["days"], "day")
             click.echo(

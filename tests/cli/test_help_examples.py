@@ -182,6 +182,8 @@ def test_examples_that_need_no_daemon(here: Path) -> None:
         more = " --data BTCUSDT-1m-2025-01.csv" if example.startswith("replay") else ""
         code, output = typed(example + more, here)
         assert code == 0, (example, output)
+        if example.startswith("secrets age"):
+            assert "no account" in output
     assert (here / "january.html").stat().st_size > 1_000
     assert len(list((here / "schemas").iterdir())) == 3
 
