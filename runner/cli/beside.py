@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from runner.dashboard.passwords import SECRET, is_hash
-from runner.dashboard.server import is_private, listen, url_of
+from runner.dashboard.server import is_private, leave, listen, url_of
 from runner.errors import ConfigurationError
 from runner.ops.secrets import Secrets
 from runner.settings import Settings
@@ -78,6 +78,7 @@ class Beside:
         self._stopping.set()
         self._thread.join(PATIENCE + self._pause)
         self._listener.close()
+        leave(self.url)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

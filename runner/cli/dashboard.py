@@ -37,9 +37,9 @@ CONFIGURATION = 78
 @click.option(
     "--dashboard",
     "address",
-    type=options.address,
+    type=options.place,
     metavar="HOST:PORT",
-    help="Where it is shown; goes before runner.yaml. Default: 127.0.0.1:8081.",
+    help="Where it is shown, or unix:PATH; goes before runner.yaml. Default: 127.0.0.1:8081.",
 )
 @click.option("--beside", "descriptor", type=int, hidden=True)
 @click.pass_context
@@ -139,7 +139,7 @@ def _serve(
     from runner.cli.desk import FolderDesk
     from runner.dashboard.app import several
     from runner.dashboard.passwords import is_hash
-    from runner.dashboard.server import DashboardServer, is_private, url_of
+    from runner.dashboard.server import DashboardServer, is_private, leave, url_of
 
     names = _accounts(settings)
     desks = {name: FolderDesk(folder, settings, name) for name in names}
@@ -164,6 +164,8 @@ def _serve(
     while not stopped(LOOK_EVERY):
         pass
     served.stop()
+    if not quiet:
+        leave(url)
 
 
 def _accounts(settings: Settings) -> list[str]:

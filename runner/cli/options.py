@@ -44,6 +44,18 @@ def address(text: str) -> tuple[str, int]:
     return found
 
 
+def place(text: str) -> tuple[str, int]:
+    """HOST:PORT as (host, port), or unix:PATH."""
+    from runner.settings import parse_place
+
+    found = parse_place(text)
+    if found is None:
+        raise click.BadParameter(
+            f"{text} is not an address: write HOST:PORT, 127.0.0.1:8081, or unix:PATH"
+        )
+    return found
+
+
 def pair(text: str) -> tuple[str, str]:
     """NAME=VALUE as (name, value)."""
     name, equals, value = text.partition("=")

@@ -59,9 +59,9 @@ class Accepted:
 )
 @click.option(
     "--dashboard",
-    type=options.address,
+    type=options.place,
     metavar="HOST:PORT",
-    help="Show the dashboard there; goes before runner.yaml. Default: not at all.",
+    help="Show the dashboard there, or on unix:PATH; goes before runner.yaml. Default: not at all.",
 )
 @click.option(
     "--accept-restored-journal",

@@ -44,6 +44,12 @@ HEADERS = {
 OPEN = frozenset({"login", "static"})
 """What is shown without a login."""
 
+UNIX_PEER = "localhost"
+"""What waitress calls whoever comes by a Unix socket: a proxy, or the end of a tunnel.
+
+The file's mode says who may; what they say of the sender counts.
+"""
+
 HOST_COOKIE = "__Host-runner"
 PASSWORD_AGE = 10_000
 """Ms after which the kept hash is read again."""
@@ -104,7 +110,8 @@ class Doors:
     def _secure(self) -> bool:
         """True when a trusted proxy says that the browser spoke TLS."""
         said = request.headers.get("X-Forwarded-Proto", "")
-        return said == "https" and self._senders.trusts(request.remote_addr or "")
+        peer = request.remote_addr or ""
+        return said == "https" and (peer == UNIX_PEER or self._senders.trusts(peer))
 
     def _from_here(self) -> bool:
         """True when the form stood on one of our own pages."""
@@ -127,7 +134,10 @@ class Doors:
     def address(self) -> str:
         """Who sent this request."""
         forwarded = request.headers.getlist("X-Forwarded-For")
-        return self._senders.address(request.remote_addr or "", forwarded)
+        peer = request.remote_addr or ""
+        if peer == UNIX_PEER and forwarded:
+            *forwarded, peer = [part.strip() for each in forwarded for part in each.split(",")]
+        return self._senders.address(peer, forwarded)
 
     # login and logout
 
@@ -169,7 +179,9 @@ def _local() -> bool:
     A page of another site that makes its own name point here would still send that name.
     """
     host = urlsplit(f"//{request.host}").hostname or ""
-    return _is_loopback(request.remote_addr or "") and (host == "localhost" or _is_loopback(host))
+    peer = request.remote_addr or ""
+    near = peer == UNIX_PEER or _is_loopback(peer)
+    return near and (host == "localhost" or _is_loopback(host))
 
 
 def _is_loopback(text: str) -> bool:

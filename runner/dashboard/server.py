@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
+from pathlib import Path
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -19,6 +20,7 @@ READERS = 6
 """Requests that are answered at the same time, besides the streams."""
 
 MOST_CONNECTIONS = 200
+BACKLOG = 64
 IDLE_SECONDS = 60
 
 
@@ -73,34 +75,81 @@ class DashboardServer:
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
 
 
+UNIX = "unix:"
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket that listens. Raises ConfigurationError when the address is not to be had."""
+    """A bound socket that listens; `unix:PATH` as the host is a Unix socket.
+
+    Raises ConfigurationError when the address is not to be had.
+    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(64)
-        except BaseException:
-            listener.close()
-            raise
+        listener = _unix(Path(host[len(UNIX) :])) if host.startswith(UNIX) else _tcp(host, port)
     except OSError as error:
+        where = host if host.startswith(UNIX) else f"{host}:{port}"
         raise ConfigurationError(
-            f"cannot show the dashboard on {host}:{port}: {error.strerror or error}. Stop the "
+            f"cannot show the dashboard on {where}: {error.strerror or error}. Stop the "
             "program that uses it, or choose another address: --dashboard HOST:PORT, or "
             "dashboard: in runner.yaml"
         ) from error
     return listener
 
 
+def _tcp(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _unix(path: Path) -> socket.socket:
+    """Its group may connect, too: a proxy that is in it."""
+    _clear(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that somebody left when they were killed; one that is used stays."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+
+
+def leave(url: str) -> None:
+    """Remove the file of a Unix socket that is no longer listened on."""
+    if url.startswith(UNIX):
+        Path(url[len(UNIX) :]).unlink(missing_ok=True)
+
+
 def is_private(listener: socket.socket) -> bool:
     """True when only this machine can reach it."""
+    if listener.family == socket.AF_UNIX:
+        return True
     return ip_address(listener.getsockname()[0]).is_loopback
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address to type into a browser of this machine."""
+    """The address to type into a browser of this machine; of a Unix socket unix:PATH."""
+    if listener.family == socket.AF_UNIX:
+        return f"{UNIX}{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

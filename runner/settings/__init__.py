@@ -188,6 +188,13 @@ def parse_hook(text: str) -> tuple[str, int] | None:
     return (host, int(port)) if len(port) <= 5 and int(port) <= 65_535 else None
 
 
+def parse_place(text: str) -> tuple[str, int] | None:
+    """The same, or `unix:PATH` for a Unix socket, which has the port 0."""
+    if text.startswith("unix:"):
+        return (text, 0) if text != "unix:" else None
+    return parse_hook(text)
+
+
 def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
     """What the schema cannot say."""
     mistakes = []
@@ -195,8 +202,9 @@ def _meaning(tree: Mapping[str, Any]) -> list[Mistake]:
         text = "hook is not an address"
         mistakes.append(Mistake(("hook",), "wrong-value", text, "write HOST:PORT: 127.0.0.1:8080"))
     mistakes += [*_addresses(tree.get("hooks", {})), *_metrics(tree), *outward.mistakes(tree)]
-    if tree.get("dashboard", "off") != "off" and parse_hook(tree["dashboard"]) is None:
-        text, cure = "dashboard is not an address", "write HOST:PORT: 127.0.0.1:8081, or off"
+    if tree.get("dashboard", "off") != "off" and parse_place(tree["dashboard"]) is None:
+        text = "dashboard is not an address"
+        cure = "write HOST:PORT, 127.0.0.1:8081, or unix:PATH, or off"
         mistakes.append(Mistake(("dashboard",), "wrong-value", text, cure))
     mistakes += several.mistakes(tree)
     offsets = [_ms(text) for text in tree.get("timing", {}).get("probe_offsets", [])]
@@ -261,7 +269,7 @@ def _build(tree: Mapping[str, Any]) -> Settings:
         paper=Paper(**paper),
         notifications=outward.notifications(tree),
         metrics=parse_hook(tree["metrics"]) if "metrics" in tree else None,
-        dashboard=parse_hook(tree.get("dashboard", "off")),
+        dashboard=parse_place(tree.get("dashboard", "off")),
         log=outward.log(tree),
     )
 

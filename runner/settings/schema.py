@@ -307,7 +307,8 @@ SCHEMA: Mapping[str, Any] = {
             },
             "dashboard": {
                 "type": "string",
-                "description": "Where the dashboard is shown, HOST:PORT, or off: 127.0.0.1:8081",
+                "description": "Where the dashboard is shown, HOST:PORT or unix:PATH, or off: "
+                "127.0.0.1:8081",
             },
             "hooks": HOOKS,
             "secrets": _named(
