@@ -170,7 +170,8 @@ class Cell:
         """The threads besides the loop, and the loop's own."""
         measured = counting.request if counting is not None else None
         post = self.dispatcher.post
-        self.gateway = Gateway(self.venue, post, wall_ms, monotonic_ms, measured=measured)
+        told = self.dispatcher.post_all
+        self.gateway = Gateway(self.venue, told, wall_ms, monotonic_ms, measured=measured)
         self.alarm = AlarmClock(self.dispatcher.wake)
         self.kill_switch = KillSwitch(
             self._house.folder,

@@ -98,7 +98,7 @@ class Dispatcher:
         self._now = now
         self._observers = tuple(observers)
         self._announce = announce
-        self._inbox: queue.Queue[Item] = queue.Queue(INBOX)
+        self._inbox: queue.Queue[Sequence[Item]] = queue.Queue(INBOX)
         self._stopping = False
         self._blocked = False
         self._remember = remember
@@ -115,7 +115,11 @@ class Dispatcher:
 
     def post(self, event: Event) -> None:
         """Hand in an event; a full inbox slows its source down, nothing is dropped."""
-        self._inbox.put((event, None))
+        self._inbox.put(((event, None),))
+
+    def post_all(self, events: Iterable[Event]) -> None:
+        """Hand in what belongs together, such as one answer's parts: one turn takes it up."""
+        self._inbox.put([(event, None) for event in events])
 
     def ask(self, event: Alert | Fire | Command, timeout: float) -> AlertAnswer | None:
         """Hand in an alert and wait for its commit; None when that could not be had in time."""
@@ -129,7 +133,7 @@ class Dispatcher:
         """Hand in an alert; its answer comes with the commit. None when the inbox is full."""
         reply: Reply = Future()
         try:
-            self._inbox.put_nowait((event, reply))
+            self._inbox.put_nowait(((event, reply),))
         except queue.Full:
             return None
         return reply
@@ -137,7 +141,7 @@ class Dispatcher:
     def wake(self) -> None:
         """Make the loop look at the clock now."""
         if self._inbox.empty():
-            self._inbox.put((None, None))
+            self._inbox.put(((None, None),))
 
     def stop(self) -> None:
         """End the loop after the turn that goes on."""
@@ -303,9 +307,9 @@ class Dispatcher:
     def _drain(self, timeout: float) -> list[Item]:
         items: list[Item] = []
         try:
-            items.append(self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait())
+            items += self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait()
             while len(items) < MOST_AT_ONCE:
-                items.append(self._inbox.get_nowait())
+                items += self._inbox.get_nowait()
         except queue.Empty:
             pass
         return items

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from runner import failpoints
 from runner.core.events import CallDone, Event
@@ -43,13 +43,13 @@ class Gateway:
     def __init__(
         self,
         venue: Venue,
-        post: Callable[[Event], None],
+        post: Callable[[Iterable[Event]], None],
         now: Callable[[], int],
         monotonic: Callable[[], int],
         lanes: Mapping[Lane, int] = LANES,
         measured: Measured | None = None,
     ) -> None:
-        """Lanes are threads; `now` and `monotonic` give ms."""
+        """Lanes are threads; `post` takes all that one answer says; both clocks give ms."""
         self._venue = venue
         self._post = post
         self._now = now
@@ -122,9 +122,8 @@ class Gateway:
     def _carry(self, signed: SignedRequest) -> None:
         answer = self._send(signed)
         failpoints.hit("answer.before")
-        for event in self._venue.interpret(signed, answer):
-            self._post(event)
-        self._post(CallDone(signed.call, self._now()))
+        done = CallDone(signed.call, self._now())
+        self._post([*self._venue.interpret(signed, answer), done])
 
     def _send(self, signed: SignedRequest) -> RawAnswer:
         """Send once, unless the signature grew too old in the queue to be accepted."""
