@@ -23,7 +23,7 @@ from bench.daemon import Daemon, daemon, folder_of
 from bench.goals import Measured, sample
 from bench.stand import Arrivals, exchange
 
-KILLS = 40
+KILLS = 30
 ALERTS_EVERY = 0.02
 SETTINGS = {
     "commands": {
