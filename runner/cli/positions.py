@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +53,41 @@ def _why(daemon: dict[str, Any], now: int) -> str:
 
 
 def _table(told: dict[str, Any]) -> None:
-    headings = ("symbol", "side", "size", "entry", "mark", "result", "liquidation", "run", "exits")
-    rows = [_row(each) for each in told["positions"]]
+    headings: tuple[str, ...] = (
+        "symbol",
+        "side",
+        "size",
+        "entry",
+        "mark",
+        "result",
+        "liquidation",
+        "run",
+        "exits",
+    )
+    rows: list[Row] = [_row(each) for each in told["positions"]]
     empty = "no open positions"
     if not told["known"]:
         empty = "not known: the account was not read yet" if told["live"] else "none known"
-    if told["live"]:
-        output.table(headings, rows, empty)
-    else:
+    if sys.stdout.isatty():
+        # exits are long: on a screen they stand below, a line each
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
+    if not told["live"]:
+        headings = (*headings, "as of (UTC)")
         seen = [output.instant(each["as_of"])[:19] for each in told["positions"]]
-        dated = [(*row, at) for row, at in zip(rows, seen, strict=True)]
-        output.table((*headings, "as of (UTC)"), dated, empty)
+        rows = [(*row, at) for row, at in zip(rows, seen, strict=True)]
+    output.table(headings, rows, empty)
+    if sys.stdout.isatty():
+        _exits(told["positions"])
     _balances(told["balances"])
+
+
+def _exits(positions: list[dict[str, Any]]) -> None:
+    """A line for each exit; a position without one cannot be overlooked."""
+    for each in positions:
+        for exit_ in each["exits"]:
+            click.echo(f"exit of {each['symbol']} {each['side']}: {_exit(exit_)}")
+        if not each["exits"]:
+            click.secho(f"NO EXIT of {each['symbol']} {each['side']}", fg="red", bold=True)
 
 
 def _balances(told: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from runner.core.orders import OrderIntent, OrderState, OrderType, Side
 from runner.journal import JournalReader
 from runner.settings import Account, Settings
 from tests.cli.calling import Process, answer, call, demo_folder
+from tests.cli.terminal import on_terminal
 from tests.journal.building import changing, firing, leg_of, open_journal
 from tests.support import eventually
 
@@ -272,6 +273,18 @@ def test_hedge_mode_takes_only_what_was_looked_at(folder: Path) -> None:
         told, _ = held(folder, Settings(accounts={"main": account}), journal, now())
     [position] = told["positions"]
     assert (position["position_side"], len(position["exits"])) == ("LONG", 1)
+
+
+def test_on_a_terminal_each_exit_is_a_line(folder: Path) -> None:
+    """What has none cannot be overlooked, however many columns there are."""
+    decision, _, [leg] = firing("1")
+    two = [{**SEEN, "symbol": symbol, "size": "1"} for symbol in ("BTCUSDT", "ETHUSDT")]
+    commit(folder, looked(1_000, *two), decision=decision)
+    commit(folder, decision=changing(None, exit_of(leg, "s")))
+    _, shown = on_terminal("positions", "--dir", folder, columns=80)
+    assert "NO EXIT of ETHUSDT long" in shown
+    assert re.search(r"^exit of BTCUSDT long: sell ", shown, re.MULTILINE)
+    assert "NO EXIT of BTCUSDT" not in shown
 
 
 def test_json_keys_are_documented(folder: Path) -> None:
