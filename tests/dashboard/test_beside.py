@@ -20,7 +20,7 @@ from tests.cli.calling import Process, call, demo_folder
 from tests.dashboard.scene import PASSWORD
 from tests.support import eventually
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 
 
 def status(address: str, path: str = "/login") -> int:
@@ -140,7 +140,8 @@ def test_a_dashboard_that_dies_is_started_again_and_ends_with_its_parent(folder:
     finally:
         beside.stop()
     assert last is not None
-    assert not alive(last)
+    # where the machine is busy it is killed when its time is over, which may be a moment later
+    assert eventually(lambda: not alive(last), PATIENCE)
 
 
 def alive(process: int) -> bool:
