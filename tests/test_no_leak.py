@@ -25,12 +25,15 @@ import requests
 
 from runner import logs
 from runner.app import App
+from runner.cli.desk import FolderDesk
 from runner.connecting import Place
 from runner.core.engine import Engine
+from runner.dashboard.app import Dashboard
 from runner.errors import RunnerError
+from runner.journal import JournalReader
 from runner.ops.secret_files import write
 from runner.rotating import KeyRotation, ask
-from runner.settings import load
+from runner.settings import Settings, load
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.rest import Rest
 from runner.venues.binance_usdm.signing import HmacSigner
@@ -39,6 +42,7 @@ from runner.venues.paper.listen_keys import ListenKeys
 from runner.venues.paper.market import Still
 from runner.venues.paper.server import PaperServer
 from tests.cli.calling import call
+from tests.dashboard.scene import HASH, PASSWORD
 from tests.support import eventually
 
 PATIENCE = 90
@@ -49,7 +53,12 @@ SECRETS = {
     "demo_secret_next": "SecretNextStUvWx0123456789",
     "tv": "HookSecretYzAbCd0123456789/+x",
     "panic": "CommandSecretEfGh0123456789",
+    "phone": "json://PhoneUserIjKl01:PhoneTokenMnOp0123456789@127.0.0.1:1/",
+    "dashboard": HASH,
 }
+PARTS = (PASSWORD, "PhoneTokenMnOp0123456789")
+"""What must not be seen besides: of the notifications' address, and what the hash is of."""
+
 RULES = """\
 version: 1
 guards: {max_order_notional: 5000}
@@ -76,6 +85,8 @@ rules:
 SETTINGS = """\
 version: 1
 hook: 127.0.0.1:0
+metrics: 127.0.0.1:0
+notifications: {{targets: [phone], kinds: {{fired: on, refused: on}}}}
 commands: {{panic: {{command: pause, secret: panic}}}}
 accounts:
   main:
@@ -119,7 +130,7 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spy]:
     """Notes every signature and every listen key, and all that is logged at DEBUG."""
-    spy = Spy(set(SECRETS.values()))
+    spy = Spy({*SECRETS.values(), *PARTS})
     sign, create = HmacSigner.sign, ListenKeys.create
 
     def signing(self: HmacSigner, payload: bytes) -> str:
@@ -305,7 +316,8 @@ def test_nothing_that_was_written_or_said_holds_a_secret(
         link = getattr(app.cell.venue, "ws", None)
         if link is not None:
             link.stop()
-    for name in ("status", "orders", "journal", "alerts", "runs", "doctor"):
+    look_at_the_dashboard(folder, settings, spy)
+    for name in ("status", "orders", "journal", "alerts", "runs", "positions", "doctor"):
         shown = call(name, "--dir", folder, "--json")
         spy.said[name] = shown.output
     assert len(spy.hidden) > len(SECRETS) + 20
@@ -322,6 +334,17 @@ def look(folder: Path, spy: Spy, app: App) -> None:
     for page in ("/", "/livez", "/readyz", "/metrics", "/hook/signal"):
         answer = requests.get(app.hook_server.url + page, timeout=PATIENCE)
         spy.said[page] = f"{answer.text} {dict(answer.headers)}"
+    assert app.metrics is not None
+    host, port = app.metrics.address
+    figures = requests.get(f"http://{host}:{port}/metrics", timeout=PATIENCE).text
+    assert "runner_" in figures
+    spy.said["metrics"] = figures
+    with JournalReader.open(folder / "journal.db") as journal:
+        spy.said["explain"] = "".join(
+            call("explain", run["run_id"], "--dir", folder).output for run in journal.runs()[:20]
+        )
+    for words in (("secrets", "rotate"), ("why", "--all"), ("status",)):
+        spy.said[f"{words} beside it"] = call(*words, "--dir", folder).output
     spy.said["objects"] = f"{app.secrets!r} {app.cell.venue!r} {app.hooks!r} {vars(app)!r}"
     for source in (folder / "journal.db-wal", folder / "journal.db"):
         if source.exists():
@@ -334,3 +357,32 @@ def look(folder: Path, spy: Spy, app: App) -> None:
         App(Place(folder), load(folder))
     except RunnerError as error:
         spy.said["exception"] = "".join(traceback.format_exception(error))
+
+
+def look_at_the_dashboard(folder: Path, settings: Settings, spy: Spy) -> None:
+    """Every page that has no parameter, logged in and not; and a wrong password."""
+    app = Dashboard(FolderDesk(folder, settings), ()).app
+    pages = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if rule.methods
+        and "GET" in rule.methods
+        and not rule.arguments
+        and rule.endpoint != "stream"
+    ]
+    assert len(pages) > 6, pages
+    client = app.test_client()
+    seen = 0
+    for password in (f"{PASSWORD}x", PASSWORD):
+        for page in pages:
+            answer = client.get(page)
+            seen += answer.status_code == 200
+            spy.said[f"dashboard {page} {password == PASSWORD}"] = answer.get_data(as_text=True)
+        form = {"password": password}
+        told = client.post("/login", data=form, headers={"Origin": "http://localhost"})
+        spy.said[f"login {password == PASSWORD}"] = told.get_data(as_text=True)
+    for page in pages:
+        answer = client.get(page)
+        seen += answer.status_code == 200
+        spy.said[f"dashboard {page} after"] = answer.get_data(as_text=True)
+    assert seen > len(pages), "the pages were shown once"
