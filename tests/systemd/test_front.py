@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -106,8 +105,8 @@ def test_a_body_that_does_not_tell_its_length_has_the_same_cap(start: Start) -> 
     try:
         connection.request("POST", f"/hook/{SECRET}", pieces, encode_chunked=True)
         status = connection.getresponse().status
-    except (BrokenPipeError, ConnectionResetError):
-        status = 413
+    except (OSError, http.client.HTTPException):
+        status = 413  # it was cut off
     finally:
         connection.close()
     assert status >= 400
@@ -153,8 +152,8 @@ def test_a_certificate_decides_who_comes_through(start: Start, kind: str, tmp_pa
     for shown in (None, other.pair("forged", "TradingView, Inc.")):
         try:
             assert front.ask(path, show=shown)[0] >= 400
-        except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
-            continue
+        except (OSError, http.client.HTTPException):
+            continue  # not even a handshake
 
 
 def test_with_a_second_runner_alerts_go_where_somebody_answers(
