@@ -264,6 +264,8 @@ def _table(told: list[dict[str, Any]], now: int) -> None:
 
 
 def _show(told: dict[str, Any], now: int) -> None:
+    from runner.core.guards import cure
+
     state = "enabled" if told["enabled"] else "disabled"
     if not told["loaded"]:
         state = "not in the rule files"
@@ -283,6 +285,8 @@ def _show(told: dict[str, Any], now: int) -> None:
         symbol = f" {record['symbol']}" if record["symbol"] else ""
         at = output.instant(record["at"])
         click.echo(f"    {at}{symbol}  {record['kind']:<9} {output.told(record)}")
+        if record["reason"] == "guard" and (way := cure(record["text"])):
+            click.echo(f"      {way}")
 
 
 def _lines(state: dict[str, Any], told: dict[str, Any], now: int) -> list[str]:

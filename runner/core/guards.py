@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -71,6 +72,18 @@ class Verdict:
     def plain(self) -> dict[str, Any]:
         """As the journal keeps it beside the order, in the same transaction."""
         return {"verdict": self.word, "guards": [check.plain() for check in self.checks]}
+
+
+_REFUSAL: Final = re.compile(r"(max_\w+|allowed_symbols): [^;]*\((guards of [^()]*)\)")
+
+
+def cure(text: str) -> str:
+    """How the limit that a refusal names is changed; empty for a text that names none."""
+    found = _REFUSAL.search(text)
+    if found is None:
+        return ""
+    smaller = "" if found[1] in LIFTED or found[1] == "allowed_symbols" else ", or order less"
+    return f"to change it: {found[1]} under {found[2]}{smaller}"
 
 
 EXIT: Final = Verdict("an exit: no guard holds it back")

@@ -15,6 +15,9 @@ from runner.core.state import Work
 from runner.core.values import replace
 from runner.core.view import View
 
+OF_ACCOUNT = "guards of account "
+"""How the place of an account's own limits begins."""
+
 Blocks = list[tuple[str, Limits, str]]
 
 
@@ -27,7 +30,7 @@ def blocks_of(rule: Rule, rules: RuleSet, account: str, of_account: Limits) -> B
 
     A run goes on with the rule as it was; where the files have changed since, both bind it.
     """
-    found: Blocks = [(f"guards of account {account} in runner.yaml", of_account, "")]
+    found: Blocks = [(f"{OF_ACCOUNT}{account} in runner.yaml", of_account, "")]
     newer = rules.rules.get(rule.id, rule)
     for each in (rule,) if newer.text_hash == rule.text_hash else (rule, newer):
         file = each.file.rpartition("/")[2] or "its rule file"

@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from runner.core import losses
 from runner.core.decision import Reason
 from runner.core.events import PriceSource
 from runner.core.figures import figure, span
 from runner.core.firing import blocked, trigger_memory
 from runner.core.formula import EvaluationError
+from runner.core.guards import cure
+from runner.core.judging import OF_ACCOUNT, blocks_of
 from runner.core.prices import PriceBoard
 from runner.core.rules import Memory, Rule, RuleSet, Trigger, WaitsForPrice
 from runner.core.running import World
 from runner.core.state import State, Work
+from runner.core.switches import only_enters
 from runner.core.triggers.crossing import PAST
 from runner.core.triggers.dead_man import DeadManTrigger
 from runner.core.triggers.heartbeat import HeartbeatTrigger
@@ -68,12 +72,26 @@ def standing(work: Work, world: World, rule: Rule, symbol: str) -> Standing:
         _trigger(trigger, trigger_memory(memory, trigger), names) for trigger in rule.triggers
     )
     conditions = tuple(_conditions(rule, names))
-    shut = blocked(work, rule, symbol)
+    shut = blocked(work, rule, symbol) or _curbed(work, world, rule)
     if shut is not None:
         return Standing(symbol, shut[0].value, shut[1], triggers, conditions)
     waiting = next((line for line in triggers if line.reason == ARMED), None)
     first = waiting or triggers[0]
     return Standing(symbol, first.reason, first.text, triggers, conditions)
+
+
+def _curbed(work: Work, world: World, rule: Rule) -> tuple[Reason, str] | None:
+    """A limit on losses is reached that binds a rule which only enters: nothing of it may leave."""
+    reached = losses.closed(work.state.memories)
+    if not reached or not only_enters(rule):
+        return None
+    binding = {where for where, _, _ in blocks_of(rule, world.rules, world.account, world.limits)}
+    for key, text in reached.items():
+        place = key.partition(", ")[2]
+        # the journal alone does not know the account's name; its guards bind every rule
+        if place in binding or place.startswith(OF_ACCOUNT):
+            return Reason.GUARD, f"{text}; {cure(text)}"
+    return None
 
 
 def remembered(rules: RuleSet, state: State, now: int) -> tuple[Work, World]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from runner.core import losses
 from runner.core.events import AccountUpdate, Command
 from runner.core.limits import Limits, Most
 from runner.core.orders import CancelCall, PlaceCall
+from runner.core.triggers.schedule import ScheduleTrigger
 from runner.core.view import DAY
 from tests.core.factories import Bench, built, dec, position, report, rule, rule_set
 
@@ -166,3 +168,27 @@ def test_while_something_is_held_the_account_is_read_often() -> None:
     equity(bench, 9_900)
     wanted = {call.what: at for call, at in bench.engine.questions.wanted.items()}
     assert wanted["account"] <= bench.now + 10_000
+
+
+def test_why_names_the_limit_its_figure_and_how_to_change_it() -> None:
+    """A rule that only enters says what shuts it; one that also closes goes on."""
+    hourly = ScheduleTrigger("schedule", None, 3_600_000, None, "UTC", "skip", 0, "hourly")
+    one = replace(rule("one", entry(), limits=LOSS), triggers=(hourly,))
+    close = built("close", {"type": "market"})
+    both = replace(rule("both", entry(), close, limits=LOSS), triggers=(hourly,))
+    bench = Bench(rule_set(one, both))
+    equity(bench, 10_000)
+    assert look(bench, "one")["reason"] == ""
+    equity(bench, 9_400)
+    told = look(bench, "one")
+    assert told["reason"] == "guard"
+    assert "max_daily_loss: the account lost 600 today, the limit is 500" in told["text"]
+    assert told["text"].endswith("to change it: max_daily_loss under guards of its rule file")
+    assert look(bench, "both")["reason"] == ""
+
+
+def look(bench: Bench, rule_id: str) -> Any:
+    """How a rule stands."""
+    command = Command("look", f"l{rule_id}{bench.now}", "ann", bench.now, rule_id=rule_id)
+    [record] = [each for each in bench.tell(command).records if each.kind == "command"]
+    return record.data["rules"][rule_id][0]

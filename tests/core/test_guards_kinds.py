@@ -10,7 +10,7 @@ from runner.core import guards
 from runner.core.decision import Leg
 from runner.core.events import AccountUpdate
 from runner.core.exposure import Ahead
-from runner.core.guards import Asked, bounds, setting_verdict
+from runner.core.guards import Asked, bounds, cure, setting_verdict
 from runner.core.limits import Limits
 from runner.core.losses import Losses
 from runner.core.orders import (
@@ -83,6 +83,16 @@ def test_the_tightest_of_all_blocks_refuses_and_says_where_it_stands() -> None:
         f"(guards of a.yaml, symbols: {SYMBOL})"
     )
     assert "runner.yaml" in said(order(quantity="0.01"), blocks[0], blocks[2])
+
+
+def test_a_refusal_says_how_its_limit_is_changed() -> None:
+    """Where it stands; a smaller order helps where the order is what is too large."""
+    text = said(order("0.1", quantity="1"), file(max_order_notional=dec(5_000)))
+    way = "to change it: max_order_notional under guards of a.yaml, or order less"
+    assert cure(f"stopped: guard: {text}") == way
+    elsewhere = said(order("0.1"), file(allowed_symbols=("ETHUSDT",)))
+    assert cure(elsewhere) == "to change it: allowed_symbols under guards of a.yaml"
+    assert cure("it fired for this event") == ""
 
 
 def test_the_limits_of_another_symbol_do_not_apply() -> None:
