@@ -22,12 +22,11 @@ def positions(folder: Path, as_json: bool) -> None:
 
     While no daemon answers: what the journal knew last, each line with its time.
     """
-    from runner.cli.accounts import settings_of
     from runner.cli.holding import held
-    from runner.cli.reading import journal_of
+    from runner.cli.reading import journal_of, readable
     from runner.connecting import wall_ms
 
-    settings = settings_of(folder)
+    settings = readable(folder)
     with journal_of(folder, settings) as journal:
         now = wall_ms()
         told, daemon = held(folder, settings, journal, now)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from runner.cli.accounts import settings_of
 from runner.cli.options import NEWEST
 from runner.cli.output import note
-from runner.errors import JournalError
+from runner.errors import ConfigurationError, JournalError
 from runner.journal import JournalReader, place_of
 from runner.settings import Settings
 
@@ -21,9 +21,10 @@ def journal_of(
 ) -> JournalReader:
     """The journal of a folder, read-only; `older`: also of an older runner, to copy it.
 
-    Raises JournalError when none is there.
+    Mistakes in runner.yaml keep nobody from reading the journal that lies in the folder. Raises
+    JournalError when none is there.
     """
-    chosen = settings or settings_of(folder)
+    chosen = settings or readable(folder)
     path = place_of(folder, chosen.journal)
     if isinstance(path, Path) and not path.exists():
         raise JournalError(
@@ -31,6 +32,25 @@ def journal_of(
             f"Start it with: runner run --dir {folder} --paper; or name another --dir"
         )
     return JournalReader.open(path, older=older)
+
+
+def readable(folder: Path) -> Settings:
+    """The settings; where they have mistakes those of a runner without runner.yaml, and a remark.
+
+    Raises ConfigurationError when no such journal is there either.
+    """
+    try:
+        return settings_of(folder)
+    except ConfigurationError:
+        usual = Settings()
+        path = place_of(folder, usual.journal)
+        if not isinstance(path, Path) or not path.exists():
+            raise
+        note(
+            "runner.yaml has mistakes (runner check): a runner that runs goes on with what it "
+            f"read, none can start; what follows is of {path}"
+        )
+        return usual
 
 
 def started(journal: JournalReader) -> dict[str, Any]:

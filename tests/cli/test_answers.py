@@ -17,6 +17,7 @@ from jsonschema import Draft7Validator
 from runner import resources
 from runner.cli import main
 from runner.cli.answers.verbs import ANSWERS, text
+from runner.core.decision import Decision, Record
 from runner.core.orders import AmendIntent, CancelIntent, Family, Setting, SettingIntent, Side
 from tests.cli.calling import TOKEN, Process, call, demo_folder
 from tests.journal.building import changing, firing, leg_of, open_journal
@@ -148,6 +149,25 @@ def test_changes_and_settings_are_orders_of_their_own_kind(tmp_path: Path) -> No
     assert "set leverage 5" in lines
 
 
+def test_the_answers_of_several_accounts_stand_under_their_names(tmp_path: Path) -> None:
+    """Each is what the verb says of one account."""
+    folder = demo_folder(tmp_path / "my")
+    (folder / "journals").mkdir()
+    account = "{venue: binance_usdm, address: paper}"
+    settings = f"version: 1\naccounts:\n  main: {account}\n  hedge: {account}\n"
+    for name, place in (("hedge", "journals/hedge.db"), ("main", "journal.db")):
+        journal = open_journal(folder)
+        started = Record(0, "started", "runner", data={"account": name})
+        journal.commit([Decision([started])])
+        journal.close()
+        (folder / "journal.db").rename(folder / place)
+    (folder / "runner.yaml").write_text(settings.replace("paper}", "paper, default: true}", 1))
+    told = json.loads(call("journal", "--dir", folder, "--json").stdout)
+    assert wrong("accounts", told) == []
+    assert sorted(told["accounts"]) == ["hedge", "main"]
+    assert [wrong("journal", each) for each in told["accounts"].values()] == [[], []]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Rules with a test, a secret, and candles to replay."""
@@ -193,7 +213,7 @@ def test_every_real_answer_fits_its_schema(folder: Path) -> None:
     ask("why", "buy")
     ask("positions")
     assert found == []
-    assert seen | {"version"} == set(ANSWERS)
+    assert seen | {"version", "accounts"} == set(ANSWERS)
 
 
 def _placed(folder: Path) -> list[Any]:

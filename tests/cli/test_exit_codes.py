@@ -9,6 +9,7 @@ import pytest
 from runner.cli import main
 from tests.cli.calling import call, demo_folder
 from tests.cli.test_answers import commands
+from tests.journal.building import open_journal
 
 EVERY = dict(commands(main, ""))
 FOLDERED = [
@@ -62,6 +63,18 @@ def test_a_folder_in_which_nothing_ran_is_usage(verb: str, as_json: bool, tmp_pa
     assert (result.exit_code, result.stdout) == (2, "")
     assert "runner run --dir" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "orders", "runs", "journal", "alerts", "positions"])
+def test_mistakes_in_the_settings_keep_nobody_from_reading(verb: str, tmp_path: Path) -> None:
+    """Who just mistyped a setting may need to know what is open; it is said on stderr."""
+    folder = demo_folder(tmp_path / "my")
+    open_journal(folder).close()
+    usual = call(verb, "--dir", folder, "--json")
+    (folder / "runner.yaml").write_text("version: 1\nhok: 127.0.0.1:1\n")
+    result = call(verb, "--dir", folder, "--json")
+    assert (result.exit_code, result.stdout) == (usual.exit_code, usual.stdout)
+    assert "runner.yaml has mistakes (runner check)" in result.stderr
 
 
 @pytest.mark.parametrize("verb", FOLDERED)

@@ -335,7 +335,11 @@ VERSION: Final = record(
 
 SWITCHES: Final = ("enable", "disable", "pause", "resume", "cancel", "flatten", "kill", "unlock")
 
+SEVERAL: Final = record({"accounts": by("account", {})})
+"""Of verbs that go through several accounts: each one's own answer, null where it has none."""
+
 ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Schema]]] = {
+    "accounts": ((), SEVERAL),
     "alert": (("alert --send",), ANSWERED),
     "alerts": (("alerts",), items(ALERT)),
     "audit": (("audit",), AUDIT),
@@ -370,7 +374,8 @@ A key that is not named here may come with a later version: who reads answers ig
 def text(name: str) -> str:
     """One schema as it stands in schemas/cli/, the same bytes every time."""
     verbs, schema = ANSWERS[name]
-    said = {"title": ", ".join(f"runner {verb}" for verb in verbs)}
+    printed = ", ".join(f"runner {verb}" for verb in verbs)
+    said = {"title": printed or "any verb that goes through several accounts"}
     whole = {"$schema": "http://json-schema.org/draft-07/schema#", **said, **schema}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
