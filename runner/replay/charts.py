@@ -9,7 +9,7 @@ from decimal import Decimal
 from html import escape
 
 from runner.core.figures import figure
-from runner.replay.tally import COLUMNS, Column, Line
+from runner.replay.tally import Column, Line, Tally
 
 WIDTH, HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 26
@@ -30,17 +30,17 @@ class Mark:
 class _Scale:
     low: Decimal
     high: Decimal
+    columns: int
+
+    def x(self, place: int) -> str:
+        return f"{LEFT + (place + 0.5) / self.columns * (WIDTH - LEFT - RIGHT):.1f}"
 
     def y(self, value: Decimal) -> str:
         part = float((self.high - value) / (self.high - self.low))
         return f"{TOP + part * (HEIGHT - TOP - BOTTOM):.1f}"
 
 
-def _x(place: int) -> str:
-    return f"{LEFT + (place + 0.5) / COLUMNS * (WIDTH - LEFT - RIGHT):.1f}"
-
-
-def chart(name: str, words: str, line: Line, start: int, stop: int, marks: Sequence[Mark]) -> str:
+def chart(name: str, words: str, line: Line, tally: Tally, marks: Sequence[Mark]) -> str:
     """One chart; `name` names it in the page, `words` say it to who cannot see it."""
     columns = sorted(line.columns.items())
     if not columns:
@@ -49,12 +49,12 @@ def chart(name: str, words: str, line: Line, start: int, stop: int, marks: Seque
     tops = [column.high for _, column in columns] + [mark.value for mark in marks]
     low, high = min(values), max(tops)
     margin = (high - low) / 20 or abs(high) / 100 or Decimal(1)
-    scale = _Scale(low - margin, high + margin)
+    scale = _Scale(low - margin, high + margin, tally.columns)
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}">',
         f'<title id="{name}">{escape(words)}</title>',
         *_grid(scale),
-        *_times(start, stop),
+        *_times(tally.start, tally.stop),
         *_runs(columns, scale),
         *(_mark(mark, scale) for mark in marks),
         "</svg>",
@@ -99,20 +99,20 @@ def _runs(columns: Sequence[tuple[int, Column]], scale: _Scale) -> list[str]:
     found = []
     stretches: list[list[tuple[int, Column]]] = []
     for place, column in columns:
-        if not stretches or place - stretches[-1][-1][0] > 8:
+        if not stretches or place - stretches[-1][-1][0] > max(scale.columns // 45, 1):
             stretches.append([])
         stretches[-1].append((place, column))
     for stretch in stretches:
-        top = [f"{_x(place)},{scale.y(column.high)}" for place, column in stretch]
-        under = [f"{_x(place)},{scale.y(column.low)}" for place, column in reversed(stretch)]
-        last = [f"{_x(place)},{scale.y(column.last)}" for place, column in stretch]
+        top = [f"{scale.x(place)},{scale.y(column.high)}" for place, column in stretch]
+        under = [f"{scale.x(place)},{scale.y(column.low)}" for place, column in reversed(stretch)]
+        last = [f"{scale.x(place)},{scale.y(column.last)}" for place, column in stretch]
         found.append(f'<polygon class="range" points="{" ".join(top + under)}"/>')
         found.append(f'<polyline class="line" points="{" ".join(last)}"/>')
     return found
 
 
 def _mark(mark: Mark, scale: _Scale) -> str:
-    x, y = float(_x(mark.place)), float(scale.y(mark.value))
+    x, y = float(scale.x(mark.place)), float(scale.y(mark.value))
     size = 6 if mark.kind == "buy" else -6
     points = f"{x:.1f},{y:.1f} {x - 5:.1f},{y + size * 1.6:.1f} {x + 5:.1f},{y + size * 1.6:.1f}"
     words = escape(mark.words)

@@ -129,7 +129,7 @@ def _list(lines: Iterable[str]) -> str:
 def _equity(report: Report) -> str:
     tally = report.tally
     words = f"Equity from {figure(tally.opening)} to {figure(tally.closing)} {tally.asset}"
-    return _scrolled("Equity", chart("equity", words, tally.equity, tally.start, tally.stop, ()))
+    return _scrolled("Equity", chart("equity", words, tally.equity, tally, ()))
 
 
 def _prices(report: Report, told: dict[str, Any]) -> list[str]:
@@ -149,7 +149,7 @@ def _prices(report: Report, told: dict[str, Any]) -> list[str]:
         ]
         words = f"Price of {symbol} with {len(marks)} fills"
         found.append(f"<h2>{escape(symbol)}</h2>")
-        drawn = chart(f"price-{symbol}", words, line, tally.start, tally.stop, marks)
+        drawn = chart(f"price-{symbol}", words, line, tally, marks)
         found.append(_scrolled(f"Price of {symbol}", drawn))
     return found
 

@@ -12,7 +12,7 @@ from runner.core.figures import figure, span
 from runner.core.rules import Rule, RuleSet
 from runner.replay.series import Series
 from runner.replay.stage import Terms
-from runner.replay.tally import COLUMNS, Counts, Tally
+from runner.replay.tally import Counts, Tally
 
 ZERO = Decimal(0)
 CENT = Decimal("0.00000001")
@@ -72,7 +72,7 @@ def document(report: Report) -> dict[str, Any]:
         "positions": [*_positions(tally)],
         "fills": [*fills(tally)],
         "equity": [
-            [tally.start + place * (tally.stop - tally.start) // COLUMNS, figure(column.last)]
+            [tally.start + place * (tally.stop - tally.start) // tally.columns, figure(column.last)]
             for place, column in sorted(tally.equity.columns.items())
         ],
         "errors": [{"at": one.at, "rule": one.rule_id, "text": one.text} for one in tally.errors],

@@ -13,7 +13,7 @@ from runner.replay.playing import Player
 from runner.replay.report import Report, heard, unheard
 from runner.replay.series import Cut, Given, Series, survey
 from runner.replay.stage import Terms
-from runner.replay.tally import Tally
+from runner.replay.tally import COLUMNS, Tally
 from runner.venues.paper.symbols import Symbol
 
 Heard = Callable[[int, int, int], object]
@@ -58,12 +58,18 @@ def replay(
     asset = _asset(known)
     start = min(one.start for one in played.values())
     stop = max(one.end for one in played.values())
-    tally = Tally(start, stop, asset)
+    tally = Tally(start, stop, asset, _columns(played, stop - start))
     player = Player(chosen, played, cut, terms, known, tally)
     if told is not None:
         player.heard = lambda at: told(at, start, stop)
     player.play()
     return Report(tally, played, chosen, terms, left_out, partly, __version__)
+
+
+def _columns(series: Mapping[str, Series], length: int) -> int:
+    """No narrower than the longest candle: the lines of a chart have a value in each."""
+    span = max(one.span for one in series.values())
+    return max(min(length // span, COLUMNS), 1) if span else COLUMNS
 
 
 def _named(rules: RuleSet, choice: Choice) -> RuleSet:

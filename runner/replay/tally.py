@@ -14,7 +14,7 @@ from runner.venues.paper.account import Account
 from runner.venues.paper.orders import Fill
 
 COLUMNS = 360
-"""How many stretches of time a chart shows."""
+"""How many stretches of time a chart shows at most."""
 
 EXCHANGE = "(exchange)"
 """Who sent what no rule sent: a liquidation."""
@@ -66,11 +66,12 @@ class Counts:
 
 @dataclass(slots=True)
 class Tally:
-    """Observes a replay from `start` to `stop` (UTC ms)."""
+    """Observes a replay from `start` to `stop` (UTC ms), its charts in so many `columns`."""
 
     start: int
     stop: int
     asset: str
+    columns: int = COLUMNS
     rules: dict[str, Counts] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     equity: Line = field(default_factory=Line)
@@ -134,7 +135,7 @@ class Tally:
     def place(self, at: int) -> int:
         """The column of a time."""
         span = max(self.stop - self.start, 1)
-        return min(max(at - self.start, 0) * COLUMNS // span, COLUMNS - 1)
+        return min(max(at - self.start, 0) * self.columns // span, self.columns - 1)
 
     def candle(self, symbol: str, candle: Candle) -> None:
         """A candle began."""

@@ -45,6 +45,9 @@ def test_the_charts_are_whole(page: str) -> None:
     charts = [ET.fromstring(text) for text in texts]  # noqa: S314  # what is parsed is ours
     titles = [chart.findtext("title") for chart in charts]
     assert titles == ["Equity from 10000 to 10096.939985 USDT", "Price of ETHUSDT with 2 fills"]
+    # the first nine minutes but the eighth; after the gap a stretch of its own
+    lines = [each.get("points", "").split() for each in charts[1].iter("polyline")]
+    assert [len(points) for points in lines] == [7, 4]
     marks = [each.findtext("title") for each in charts[1].iter("polygon") if len(each)]
     assert [(mark or "").partition(",")[0] for mark in marks] == [
         "in: buy 1 at 3000.02",
