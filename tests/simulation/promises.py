@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from runner.audit import differences
 from runner.core.decision import FINAL, Decision, Leg, LegChange
-from runner.core.orders import CancelIntent, OrderIntent, OrderState
+from runner.core.orders import CancelIntent, OrderIntent, OrderState, Outcome
 from runner.journal import ORPHAN
 from runner.journal.rows import intent_of
 from runner.venues.paper.orders import Fill
@@ -35,6 +35,8 @@ ARROWS: Mapping[OrderState | None, set[OrderState]] = {
 }
 """Where each state may go (design/03); what is final stays."""
 
+WITHOUT_EFFECT = {Outcome.NOT_ACCEPTED, Outcome.NOT_SENT}
+
 LEGS = {"batch": 3, "single": 1}
 """How many orders a run of these rules has, when it is done."""
 
@@ -50,17 +52,23 @@ class Arrows:
     def observe(self, decisions: Sequence[Decision]) -> None:
         """Take in what was committed."""
         for decision in decisions:
+            without_effect = {
+                one.client_order_id for one in decision.outcomes if one.outcome in WITHOUT_EFFECT
+            }
             for change in decision.legs.values():
-                self._wrong += self._broken(change)
+                self._wrong += self._broken(change, without_effect)
 
-    def _broken(self, change: LegChange) -> Iterator[str]:
+    def _broken(self, change: LegChange, without_effect: Collection[str]) -> Iterator[str]:
         before, after = change.before, change.after
         was = before.state if before else None
         who = f"{after.name} {after.client_order_id}"
         refused_at_its_trigger = after.order_status == "REJECTED" and was is OrderState.LIVE
         asked = after.ask_first and (was, after.state) == (OrderState.PLANNED, OrderState.UNKNOWN)
+        # its answer said that nothing came of it, and a command took it back at that moment
+        gone = (was, after.state) == (OrderState.SENDING, OrderState.LAPSED)
+        taken_back = gone and after.client_order_id in without_effect
         if after.state is not was and not (
-            after.state in ARROWS.get(was, ()) or refused_at_its_trigger or asked
+            after.state in ARROWS.get(was, ()) or refused_at_its_trigger or asked or taken_back
         ):
             yield f"{who} went from {was} to {after.state}"
         if before is None:
