@@ -63,7 +63,7 @@ def signed_batch(port: int, orders: int = ORDERS) -> bytes:
     body = f"batchOrders={text}&recvWindow=5000&timestamp=1780000000000&signature={'0f' * 32}"
     return (
         f"POST /fapi/v1/batchOrders HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Accept-Encoding: identity\r\nX-MBX-APIKEY: {stand.KEY}\r\n"
+        f"Accept-Encoding: identity\r\nX-MBX-APIKEY: bench-floor-key\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()

@@ -23,6 +23,8 @@ struct conn {
     char *held;
     size_t used;
     int64_t began;
+    uint64_t key;  /* whose connection it is, by a hash of the API key */
+    char listens;  /* it asked for a listen key */
     int other;    /* where bytes go that are not for us; 0: nowhere */
     char role;    /* HTTP, a Tunnel, User stream, WebSocket API, Passed on to */
 };
@@ -127,16 +129,38 @@ static const char *value(const char **at, const char *end, const char *name, siz
     const char *found = memmem(*at, end - *at, name, length);
     if (!found) return NULL;
     found += length;
-    while (found < end && (*found == '=' || *found == '%' || *found == '"' || *found == ':'))
+    while (found < end && (*found == '=' || *found == ' ' || *found == '%' || *found == '"' || *found == ':'))
         found += *found == '%' ? 3 : 1;
     const char *stop = found;
-    while (stop < end && *stop != '&' && *stop != '%' && *stop != '"' && *stop != ' ') stop++;
+    while (stop < end && *stop != '&' && *stop != '%' && *stop != '"' && *stop != ' ' && *stop != '\r')
+        stop++;
     *size = stop - found, *at = stop;
     return found;
 }
 
-/* Tell every user stream, in one frame for each order, as the exchange does. */
-static void tell(const char *name, int size, const char *symbol, int length, const char *status) {
+static struct {
+    uint64_t listen, key;
+} listeners[4096];
+static int listening_to;
+
+/* Remember whose listen key an answer holds. */
+static void learn(const char *data, size_t size, uint64_t key) {
+    const char *at = data;
+    size_t length;
+    const char *listen = value(&at, data + size, "listenKey", &length);
+    if (!listen) return;
+    listeners[listening_to % 4096].listen = hash_of(listen, length);
+    listeners[listening_to++ % 4096].key = key;
+}
+
+static uint64_t whose(uint64_t listen) {
+    for (int n = 0; n < listening_to && n < 4096; n++)
+        if (listeners[n].listen == listen) return listeners[n].key;
+    return 0;
+}
+
+/* Tell the account's user streams, in one frame for each order, as the exchange does. */
+static void tell(uint64_t key, const char *name, int size, const char *symbol, int length, const char *status) {
     char text[1024], frame[1100];
     int64_t at = wall_ms();
     int wrote = snprintf(
@@ -155,7 +179,7 @@ static void tell(const char *name, int size, const char *symbol, int length, con
         frame[1] = 126, frame[2] = wrote >> 8, frame[3] = wrote, head = 4;
     memcpy(frame + head, text, wrote);
     for (int fd = 0; fd <= highest; fd++)
-        if (conns[fd].role == 'U') send_all(fd, frame, head + wrote);
+        if (conns[fd].role == 'U' && conns[fd].key == key) send_all(fd, frame, head + wrote);
 }
 
 static int order_text(char *out, const char *before, const char *symbol, size_t length,
@@ -193,9 +217,10 @@ static void orders(int fd, const char *data, size_t size, int batch) {
         wrote += order_text(body + wrote, n ? "," : "", symbols[n], lengths[n], names[n], sizes[n],
                             status);
     if (batch) body[wrote++] = ']';
+    uint64_t key = conns[fd].key;
     reply(fd, body, wrote);
     for (int n = 0; n < many; n++)
-        tell(names[n], sizes[n], symbols[n], lengths[n], status);
+        tell(key, names[n], sizes[n], symbols[n], lengths[n], status);
 }
 
 /* An order that came is told of; whether others exist, the paper exchange knows. */
@@ -227,10 +252,18 @@ static void request(int fd, char *data, size_t size) {
     struct conn *own = &conns[fd];
     char *line = memchr(data, '\r', size), *path = memchr(data, ' ', size) + 1;
     size_t head = (char *)memmem(data, size, "\r\n\r\n", 4) - data;
+    const char *cursor = data;
+    size_t length;
+    const char *key = value(&cursor, data + head, "X-MBX-APIKEY", &length);
+    if (key) own->key = hash_of(key, length);
+    own->listens = !strncmp(path, "/fapi/v1/listenKey", 18);
     if (memmem(data, head, "pgrade: websocket", 17)) {
         int user = memmem(path, line - path, "listenKey=", 10) != NULL;
         int api = !strncmp(path, "/ws-fapi", 8);
         own->role = user ? 'u' : api ? 'W' : 'T';
+        cursor = path;
+        const char *listen = user ? value(&cursor, line, "listenKey", &length) : NULL;
+        if (listen) own->key = whose(hash_of(listen, length));
         pass_on(fd, data, size, user || api ? paper_port : market_port);
     } else if (!strncmp(data, "POST /fapi/v1/batchOrders", 25)) {
         orders(fd, data, size, 1);
@@ -291,6 +324,7 @@ static void readable(int fd) {
     if (!own->other) return;
     /* only a stream that was opened hears of orders */
     if (conns[own->other].role == 'u') conns[own->other].role = 'U';
+    if (conns[own->other].listens) learn(own->held, got, conns[own->other].key);
     if (send_all(own->other, own->held, got)) hang_up(fd);
 }
 

@@ -14,7 +14,7 @@ URL, PORT = sys.argv[1], int(sys.argv[2])
 app = Flask(__name__)
 venue = ccxt.binanceusdm(
     {
-        "apiKey": "bench-key",
+        "apiKey": "bench-peer-key",
         "secret": "bench-secret",
         "enableRateLimit": False,
         "options": {"fetchCurrencies": False, "fetchMargins": False},

@@ -13,7 +13,7 @@ from flask import Flask, jsonify, request
 URL, PORT = sys.argv[1], int(sys.argv[2])
 Client.API_URL, Client.FUTURES_URL = f"{URL}/api", f"{URL}/fapi"
 app = Flask(__name__)
-client = Client("bench-key", "bench-secret", ping=False)
+client = Client("bench-peer-key", "bench-secret", ping=False)
 
 
 @app.post("/hook")

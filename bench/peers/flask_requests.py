@@ -15,7 +15,7 @@ import requests
 from flask import Flask, jsonify, request
 
 URL, PORT = sys.argv[1], int(sys.argv[2])
-KEY, SECRET = "bench-key", "bench-secret"
+KEY, SECRET = "bench-peer-key", "bench-secret"
 app = Flask(__name__)
 session = requests.Session()
 session.headers["X-MBX-APIKEY"] = KEY
