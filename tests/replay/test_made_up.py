@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from pathlib import Path
 
@@ -65,6 +66,26 @@ def test_funding_is_paid_at_its_time(tmp_path: Path) -> None:
     (held,) = told["positions"]
     assert (held["size"], held["entry_price"]) == ("1", "3000.02")
     assert Decimal(told["totals"]["unrealised_pnl"]) == Decimal("9.98")
+
+
+def test_a_changed_leverage_is_no_line_of_the_output(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The exchange tells it back on the account's stream; nobody needs to know of that."""
+    rules = ruled(
+        tmp_path / "r.yaml",
+        """
+  - id: lever
+    symbol: ETHUSDT
+    when: [{price: {crosses_above: 3000}}]
+    do: [{set: {leverage: 5}}]
+""",
+    )
+    data = drawn(tmp_path / "ETHUSDT.csv", [*RISE, *flat(3120, 3)])
+    caplog.set_level("INFO")
+    assert replayed(rules, "--data", data)["totals"]["fires"] == 1
+    assert "leverage or multi-assets mode was changed" in caplog.text
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 LADDER = """

@@ -105,8 +105,10 @@ class UserStream:
         kind = unwrapped(frame).get("e")
         if kind == "listenKeyExpired":
             return "the listen key expired"
-        if kind in ("MARGIN_CALL", "ACCOUNT_CONFIG_UPDATE"):
+        if kind == "MARGIN_CALL":
             log.warning("user stream: %s", kind)
+        elif kind == "ACCOUNT_CONFIG_UPDATE":
+            log.info("user stream: leverage or multi-assets mode was changed")
         for event in user_events(frame):
             if isinstance(event, ExecutionReport):
                 self._liveness.saw(event.client_order_id)
