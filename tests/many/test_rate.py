@@ -29,7 +29,7 @@ from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.gateway import Gateway, Request
 from runner.venues.paper.symbols import built_in
-from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
+from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner
 from tests.simulation import cheap
 
 START = 1_760_000_040_000
@@ -52,6 +52,9 @@ EVERY = 70
 """Ms between two alerts of an account: 857 a minute, of which the address' weight lets fewer be
 placed and cancelled.
 """
+
+LATENCY = 17
+"""Ms one way: so each process has requests under way of which the others know nothing yet."""
 
 WEIGHT = 2_400
 """What the address has in a minute; a cancel takes 1, and readings take some, too."""
@@ -104,7 +107,15 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
 class Minute:
     """The three accounts, the exchange, and their clock."""
 
-    def __init__(self, folder: Path, rules: RuleSet, stack: ExitStack, *, together: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rules: RuleSet,
+        stack: ExitStack,
+        *,
+        together: bool,
+        latency: int = LATENCY,
+    ) -> None:
         self.clock = VirtualClock(START)
         engine = Exchange(
             {"ETHUSDT": built_in()["ETHUSDT"]},
@@ -121,7 +132,12 @@ class Minute:
         for number, name in enumerate(NAMES):
             door = Door(self.shared, self.clock, name)
             runner = VirtualRunner(
-                folder / f"{name}.db", rules, door, self.clock, namespace=f"n{number}"
+                folder / f"{name}.db",
+                rules,
+                door,
+                self.clock,
+                network=Calm(latency),
+                namespace=f"n{number}",
             )
             stack.callback(runner.journal.close)
             if together and self.runners:
@@ -212,6 +228,6 @@ def test_without_the_budget_the_exchange_refuses(
 ) -> None:
     """The check sees what the budget is for."""
     with patch.object(Budget, "_fits", lambda *_: True):
-        minute = Minute(tmp_path, rules, stack, together=True)
+        minute = Minute(tmp_path, rules, stack, together=True, latency=1)
         minute.play(START + MINUTE // 6, every=20)
     assert minute.shared.limited

@@ -25,6 +25,11 @@ SHARE: dict[Kind, dict[Lane, float]] = {
 }
 """How far into a window each lane may reach; what lies above is kept for the more urgent."""
 
+SPARE = 10
+"""Of each 1,000 weight: what other processes at this address may have under way, and no answer
+has told of yet.
+"""
+
 _UNIT = {"S": 1_000, "M": MINUTE, "H": 60 * MINUTE, "D": 1_440 * MINUTE}
 _HEADER = re.compile(r"x-mbx-(used-weight|order-count)-(\d+)([smhd])$", re.IGNORECASE)
 _TOO_MANY_ORDERS = re.compile(rb'"code"\s*:\s*"?-1015\b')
@@ -146,7 +151,9 @@ class Budget:
         amount = cost.of(limit)
         if amount == 0:
             return True
-        return self._spent(limit, now) + amount <= limit.limit * SHARE[limit.kind][lane]
+        spare = limit.limit // 1_000 * SPARE if limit.kind == "weight" else 0
+        most = min(limit.limit * SHARE[limit.kind][lane], limit.limit - spare)
+        return self._spent(limit, now) + amount <= most
 
     def _spent(self, limit: Limit, now: int) -> int:
         window, used = self._of(limit).used.get((limit.kind, limit.interval), (-1, 0))
