@@ -218,7 +218,7 @@ def of_accounts(folder: Path) -> list[dict[str, Any]]:
             "alert → wire",
             "ms",
             alerts,
-            "grows: the accounts' threads share one interpreter, in which an alert waits its turn",
+            "grows a little: all accounts share one interpreter, where an alert waits its turn",
         ),
         _series(f"cores in {IDLE:.0f} s while nothing happens", "cores", cores, why),
         _series("start to ready", "s", starts, why),
