@@ -302,7 +302,8 @@ class Dispatcher:
         self._release(signed, replies, decisions)
 
     def _wait(self) -> float:
-        return min((self.next_at() - self._now()) / 1000, LONGEST_WAIT)
+        # a busy machine lets time pass between the two looks: then it is due by now
+        return min(max(self.next_at() - self._now(), 0) / 1000, LONGEST_WAIT)
 
     def _drain(self, timeout: float) -> list[Item]:
         items: list[Item] = []
