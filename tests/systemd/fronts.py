@@ -24,7 +24,7 @@ from tests.support import eventually, free_port
 EXAMPLES = Path(__file__).parents[2] / "systemd" / "front"
 FILES = {"caddy": "Caddyfile", "nginx": "nginx.conf"}
 NAME = "alerts.example.org"
-PATIENCE = 60
+PATIENCE = 120
 """Seconds; a slow machine is no fault of a front's."""
 
 NGINX = """\

@@ -28,6 +28,9 @@ rules:
     do:
       - place: {side: buy, type: market, quantity: 0.1}
 """
+TAKEN = {"fired", "duplicate"}
+"""A duplicate is what was decided after its sender's patience, and sent again."""
+
 LIKE_SYSTEMD = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -111,12 +114,25 @@ def body(number: int) -> bytes:
     return json.dumps({"secret": TOKEN, "n": number}).encode()
 
 
+def outcome(front: Front, number: int) -> str:
+    """What becomes of an alert that is sent again while it is answered 503, as TradingView does.
+
+    On a busy machine a commit may take longer than a sender has patience for.
+    """
+
+    def taken() -> str:
+        status, text = front.ask("/hook/eth", body(number))
+        return str(json.loads(text)["outcome"]) if status == 200 else ""
+
+    return eventually(taken, PATIENCE)
+
+
 def test_alerts_during_a_restart_are_answered_and_executed(front: Front, service: Service) -> None:
     """One waits for its answer; another's sender gives up, as TradingView does after 3 s."""
-    assert json.loads(front.ask("/hook/eth", body(1))[1])["outcome"] == "fired"
+    assert outcome(front, 1) in TAKEN
     service.stop()
-    told: list[tuple[int, bytes]] = []
-    patient = threading.Thread(target=lambda: told.append(front.ask("/hook/eth", body(2))))
+    told: list[str] = []
+    patient = threading.Thread(target=lambda: told.append(outcome(front, 2)), daemon=True)
     patient.start()
     eventually(lambda: service.waiting() == 1, PATIENCE)
     hasty = front.connection()
@@ -125,8 +141,9 @@ def test_alerts_during_a_restart_are_answered_and_executed(front: Front, service
     hasty.close()
     # a start that takes its time answers nobody 503: the hasty one would not hear it
     service.start()
-    patient.join(PATIENCE)
-    assert [(status, json.loads(text)["outcome"]) for status, text in told] == [(200, "fired")]
+    patient.join(3 * PATIENCE)
+    assert told
+    assert told[0] in TAKEN
     eventually(lambda: len(service.orders()) == 3, PATIENCE)
-    assert json.loads(front.ask("/hook/eth", body(3))[1])["outcome"] == "duplicate"
+    assert outcome(front, 3) == "duplicate"
     assert len(service.orders()) == 3
