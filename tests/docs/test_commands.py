@@ -181,6 +181,7 @@ def test_each_command_of_the_runner_does_what_it_is_typed_for(url: str, scene: P
         done = CliRunner().invoke(main, words, input="long-enough-12\n", prog_name="runner")
         misspelt = done.exit_code == 2 and "Usage:" in done.output and not bare
         shut = words[0] == "plan" and "NOT SENT" in done.output  # its answer, and a good one
+        shut = shut or '"outcome": "duplicate"' in done.output  # the pages send one alert twice
         failed = done.exit_code not in (0, 2) and not shut and not refused(text)
         if misspelt or failed or (done.exception and not isinstance(done.exception, SystemExit)):
             wrong.append(f"{text} as {words}: exit {done.exit_code}\n{done.output[-600:]}")
