@@ -63,7 +63,7 @@ class Process:
 
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=120)
         if self._log is not None:
             self._log.close()
 
@@ -76,7 +76,7 @@ class Process:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def end(self, seconds: float = 20) -> tuple[int, str, str]:
+    def end(self, seconds: float = 120) -> tuple[int, str, str]:
         """Wait for its end: exit code and the rest of stdout and stderr."""
         out, err = self._process.communicate(timeout=seconds)
         return self._process.returncode, out, err
