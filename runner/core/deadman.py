@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from runner.core import switches
+from runner.core.cancelled import our_cancel
 from runner.core.decision import DeadManState, Leg, RuleMemory
 from runner.core.events import DeadManAlarm, DeadManReport, OpenOrders
 from runner.core.legs import Moment
-from runner.core.orders import CancelIntent, Family, OrderIntent, OrderState
+from runner.core.orders import Family, OrderIntent, OrderState
 from runner.core.rules import DeadMan
 from runner.core.state import State, Work
 from runner.core.values import replace
@@ -176,7 +177,7 @@ def attribute(work: Work, moment: Moment) -> None:
         after = change.after
         ended = after.state is OrderState.CANCELED and isinstance(after.intent, OrderIntent)
         known = work.state.dead_men.get(after.intent.symbol)
-        if not ended or known is None or after.message == TAKEN or _cancelled_by_us(work, after):
+        if not ended or known is None or after.message == TAKEN or our_cancel(work, after):
             continue
         if after.intent.family is not Family.ORDER or not _ran_out(known, moment):
             continue
@@ -190,17 +191,6 @@ def attribute(work: Work, moment: Moment) -> None:
 def _ran_out(known: DeadManState, moment: Moment) -> bool:
     """Also when its end is so near that only our idea of the exchange's clock stands between."""
     return known.expired or _over(known, moment.server_now + CLOCKS_DIFFER)
-
-
-def _cancelled_by_us(work: Work, leg: Leg) -> bool:
-    known = (*work.state.legs.values(), *work.state.recent.values())
-    sent = [each.intent for each in known if each.attempt > 0]
-    return any(
-        intent.symbol == leg.intent.symbol
-        and (intent.target or leg.client_order_id) == leg.client_order_id
-        for intent in sent
-        if isinstance(intent, CancelIntent)
-    )
 
 
 def taken(work: Work, symbol: str, since: int) -> list[Leg]:
@@ -217,7 +207,7 @@ def contested(work: Work, symbol: str, since: int) -> list[Leg]:
         and leg.state is OrderState.CANCELED
         and leg.intent.family is Family.ORDER
         and isinstance(leg.intent, OrderIntent)
-        and _cancelled_by_us(work, leg)
+        and our_cancel(work, leg)
     ]
 
 

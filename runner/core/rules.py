@@ -167,13 +167,20 @@ class Step:
     critical: bool = False
 
 
+def unknown_hand(leg: Leg) -> str:
+    """For who knows of no cancel of ours: it was somebody else's."""
+    del leg
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """What an action sees when it is asked: the run, its own legs so far, and the world.
 
     `legs` are this action's own, by full name. `open_legs(rule_id)` are what a rule (all rules,
     when None) has open on this symbol. `unseen(position_side)` is the signed size that filled and
-    that no statement of the position shows yet. `closed(entry)`: others closed what it opened.
+    that no statement of the position shows yet. `closed(entry)`: others closed what it opened;
+    `cancelled_by(leg)`: whose cancel of ours took it off the book, empty for somebody else's.
     `overdue`: data that it waits for did not come in time.
     """
 
@@ -186,6 +193,7 @@ class ActionContext:
     overdue: bool = False
     unseen: Callable[[str], Decimal] = flats.all_seen
     closed: Callable[[Leg], flats.Closed | None] = flats.all_held
+    cancelled_by: Callable[[Leg], str] = unknown_hand
 
     @property
     def view(self) -> View:

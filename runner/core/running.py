@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Literal
 
 from runner.core import deadman, judging, modes, recovery
+from runner.core.cancelled import cancelled_by
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.formula import EvaluationError
 from runner.core.legs import taken_back
@@ -208,8 +209,9 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     since = waiting.get((run.run_id, index), work.now)
     overdue = work.now - since >= DATA_PATIENCE
     fills, closed = _fills(work, world.view, run), work.state.flats.closed
+    cancels = partial(cancelled_by, work)
     context = ActionContext(
-        run, rule, index, names, legs, _open_legs(work, run), overdue, fills, closed
+        run, rule, index, names, legs, _open_legs(work, run), overdue, fills, closed, cancels
     )
     try:
         step = action.step(context)

@@ -82,6 +82,35 @@ def test_closed_by_hand(tmp_path: Path) -> None:
     assert drill.resting() == {"LIMIT": Decimal("0.01"), "STOP_MARKET": Decimal("0.01")}
 
 
+LEAVE = """\
+  - id: leave
+    symbol: BTCUSDT
+    when: [{webhook: {path: leave, secret: tv}}]
+    do: [ACTIONS]
+"""
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_rule_that_leaves_raises_an_alarm_only_when_it_does_not_close(
+    tmp_path: Path, closes: bool
+) -> None:
+    """`cancel: all` takes the exits; a close after it ends the bracket without a false alarm."""
+    actions = "{cancel: all}, {close: {type: market}}" if closes else "{cancel: all}"
+    rules = RULE.replace("NAME", "one").replace("STOP", "0.98")
+    drill = Scene(tmp_path, f"version: 1\nrules:\n{rules}{LEAVE.replace('ACTIONS', actions)}")
+    enter(drill, "0.02")
+    assert drill.alert("leave") == "fired"
+    drill.wait(20)
+    assert drill.resting() == {}
+    alarms = [text for text in drill.texts("notify") if text.startswith("CRITICAL")]
+    if closes:
+        assert alarms == []
+        ended(drill)
+        return
+    assert "CRITICAL the stop was cancelled by the rule leave: there is none now" in alarms
+    assert drill.held() == Decimal("0.02")
+
+
 def test_closed_by_a_liquidation(tmp_path: Path) -> None:
     """The reason names it."""
     drill = scene(tmp_path, stop="0.5", balance="200")

@@ -15,12 +15,12 @@ from runner.core.actions.bracket_exits import (
     clear,
     close,
     dead,
-    gone,
     lost,
     not_filled,
     older,
     placed,
     progress,
+    taken_off,
     was_cancelled,
 )
 from runner.core.actions.order import OrderSpec, build_order, fills_at_once, schema
@@ -111,7 +111,7 @@ class Bracket:
             return Wanted(stands=leg.state is OrderState.LIVE)
         if leg.state is OrderState.CANCELED:
             # whoever took it off the book wanted that: say so, but do not close over their head
-            return Wanted(problems=(gone(leg, "stop"),))
+            return taken_off(held, leg, "stop")
         return Wanted(problems=(dead(leg, "stop"),), naked=True)
 
     def _target(self, held: Held) -> Wanted:
@@ -124,7 +124,7 @@ class Bracket:
         leg = held.leg("target")
         if leg is not None and leg.state is OrderState.CANCELED and not was_cancelled(held, leg):
             # whoever took it off the book wanted that, or a countdown ran out: it stays away
-            return Wanted(problems=(gone(leg, "target"),))
+            return taken_off(held, leg, "target")
         if leg is not None:
             return Wanted(problems=(dead(leg, "target"),) if leg.state in FAILED else ())
         if any(target.open for target in held.targets):

@@ -18,6 +18,9 @@ from runner.core.wording import leg_words, state_words, told_words
 
 ZERO = Decimal(0)
 
+TO_CLOSE = 10_000
+"""Ms that a rule which cancelled an exit has to close the position as well, before an alarm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -90,18 +93,21 @@ class Held:
 class Wanted:
     """Legs to plan and problems to tell.
 
-    `stands`: the position's stop is on the book; `naked`: it has none and gets none.
+    `stands`: the position's stop is on the book; `naked`: it has none and gets none; `waits`: a
+    rule of ours took an exit off the book, and what follows is not known yet.
     """
 
     planned: tuple[Planned, ...] = ()
     problems: tuple[str, ...] = ()
     stands: bool = False
     naked: bool = False
+    waits: bool = False
 
     def and_then(self, other: Wanted) -> Wanted:
         """Both, this one first."""
         planned = (*self.planned, *other.planned)
-        return replace(self, planned=planned, problems=(*self.problems, *other.problems))
+        problems, waits = (*self.problems, *other.problems), self.waits or other.waits
+        return replace(self, planned=planned, problems=problems, waits=waits)
 
 
 def not_filled(entry: Leg) -> Step:
@@ -172,10 +178,20 @@ def cancels(held: Held, legs: tuple[Leg, ...]) -> tuple[Planned, ...]:
     return tuple(planned)
 
 
-def gone(leg: Leg, kind: str) -> str:
-    """An exit that somebody else took off the book, for the alarm."""
+def taken_off(held: Held, leg: Leg, kind: str) -> Wanted:
+    """An exit that somebody else took off the book: an alarm.
+
+    Where a rule of ours did, its next action mostly closes the position: it has some time for it.
+    """
+    by = held.context.cancelled_by(leg)
+    if by and held.context.now - leg.updated_at < TO_CLOSE:
+        return Wanted(waits=True)
     how = f" ({leg.message})" if leg.message else ""
-    return f"the {kind} was cancelled from outside{how}: there is none now"
+    return Wanted(problems=(f"the {kind} was cancelled {_whose(by)}{how}: there is none now",))
+
+
+def _whose(by: str) -> str:
+    return f"by {by}" if by else "from outside"
 
 
 def was_cancelled(held: Held, leg: Leg) -> bool:
@@ -238,13 +254,15 @@ def progress(held: Held, wanted: Wanted) -> Step:
     """WAITING until every exit has its verdict, then PASSED, DONE when nothing is open."""
     problems = (*wanted.problems, *_stuck(held))
     rest = (*held.exits, *held.cancels)
-    over = not wanted.planned and not held.entry.open and not any(leg.open for leg in rest)
+    quiet = not (wanted.planned or wanted.waits)
+    over = quiet and not held.entry.open and not any(leg.open for leg in rest)
     settled = not wanted.planned and all(leg.settled for leg in rest)
     closed = held.left <= 0
     passed = Progress.PASSED if settled or closed else Progress.WAITING
     return Step(
         Progress.DONE if over else passed,
         wanted.planned,
+        ask_again=wanted.waits,
         detail="; ".join(problems),
         critical=bool(problems),
     )

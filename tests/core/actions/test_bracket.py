@@ -210,6 +210,20 @@ def test_a_stop_that_was_cancelled_from_outside_is_told_but_not_closed_over() ->
     assert "cancelled from outside" in found.detail
 
 
+def test_a_stop_that_a_rule_of_ours_cancelled_is_told_when_nothing_follows() -> None:
+    """Its next action mostly closes the position; 10 s later the alarm says whose cancel it was."""
+    action = bracket()
+    for later, problem in ((0, ""), (9_999, ""), (10_000, "the stop was cancelled by the rule x")):
+        gone = replace(stands("stop@1", CANCELED), updated_at=START - later)
+        legs = {one.name: one for one in (stands("entry", FILLED, "1"), gone)}
+        asked = replace(context(action, legs), cancelled_by=lambda _: "the rule x")
+        found = action.step(asked)
+        assert found.planned == ()
+        assert found.detail.startswith(problem)
+        assert (found.critical, found.ask_again) == (bool(problem), not problem)
+        assert found.progress is (Progress.DONE if problem else Progress.PASSED)
+
+
 def test_a_larger_stop_that_does_not_stand_closes_all_but_keeps_the_old_one_till_then() -> None:
     """The old stop covers a part only."""
     legs = (stands("entry", LIVE, "0.5"), stands("stop@0.2", LIVE), stands("stop@0.5", REJECTED))
