@@ -288,7 +288,7 @@ def test_a_rule_that_is_gone_costs_nothing_more() -> None:
     bench = Bench(rule("r", price(moves="2% within 5m")), rule("s", price(trails="1%")))
     bench.price("100", START)
     bench.load(now=START + 1)
-    assert bench.board.seen(SYMBOL, "mark", Decimal(50), START + 2, START + 2) == []
+    assert not bench.board.seen(SYMBOL, "mark", Decimal(50), START + 2, START + 2)
     bench.load(rule("r", price(moves="2% within 5m")), now=START + 3)
     assert fired(bench.price("50", START + 4)) == []
     assert fired(bench.price("52", START + 5)) == ["r"]
