@@ -116,7 +116,7 @@ def stand_by(
     """
     shares = {name: share_of(settings, name) for name in accounts}
     journals: dict[str, Journal] = {}
-    waiting = False
+    waiting, told = False, ""
     while not stopped(LOOK_EVERY if waiting else 0):
         try:
             lead_all(journals, place, settings, shares, accept_restored)
@@ -124,12 +124,20 @@ def stand_by(
         except JournalBusy as error:
             if not waiting:
                 say(str(error))
-            waiting = True
-        except JournalAway:
+            told, waiting = _told(told, error), True
+        except JournalAway as error:
             if not waiting:
                 raise
+            told = _told(told, error)
         _give_back(journals)
     return None
+
+
+def _told(before: str, error: JournalError) -> str:
+    """Say why this one waits, when that has changed."""
+    if str(error) != before:
+        log.info("standing by: %s", error)
+    return str(error)
 
 
 def _give_back(journals: dict[str, Journal]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 from psycopg import errors as causes
 from psycopg.pq import TransactionStatus
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from runner.errors import JournalAway, JournalBusy, JournalError, JournalFull
@@ -42,6 +42,23 @@ _DURABLE: Final = (
 
 _OPENING: Final = 0x72756E6E65720001
 """The advisory lock of those who open a journal, until their first commit."""
+
+
+STANDS_STILL: Final = LEASE_TTL + 2_000
+"""Ms after which a transaction that holds the lease is that of a process that stands still."""
+
+# A process that is paused between the messages of one batch keeps its locks for as long: to the
+# server it is active, and none of the timeouts above counts. By then its lease has run out; what it
+# had not committed had not been sent either, and when it wakes up it finds its session ended.
+_END_WHO_STANDS_STILL: Final = text("""
+    SELECT pg_terminate_backend(a.pid)
+    FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
+    WHERE a.datname = current_database() AND a.usename = current_user
+      AND a.application_name = 'order-runner' AND a.pid <> pg_backend_pid()
+      AND l.relation = to_regclass('lease')
+      AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND l.granted
+      AND a.xact_start < clock_timestamp() - :after * interval '1 millisecond'
+""")
 
 
 class PostgresDatabase:
@@ -101,7 +118,11 @@ class PostgresDatabase:
         """Copies of a server's database are its keeper's; a migration that fails leaves nothing."""
 
     def alone(self) -> None:
-        """One process at a time creates, migrates or takes the lead."""
+        """One process at a time creates, migrates or takes the lead.
+
+        Raises one of `errors` while a leader holds it, unless that one stands still.
+        """
+        self.connection.execute(_END_WHO_STANDS_STILL, {"after": STANDS_STILL})
         self.connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_OPENING})")
 
     def check_whole(self) -> None:
@@ -181,17 +202,17 @@ def _engine(url: URL) -> Engine:
 def explain(error: Exception, name: str) -> JournalError:
     """What a database error (one of ERRORS) means for the user, and what to do."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    words = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     match cause:
         case causes.DiskFull():
             return JournalFull(f"no room left for {name}: free space on the server's disk")
         case causes.LockNotAvailable():
-            return JournalBusy(f"{name} is held by another program ({text}): try again")
+            return JournalBusy(f"{name} is held by another program ({words}): try again")
         case causes.InsufficientPrivilege() | causes.ReadOnlySqlTransaction():
-            return JournalError(f"{name} may not be written ({text}): give its user the right to")
+            return JournalError(f"{name} may not be written ({words}): give its user the right to")
         case psycopg.OperationalError():
             return JournalAway(
-                f"{name} cannot be reached ({text}): see that the server runs and that journal: "
+                f"{name} cannot be reached ({words}): see that the server runs and that journal: "
                 "in runner.yaml names it"
             )
-    return JournalError(f"{name}: {text}")
+    return JournalError(f"{name}: {words}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 
@@ -23,11 +24,12 @@ from runner.core.events import Fill
 from runner.core.notice import Notice, Outgoing, Settled
 from runner.core.orders import OrderState, Outcome
 from runner.errors import CommitFailed, JournalBusy, JournalError, JournalRestored
-from runner.journal import Journal, JournalReader, tables
+from runner.journal import Journal, JournalReader, postgresql, tables
 from runner.journal.inbox import TableInbox
 from runner.journal.postgresql import connected
 from tests.journal.building import NAMESPACE, NOW, changing, firing
 from tests.postgres import Server
+from tests.support import eventually
 
 
 @pytest.fixture
@@ -66,6 +68,36 @@ def test_a_journal_on_another_server_is_a_restored_one(url: str) -> None:
         open_on(url)
     Journal.open(url, NAMESPACE, lambda: NOW, accept_restored=True).close()
     open_on(url).close()
+
+
+def test_a_leader_that_stands_still_within_a_commit_cannot_keep_the_lead(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused between two messages of a batch it is active to the server, and holds the lease."""
+    open_on(url).close()
+    parts = make_url(url)
+    dsn = f"host={parts.query['host']} user={parts.username} dbname={parts.database}"
+    dsn += " application_name=order-runner"
+    with closing(psycopg.connect(dsn, autocommit=True)) as paused:
+        paused.execute("BEGIN")
+        paused.execute("SELECT * FROM lease FOR UPDATE")
+        paused.pgconn.enter_pipeline_mode()
+        paused.pgconn.send_query_params(b"SELECT 1", None)
+        paused.pgconn.send_flush_request()
+        paused.pgconn.flush()
+        with pytest.raises(JournalBusy, match="held by another program"):
+            open_on(url)
+        monkeypatch.setattr(postgresql, "STANDS_STILL", 0)
+        eventually(lambda: leads(url))
+
+
+def leads(url: str) -> bool:
+    """True once the lead could be had; a session takes a moment to end."""
+    try:
+        open_on(url).close()
+    except JournalBusy:
+        return False
+    return True
 
 
 def test_a_user_who_may_not_ask_for_the_servers_number_can_lead(url: str) -> None:
