@@ -47,27 +47,32 @@ def stated(work: Work, world: World, update: AccountUpdate) -> int | None:
     view = world.view
     before, equity = view.opening, None if view.account is None else view.account.equity
     daily.stated(work, view, update)
+    blocks = _blocks(world)
     if update.equity is None or view.opening is None:
-        return _hurry(world)
+        return _hurry(world, blocks)
     moved = Decimal(0)
     if before is not None and before.day == view.opening.day:
         moved = view.opening.equity - before.equity
     elif equity is not None:
         moved = view.opening.equity - equity
     losses.stated(work, update.equity, view.opening, moved)
-    follow(work, world)
-    return _hurry(world)
+    _follow(work, world, blocks)
+    return _hurry(world, blocks)
 
 
-def _hurry(world: World) -> int | None:
+def _hurry(world: World, blocks: Mapping[str, _Block]) -> int | None:
     """While something is held that may lose more than a guard allows, nobody else states it."""
     held = any(position.size for position in world.view.positions.values())
-    return LOOK_EVERY if held and _blocks(world) else None
+    return LOOK_EVERY if held and blocks else None
 
 
 def follow(work: Work, world: World) -> None:
     """Close what is reached and was not yet, open what is over; both are told."""
-    known, blocks = losses.now_known(work), _blocks(world)
+    _follow(work, world, _blocks(world))
+
+
+def _follow(work: Work, world: World, blocks: Mapping[str, _Block]) -> None:
+    known = losses.now_known(work)
     before = losses.closed({losses.KEY: work.memory(*losses.KEY)})
     found: dict[str, str] = {}
     for where, block in blocks.items():

@@ -53,10 +53,14 @@ def open_on(url: str, now: Callable[[], int] = lambda: NOW) -> Journal:
 
 def execute(url: str, statement: str) -> None:
     """Do something behind the journal's back."""
-    parts = make_url(url)
-    dsn = f"host={parts.query['host']} user={parts.username} dbname={parts.database}"
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn_of(url), autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def dsn_of(url: str) -> str:
+    """The database of a URL as its driver wants it."""
+    parts = make_url(url)
+    return f"host={parts.query['host']} user={parts.username} dbname={parts.database}"
 
 
 def test_a_journal_on_another_server_is_a_restored_one(url: str) -> None:
@@ -75,9 +79,7 @@ def test_a_leader_that_stands_still_within_a_commit_cannot_keep_the_lead(
 ) -> None:
     """Paused between two messages of a batch it is active to the server, and holds the lease."""
     open_on(url).close()
-    parts = make_url(url)
-    dsn = f"host={parts.query['host']} user={parts.username} dbname={parts.database}"
-    dsn += " application_name=order-runner"
+    dsn = f"{dsn_of(url)} application_name=order-runner"
     with closing(psycopg.connect(dsn, autocommit=True)) as paused:
         paused.execute("BEGIN")
         paused.execute("SELECT * FROM lease FOR UPDATE")
