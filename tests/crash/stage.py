@@ -21,6 +21,23 @@ KEY, SECRET, TOKEN = "stage-key", "stage-secret", "stage-token"
 PATIENCE = 90
 """Seconds that anything may take on a busy machine; nothing waits so long when all is well."""
 
+GUARDED_BRACKET = """\
+version: 1
+dead_man: {symbols: BTCUSDT, countdown: 30s, refresh: 5s}
+rules:
+  - id: trade
+    symbol: BTCUSDT
+    mode: queued
+    when:
+      - webhook: {path: signal, secret: tv, body: {action: {one_of: [buy]}}, dedupe_window: 0s}
+    do:
+      - bracket:
+          entry: {side: buy, type: market, quantity: 0.01}
+          stop: {trigger_price: =mark * 0.9}
+          target: {price: =mark * 1.1}
+"""
+"""A rule whose entry fills at once, and whose exits stay; a countdown covers them."""
+
 SETTINGS = """\
 version: 1
 hook: 127.0.0.1:{hook}

@@ -12,24 +12,13 @@ from click.testing import Result
 
 from runner.killing import leave_request
 from tests.cli.calling import call
-from tests.crash.stage import PATIENCE, Stage
+from tests.crash.stage import GUARDED_BRACKET, PATIENCE, Stage
 from tests.crash.test_kill_switch import PANIC, give_hook, seen, status
 from tests.support import eventually
 
-RULES = """\
-version: 1
-dead_man: {symbols: BTCUSDT, countdown: 30s, refresh: 5s}
-rules:
-  - id: trade
-    symbol: BTCUSDT
-    mode: queued
-    when:
-      - webhook: {path: signal, secret: tv, body: {action: {one_of: [buy]}}, dedupe_window: 0s}
-    do:
-      - bracket:
-          entry: {side: buy, type: market, quantity: 0.01}
-          stop: {trigger_price: =mark * 0.9}
-          target: {price: =mark * 1.1}
+RULES = (
+    GUARDED_BRACKET
+    + """\
   - id: more
     symbol: ETHUSDT
     when:
@@ -37,6 +26,7 @@ rules:
     do:
       - place: {side: buy, type: market, quantity: 0.01}
 """
+)
 GONE = {"LIMIT": "CANCELED", "MARKET": "FILLED", "STOP": "CANCELED"}
 BANNED = "NOTHING CAN BE SENT NOW: the exchange wants silence (429, or a ban: 418) until "
 OPEN = {"LIMIT": "NEW", "MARKET": "FILLED", "STOP": "NEW"}

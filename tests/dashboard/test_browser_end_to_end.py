@@ -16,7 +16,7 @@ from runner.dashboard.app import Dashboard
 from runner.dashboard.server import DashboardServer, listen
 from runner.settings import load
 from tests.cli.calling import answer, call
-from tests.crash.stage import PATIENCE, Stage
+from tests.crash.stage import GUARDED_BRACKET, PATIENCE, Stage
 from tests.dashboard.browsing import NEEDS_CHROMIUM, Reader, launched
 from tests.dashboard.browsing import PATIENCE as BROWSER_PATIENCE
 from tests.dashboard.scene import HASH
@@ -24,21 +24,6 @@ from tests.support import eventually
 
 pytestmark = NEEDS_CHROMIUM
 
-RULES = """\
-version: 1
-dead_man: {symbols: BTCUSDT, countdown: 30s, refresh: 5s}
-rules:
-  - id: trade
-    symbol: BTCUSDT
-    mode: queued
-    when:
-      - webhook: {path: signal, secret: tv, body: {action: {one_of: [buy]}}, dedupe_window: 0s}
-    do:
-      - bracket:
-          entry: {side: buy, type: market, quantity: 0.01}
-          stop: {trigger_price: =mark * 0.9}
-          target: {price: =mark * 1.1}
-"""
 ALERT = {"action": "buy"}
 
 
@@ -52,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A runner that takes alerts, with a password for its dashboard."""
-    stage = Stage(tmp_path / "runner", RULES)
+    stage = Stage(tmp_path / "runner", GUARDED_BRACKET)
     path = stage.folder / "secrets" / "dashboard"
     path.touch(mode=0o600)
     path.write_text(HASH)
