@@ -19,15 +19,15 @@ from runner.dispatcher import Observer
 from runner.errors import RunnerError, VenueError
 from runner.hooking import command_of, hook_table
 from runner.journal import Journal, place_of
+from runner.leading import lead_all, share_of
 from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
 from runner.reloading import Candidate, Loop, Reloader, Reloading
-from runner.remembering import lead
 from runner.routing import Routes, no_such_account, told_together
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
-from runner.sharing import Shares, distinct, read_shares, refuse_strange, traded
+from runner.sharing import Shares, distinct, read_shares, traded
 from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness, together
 from runner.sources.server import HookServer
@@ -361,30 +361,6 @@ def _asked(
 def account_in(event: Alert | Fire) -> str:
     """The account that the body of a command names."""
     return str(event.fields.get("account", "")) if isinstance(event, Alert) else ""
-
-
-def share_of(settings: Settings, name: str) -> Settings:
-    """An account's share of the settings; all of them where they name no account."""
-    return settings.of(name) if settings.accounts else settings
-
-
-def lead_all(
-    journals: dict[str, Journal],
-    place: Place,
-    settings: Settings,
-    shares: Mapping[str, Settings],
-    accept_restored: bool,
-) -> None:
-    """Open the journal of each account into `journals`, in an order that all runners keep.
-
-    So of two runners for the same accounts one gets all. Raises JournalError.
-    """
-    for name in sorted(shares):
-        share = shares[name]
-        refuse_strange(place.folder, settings, share)
-        if share.apart and "://" not in share.journal:
-            (place.folder / share.journal).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        journals[name] = lead(place.folder, share, wall_ms, accept_restored)
 
 
 def _known_as(venue: Venue) -> str:

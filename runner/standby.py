@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 
-from runner.app import App, account_in, lead_all, share_of
+from runner.app import App, account_in
 from runner.connecting import Place, wall_ms
-from runner.core.decision import AlertAnswer, Received
-from runner.core.events import Alert, Command
+from runner.core.decision import AlertAnswer
+from runner.core.events import Alert
 from runner.errors import JournalAway, JournalBusy, JournalError
 from runner.hooking import command_of, hook_table
-from runner.journal import Journal, inbox_of, place_of
+from runner.journal import Journal, place_of
+from runner.leading import lead_all, share_of
+from runner.leaving import Leaving
 from runner.ops.secrets import Secrets
 from runner.routing import Routes, no_such_account
 from runner.settings import Settings
@@ -23,7 +22,6 @@ from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness
 from runner.sources.server import HookServer
 from runner.sources.webhook import create_app
-from runner.taking import ALERT
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class Front:
         self._hooks = hook_table(found.whole, Secrets(settings.secrets, place.folder), settings)
         self._routes = Routes(found.by_account)
         self._settings = settings
-        self._numbers = itertools.count()
+        self._inboxes = Leaving()
         self.app: App | None = None
         host, port = settings.hook
         app = create_app(
@@ -78,23 +76,9 @@ class Front:
             names = self._routes.of_alert(alert.path)
         elif not (names := self._routes.of_command(command, account_in(alert))):
             return no_such_account(account_in(alert), self.accounts)
-        stored = [self._store(name, alert, command) for name in names]
+        inboxes = [self._addresses[name] for name in names]
+        stored = [self._inboxes.leave(each, alert, command) for each in inboxes]
         return STORED if all(stored) else None
-
-    def _store(self, account: str, alert: Alert, command: Command | None) -> bool:
-        """Keep it in the account's inbox; False when that cannot be."""
-        kind, told = (ALERT, alert) if command is None else (command.verb, command)
-        key = f"{kind}-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
-        without = {"verb", "key"} if command is not None else set()
-        names = [field.name for field in fields(told) if field.name not in without]
-        data = {name: getattr(told, name) for name in names}
-        try:
-            with inbox_of(self._addresses[account]) as inbox:
-                inbox.put(Received(key, kind, data, alert.received_at, alert.event_time))
-        except JournalError as error:
-            log.warning("an alert could not be stored: %s", error)
-            return False
-        return True
 
     def readiness(self) -> Readiness:
         """That of the leader; a standby is not ready."""

@@ -105,6 +105,8 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.routing": (4, 0),
     "runner.arming": (4, 0),
     "runner.sharing": (4, 1),
+    "runner.leading": (4, 2),
+    "runner.leaving": (4, 1),
     "runner.connecting": (4, 0),
     "runner.rotating": (4, 1),
     "runner.demo": (5, 1),

@@ -136,12 +136,13 @@ def _run(
     accepted: Accepted,
 ) -> None:
     from runner import logs
-    from runner.app import App, share_of
+    from runner.app import App
     from runner.arming import Arming, journals_of
     from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
     from runner.connecting import Place, embedded_paper, on_paper
+    from runner.leading import share_of
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
     from runner.ops.steady import settle
