@@ -10,6 +10,7 @@ from runner.errors import ConfigurationError
 from runner.ops.secrets import Secrets
 from runner.rulebook.diagnostics import Diagnostic
 from runner.settings import FILE_NAME, Settings, load
+from runner.settings.several import PAPER
 
 if TYPE_CHECKING:
     from runner.core.rules import RuleSet
@@ -37,11 +38,14 @@ def secret_findings(folder: Path, rules: RuleSet | None) -> list[Diagnostic]:
 
 
 def named(settings: Settings, rules: RuleSet | None) -> Mapping[str, tuple[str, bool]]:
-    """Each secret's name, what it is for, and whether a hook is opened by it."""
+    """Each secret's name, what it is for, and whether a hook is opened by it.
+
+    Keys that an account on the paper exchange inside the runner names are none: nobody asks it.
+    """
     named: dict[str, tuple[str, bool]] = {}
     for account in settings.accounts.values():
-        if not account.api_key:
-            continue  # on paper
+        if account.address == PAPER:
+            continue
         named[account.api_key] = (f"the API key of account {account.name}", False)
         named[account.api_secret] = (f"the API secret of account {account.name}", False)
     for rule in rules.rules.values() if rules is not None else ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl
 import click
 
 from runner.cli import accounts, options, output
+from runner.cli.progress import Working
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,12 +90,15 @@ def plan(
     settings = settings_of(folder)
     rule_of(rules_of(folder), rule_id)
     occasion = Occasion(_fields(alert), _price(price), dict(told), trigger)
-    with exchange_of(folder, settings, paper) as (venue, account):
-        rules = rules_of(folder, venue)
-        rule = rule_of(rules, rule_id)
-        chosen = _symbols(rule, symbol, occasion.price)
-        planner = Planner(venue, rules, settings, account)
-        for remark in planner.look(replace(rule, symbols=chosen)):
+    with ExitStack() as stack:
+        with Working("asking the exchange"):
+            venue, account = stack.enter_context(exchange_of(folder, settings, paper))
+            rules = rules_of(folder, venue)
+            rule = rule_of(rules, rule_id)
+            chosen = _symbols(rule, symbol, occasion.price)
+            planner = Planner(venue, rules, settings, account)
+            remarks = planner.look(replace(rule, symbols=chosen))
+        for remark in remarks:
             output.note(remark)
         for name, value in given:
             planner.give(chosen, name, value)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli import accounts, options, output
+from runner.cli.progress import Working
 from runner.errors import RunnerError, UsageError
+from runner.settings.several import PAPER
 
 if TYPE_CHECKING:
     from runner.ops.secrets import Secrets
-    from runner.settings import Settings
+    from runner.settings import Account, Settings
 
 FINDINGS = 1
 TIMEOUT = 60
@@ -58,7 +60,7 @@ def check(folder: Path, offline: bool, as_json: bool) -> None:
 
     settings = load(folder)
     kept = Secrets(settings.secrets, folder)
-    told = [_read(kept, name, use) for name, use in _named(folder, settings)]
+    told = _all_read(folder, settings, kept)
     if not offline and all(each["problem"] is None for each in told):
         told += _asked(settings, kept)
     if as_json:
@@ -84,7 +86,8 @@ def rotate(folder: Path, timeout: int) -> None:
     from runner.rotating import ask
 
     if process_in(folder) is not None:
-        told = ask(folder, timeout, accounts.settings_of(folder).apart)
+        with Working("waiting for the runner"):
+            told = ask(folder, timeout, accounts.settings_of(folder).apart)
         if not told["ok"]:
             raise RunnerError(str(told["text"]))
         click.echo(told["text"])
@@ -104,12 +107,12 @@ def age(folder: Path, as_json: bool) -> None:
     from runner.settings import load
 
     settings = load(folder)
-    told = list(_ages(folder, settings))
+    told = _ages(folder, settings)
     if as_json:
         output.document(told)
     else:
         if not told:
-            output.note("runner.yaml has no account, so no API key")
+            output.note("no account in runner.yaml needs an API key")
         for each in told:
             days = "not known" if each["days"] is None else output.count(each["days"], "day")
             click.echo(
@@ -127,6 +130,17 @@ def _named(folder: Path, settings: Settings) -> list[tuple[str, str]]:
     return [(name, use) for name, (use, _) in sorted(named(settings, rules).items())]
 
 
+def _all_read(folder: Path, settings: Settings, kept: Secrets) -> list[dict[str, Any]]:
+    """What became of each secret; a program or a vault may take its time over one."""
+    told = []
+    with Working("reading secrets") as working:
+        named = _named(folder, settings)
+        for done, (name, use) in enumerate(named):
+            working.step(done, len(named))
+            told.append(_read(kept, name, use))
+    return told
+
+
 def _read(kept: Secrets, name: str, use: str) -> dict[str, Any]:
     try:
         kept.get(name)
@@ -137,21 +151,26 @@ def _read(kept: Secrets, name: str, use: str) -> dict[str, Any]:
 
 def _asked(settings: Settings, kept: Secrets) -> list[dict[str, Any]]:
     """Whether the exchange takes each account's key."""
-    from runner.connecting import PAPER
+    told: list[dict[str, Any]] = []
+    outside = [each for each in settings.accounts.values() if each.address != PAPER]
+    with Working("asking the exchange") as working:
+        for done, account in enumerate(outside):
+            working.step(done, len(outside))
+            problem = _refused(account, settings, kept)
+            told.append({"name": account.name, "use": "the exchange takes it", "problem": problem})
+    return told
+
+
+def _refused(account: Account, settings: Settings, kept: Secrets) -> str | None:
+    """Why the exchange does not take the account's key, None when it does."""
     from runner.rotating import opened
 
-    told: list[dict[str, Any]] = []
-    for account in settings.accounts.values():
-        if account.address == PAPER:
-            continue
-        problem = None
-        try:
-            key, secret = kept.get(account.api_key), kept.get(account.api_secret)
-            opened(account, settings, key, secret).connect()
-        except RunnerError as error:
-            problem = str(error)
-        told.append({"name": account.name, "use": "the exchange takes it", "problem": problem})
-    return told
+    try:
+        key, secret = kept.get(account.api_key), kept.get(account.api_secret)
+        opened(account, settings, key, secret).connect()
+    except RunnerError as error:
+        return str(error)
+    return None
 
 
 def _rotate_here(folder: Path) -> str:
@@ -169,8 +188,9 @@ def _rotate_here(folder: Path) -> str:
     kept = Secrets(settings.secrets, folder)
     key, secret = kept.get(account.api_key), kept.get(account.api_secret)
     venue = opened(account, settings, key, secret)
-    venue.connect()
-    text, claimed = renew(folder, settings, kept, venue)
+    with Working("asking the exchange"):
+        venue.connect()
+        text, claimed = renew(folder, settings, kept, venue)
     claimed.close()
     return text
 
@@ -185,13 +205,14 @@ def _ages(folder: Path, settings: Settings) -> list[dict[str, Any]]:
     told = []
     kept = Secrets(settings.secrets, folder)
     for account in settings.accounts.values():
-        if not account.api_key:
-            continue  # on paper
+        if account.address == PAPER:
+            continue
         venue = None
         if account.address == "live":
             key, secret = kept.get(account.api_key), kept.get(account.api_secret)
             venue = opened(account, settings, key, secret)
-            venue.connect()
+            with Working("asking the exchange"):
+                venue.connect()
         days = age_of(folder, settings, account, venue, wall_ms())
         said = "" if days is None else warning(days)
         told.append({"account": account.name, "days": days, "warning": said})

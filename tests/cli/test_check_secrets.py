@@ -73,6 +73,26 @@ def test_a_missing_secret_is_a_warning_since_a_service_may_have_it(folder: Path)
     assert "LoadCredential=tv_eth" in answer.output
 
 
+def test_a_key_that_a_paper_account_names_is_not_missed(folder: Path) -> None:
+    """No exchange asks for it; what the hook and another account need is still looked for."""
+    (folder / "runner.yaml").write_text(
+        "version: 1\n"
+        "accounts:\n"
+        "  a: {venue: binance_usdm, address: paper, api_key: k, api_secret: s, default: true}\n"
+    )
+    assert "secret" not in call("check", "--dir", folder).output
+    checked = call("secrets", "check", "--dir", folder)
+    assert (checked.exit_code, checked.stdout) == (0, "tv_eth (the alerts of tv-eth): fine\n")
+    aged = call("secrets", "age", "--dir", folder)
+    assert (aged.exit_code, aged.stdout) == (0, "")
+    assert "no account in runner.yaml needs an API key" in aged.stderr
+    with (folder / "runner.yaml").open("a") as settings:
+        settings.write("  b: {venue: binance_usdm, address: demo, api_key: k, api_secret: t}\n")
+    beside = call("check", "--dir", folder).output
+    assert "the API key of account b" in beside
+    assert "account a" not in beside
+
+
 def test_a_secret_that_was_pasted_wrongly_is_an_error(folder: Path) -> None:
     """Blanks inside."""
     (folder / "secrets" / "tv_eth").write_text("two words and more")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.cli.progress import CLEAR, Working
+from tests.cli.calling import call, demo_folder
 from tests.support import eventually
 
 
@@ -55,3 +58,43 @@ def test_nothing_of_it_reaches_a_pipe_or_an_answer(
     with Working("writing rows", quiet=quiet, after=0) as working:
         assert working._thread is None
     assert stream.getvalue() == ""
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the verbs would show if they took long."""
+    said: list[str] = []
+
+    class Heard(Working):
+        def __init__(self, text: str, **options: Any) -> None:
+            super().__init__(text, **options)
+            said.append(text)
+
+        def step(self, done: int, count: int = 0) -> None:
+            said[-1] = f"{said[-1].partition(' [')[0]} [{done} of {count}]"
+
+    monkeypatch.setattr("runner.cli.plan.Working", Heard)
+    monkeypatch.setattr("runner.cli.secrets.Working", Heard)
+    return said
+
+
+def test_a_plan_says_that_it_asks_the_exchange(said: list[str], tmp_path: Path) -> None:
+    """From the connection to the prices."""
+    folder = demo_folder(tmp_path / "my")
+    assert call("plan", "btc-breakout", "--dir", folder).exit_code == 0
+    assert said == ["asking the exchange"]
+
+
+def test_a_check_of_secrets_says_how_far_it_is(said: list[str], tmp_path: Path) -> None:
+    """A program or a vault may take its time over each, and so may an exchange."""
+    folder = demo_folder(tmp_path / "my")
+    (folder / "runner.yaml").write_text(
+        "version: 1\n"
+        "accounts: {a: {venue: binance_usdm, address: {rest: 'http://127.0.0.1:9',"
+        " streams: 'ws://127.0.0.1:9', ws_api: 'ws://127.0.0.1:9'},"
+        " api_key: k, api_secret: s}}\n"
+        "secrets: {k: {command: [echo, a-key]}, s: {command: [echo, a-secret]}}\n"
+    )
+    told = call("secrets", "check", "--dir", folder)
+    assert told.exit_code == 1, told.output
+    assert said == ["reading secrets [2 of 3]", "asking the exchange [0 of 1]"]
