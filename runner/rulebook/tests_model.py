@@ -28,8 +28,9 @@ class Step:
     """One step: `at` ms from the start of the test; what is not written is None or empty.
 
     `body` is an alert's tree, `events` are those that are handed in as they came, by their key
-    (position, order, system, fire). `fill` and `reject` name orders by number. `expect` is the tree
-    as written: "nothing" or a mapping.
+    (position, order, system, fire). `fill` and `reject` name orders by number. `restart` and `stop`
+    are how long (ms) the runner is down, killed or asked to. `expect` is the tree as written:
+    "nothing" or a mapping.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Step:
     events: Mapping[str, Any] = field(default_factory=dict)
     gap: int = 0
     restart: int | None = None
+    stop: int | None = None
     reload: str = ""
     expect: Any = None
     because: str = ""

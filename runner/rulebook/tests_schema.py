@@ -281,6 +281,10 @@ def _step() -> dict[str, Any]:
                 "description": "true: the runner is killed and starts again; or how long it is "
                 "down: 30s",
             },
+            "stop": _text(
+                "The runner is stopped on purpose, its countdowns stay armed, and it "
+                "starts again after this long: 3m"
+            ),
             "reload": _text("The rule file that runs from now on: other.yaml"),
             "expect": _expect(),
             "because": _text(

@@ -111,6 +111,7 @@ def _step(node: Node, at: int, symbol: str) -> Step:
         events={key: node.value[key] for key in EVENTS if node.has(key)},
         gap=_length(node, "gap") or 0,
         restart=down,
+        stop=_length(node, "stop"),
         reload=node.text("reload"),
         expect=node.child("expect").value,
         because=" ".join(node.text("because").split()),

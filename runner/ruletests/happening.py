@@ -15,7 +15,9 @@ from runner.core.events import (
     PositionUpdate,
     StreamState,
 )
+from runner.core.legs import Moment
 from runner.core.rules import Rule
+from runner.halting import last_words
 from runner.ruletests.stage import Stage, hold
 from runner.virtual import VirtualRunner
 
@@ -35,6 +37,12 @@ def tell(runner: VirtualRunner, stage: Stage, rule: Rule, symbol: str, key: str,
             now = runner.clock.wall()
             runner.ask(Fire(rule.id, symbol, f"by hand {now}", now))
     return ""
+
+
+def stop(runner: VirtualRunner) -> None:
+    """Write what a stop on purpose writes; orders and countdowns stay as they are."""
+    moment = Moment(runner.clock.wall(), runner.venue.server_time(), runner.timing)
+    runner.journal.commit([last_words(runner.engine, moment, "leave_armed", None)])
 
 
 def _position(runner: VirtualRunner, stage: Stage, symbol: str, told: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from runner.core.deadman import STOPPED
 from runner.core.rules import Rule
 from runner.core.triggers.price_closes import INTERVALS
 from runner.core.triggers.webhook import WebhookTrigger
@@ -131,13 +132,25 @@ def _schedule(journal: JournalReader, run: Run, trigger: Any, seen: Seen) -> Ite
 
 
 def _dead_man(journal: JournalReader, run: Run, trigger: Any, seen: Seen) -> Iterator[Occasion]:
-    del journal, seen
+    del seen
     what = str(run["event_key"]).partition("@")[0]
     if trigger.interest[0] == "webhook":
         # it counts from the start of the test, and nothing comes
         yield Occasion((START,), int(trigger.every))
+    elif what == STOPPED:
+        yield from _stopped(journal, run)
     else:
         yield _now({"dead_man": what})
+
+
+def _stopped(journal: JournalReader, run: Run) -> Iterator[Occasion]:
+    """As long as the runner was away; longer where the countdown was nearer its end then."""
+    stops = [each["at"] for each in journal.records(kinds=("stopped",))]
+    away = run["fired_at"] - max((at for at in stops if at <= run["fired_at"]), default=0)
+    if away < run["fired_at"]:
+        for length in (away, 2 * away):
+            steps = (START, {"at": "1s", "stop": spoken(length)})
+            yield Occasion(steps, SECOND + length)
 
 
 def _order(journal: JournalReader, run: Run, trigger: Any, seen: Seen) -> Iterator[Occasion]:

@@ -21,7 +21,7 @@ from runner.core.view import Exposure, Names
 from runner.rulebook.diagnostics import Diagnostic
 from runner.rulebook.tests_model import Case, Prices, Step, TestsFile, spoken
 from runner.ruletests.comparing import Difference, differences
-from runner.ruletests.happening import tell
+from runner.ruletests.happening import stop, tell
 from runner.ruletests.stage import NotOnStage, Stage, build, choose
 from runner.ruletests.watching import Cause, Watch
 from runner.sources.bodies import body_hash, event_time, parse
@@ -162,6 +162,9 @@ class Player:
     def _happen(self, step: Step) -> Iterator[Difference]:
         if step.restart is not None:
             self._restart(step.restart)
+        if step.stop is not None:
+            stop(self._runner)
+            self._restart(step.stop)
         if step.reload:
             self._reload(step.reload)
         if step.gap:

@@ -14,6 +14,7 @@ from runner.cli import main
 from runner.core.events import Fire, JournalTrouble, PositionIncident, StreamState
 from runner.core.orders import OrderIntent, OrderType, PlaceCall, Side
 from runner.journal import JournalReader
+from runner.ruletests.happening import stop
 from runner.virtual import VirtualRunner
 from tests.ruletests.driving import life, move, post
 
@@ -203,6 +204,21 @@ def test_a_start_after_a_while_becomes_a_restart(tmp_path: Path) -> None:
     with life(tmp_path, rules, start=end + 90_000) as runner:
         wait(runner, 2)
     assert "restart: 1m3" in exported(tmp_path)[-1]
+
+
+@pytest.mark.parametrize("before", [2, 62])
+def test_a_stop_that_outlasts_the_countdown_becomes_a_stop(before: int, tmp_path: Path) -> None:
+    """Also where the countdown was nearly over when the runner was stopped."""
+    rules = HEAD + rule("it", "dead_man: expired_while_stopped", NOTE % "trigger.what")
+    rules += "dead_man: {symbols: [BTCUSDT], countdown: 3m, refresh: 1m}\n"
+    with life(tmp_path, rules) as runner:
+        wait(runner, before)
+        stop(runner)
+        end = runner.clock.now
+    with life(tmp_path, rules, start=end + 185_000) as runner:
+        wait(runner, 5)
+    [text] = exported(tmp_path)
+    assert "stop: 3m" in text
 
 
 def test_a_rule_that_also_fires_at_the_start_becomes_a_test(tmp_path: Path) -> None:

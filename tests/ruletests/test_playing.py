@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from runner.cli import main
+from runner.ruletests.playing import play
 from runner.ruletests.suite import run
 from tests.ruletests.driving import RULES, write
 
@@ -114,6 +115,48 @@ def test_a_stop_cannot_be_filled_by_hand(tmp_path: Path) -> None:
     steps = UP + "{at: 10s, expect: fired}\n{at: 11s, fill: {order: 2}}"
     (found,) = failures(tmp_path, one(steps))
     assert found.endswith("a stop fills when the price reaches it")
+
+
+GUARDED = """\
+version: 1
+dead_man: {symbols: [BTCUSDT], countdown: 2m, refresh: 30s}
+rules:
+  - id: bid
+    symbol: BTCUSDT
+    when: [{webhook: {path: bid, secret: tv}}]
+    do: [{place: {side: buy, type: limit, price: 60000, quantity: 0.1}}]
+  - {id: lost, symbol: BTCUSDT, when: [{dead_man: expired}], do: [{notify: lost}]}
+  - id: away
+    symbol: BTCUSDT
+    when: [{dead_man: expired_while_stopped}]
+    do: [{notify: away}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("restart: 3m", {"lost"}),
+        ("stop: 3m", {"away"}),
+        ("stop: 1m", set()),
+        ("restart: 1m", set()),
+    ],
+)
+def test_a_stop_on_purpose_is_told_from_a_kill(what: str, told: set[str], tmp_path: Path) -> None:
+    """What the exchange cancelled meanwhile is one rule's business or the other's, or nobody's."""
+    for rule in ("lost", "away"):
+        expected = f"{{notify: {rule}}}" if rule in told else "nothing"
+        tests = (
+            f"tests_for: rules.yaml\ntests:\n  - name: it\n    rule: {rule}\n    with: [bid]\n"
+            "    steps:\n"
+            "      - {at: 0s, mark: 70000, webhook: {path: bid, body: {n: 1}}}\n"
+            f"      - {{at: 10s, {what}}}\n"
+            f"      - {{at: 4m, expect: {expected}}}\n"
+        )
+        read = write(tmp_path, tests, GUARDED)
+        assert read.sound, read.found
+        result = play(read, read.cases[0])
+        assert result.passed, result.failures
 
 
 def test_another_file_takes_over(tmp_path: Path) -> None:
