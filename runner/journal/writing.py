@@ -31,6 +31,9 @@ from runner.journal.statements import Prepared, compile_for
 K = TypeVar("K")
 V = TypeVar("V")
 
+MOST_TEXTS = 10_000
+"""Rule texts that are known to be written; with more, all are written again, which adds nothing."""
+
 
 class Writer:
     """Writes decisions on one connection, inside the transaction that the journal holds open."""
@@ -84,6 +87,8 @@ class Writer:
         """Each text once in the life of a process, and again after a commit that was undone."""
         new = {key: text for key, text in texts.items() if key not in self._texts}
         self._many(self._do.rule_text, [{"hash": key, "text": text} for key, text in new.items()])
+        if new and len(self._texts) > MOST_TEXTS:
+            self._texts.clear()
         self._texts.update(new)
 
     def undone(self) -> None:
