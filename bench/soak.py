@@ -37,7 +37,10 @@ KILLING = 0.2
 PATIENCE = 120.0
 """Seconds that an alert is sent again for."""
 
-HEAD = ("minute", "lives", "RSS MB", "files", "threads", "WAL MB", "alerts", "p50 ms", "p99 ms")
+HEAD = (
+    *("minute", "lives", "RSS MB", "files", "threads", "WAL MB"),
+    *("alerts", "p50 ms", "p99 ms", "load"),
+)
 
 
 @dataclass(slots=True)
@@ -170,6 +173,7 @@ class Soak:
             str(len(took)),
             f"{p50:.1f}",
             f"{p99:.1f}",
+            f"{os.getloadavg()[0]:.1f}",
         )
         self.rows.append(figures)
         print(*figures, sep="\t", flush=True)
