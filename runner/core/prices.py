@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from runner.core.events import Move, Tick
 from runner.core.values import dataclass, replace
@@ -11,6 +11,11 @@ from runner.core.windows import Window, window_of
 
 Key = tuple[str, str]
 """Symbol, and a price source or how far one moved."""
+
+ZERO, ENDLESS = Decimal(0), Decimal("Infinity")
+
+_Newest = tuple[Decimal, int, int, str | None]
+"""A price, its event time, our receipt, and its text where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,69 @@ class Band:
         return (self.low is None or self.low < price) and (self.high is None or price < self.high)
 
 
+class Series:
+    """The prices of one key: the newest, what is waited for, and how much was let through.
+
+    The market thread of the source writes prices, the dispatcher writes the band, each by
+    assignments of whole objects: no lock is needed.
+    """
+
+    __slots__ = (
+        "_quiet",
+        "_stale_after",
+        "band",
+        "extremes",
+        "newest",
+        "passed",
+        "seen_at",
+        "windows",
+    )
+
+    def __init__(self, stale_after: int) -> None:
+        """No price was seen, and nobody waits for one."""
+        self._stale_after = stale_after
+        self._quiet: tuple[Decimal, Decimal, int] | None = None
+        self.newest: _Newest | None = None
+        self.seen_at: int | None = None
+        self.band: Band | None = None
+        self.passed = 0
+        self.extremes: tuple[Decimal, Decimal] | None = None
+        self.windows: Mapping[Key, Window] = {}
+        self.settle()
+
+    def settle(self) -> None:
+        """Work out between which prices there is nothing to do; after each change of the band."""
+        band = self.band or Band()
+        if self.windows or band.wide_awake or band.wake_at is not None or band.trails:
+            self._quiet = None
+            return
+        low = ZERO if band.low is None else max(band.low, ZERO)
+        self._quiet = low, ENDLESS if band.high is None else band.high, band.heard
+
+    def keeps(self, text: object, event_time: int, received_at: int) -> bool:
+        """Remember a price that surely nobody waits for; False, and nothing done, for any other.
+
+        `text` is the price as the exchange wrote it. Nearly every price ends here. What is not
+        certain at a glance, and what may be no price at all, is for `PriceBoard.seen`.
+        """
+        quiet, newest = self._quiet, self.newest
+        if quiet is None or newest is None or quiet[2] != self.passed:
+            return False
+        if received_at - newest[2] > self._stale_after:
+            return False
+        if not isinstance(text, str):
+            return False
+        try:
+            # a book's sizes change more often than its prices
+            price = newest[0] if text == newest[3] else Decimal(text)
+            inside = quiet[0] < price < quiet[1]
+        except InvalidOperation:
+            return False
+        if inside:
+            self.newest = price, event_time, received_at, text
+        return inside
+
+
 class PriceBoard:
     """Last prices, written by the market threads, and bands, written by the dispatcher.
 
@@ -99,13 +167,15 @@ class PriceBoard:
         """
         self.stale_after = stale_after
         self.alive_at = alive_at
-        self._last: dict[Key, Price] = {}
-        self._seen: dict[Key, int] = {}
-        self._bands: dict[Key, Band] = {}
-        self._passed: dict[Key, int] = {}
-        self._extremes: dict[Key, tuple[Decimal, Decimal]] = {}
-        self._windows: dict[Key, dict[Key, Window]] = {}
+        self._series: dict[Key, Series] = {}
         self._version = 0
+
+    def series(self, symbol: str, source: str) -> Series:
+        """The prices of this key; the same object for ever."""
+        key = (symbol, source)
+        found = self._series.get(key)
+        # two threads may ask for a new one at the same moment: both get the first
+        return self._series.setdefault(key, Series(self.stale_after)) if found is None else found
 
     def publish(self, bands: Mapping[Key, Band]) -> None:
         """Replace the bands of these keys."""
@@ -113,17 +183,21 @@ class PriceBoard:
             window = window_of(key[1])
             if window is not None:
                 self._watch((key[0], window[0]), key, None if band.idle else window[1])
-        self._bands.update(bands)
+            series = self.series(*key)
+            series.band = band
+            series.settle()
 
     def _watch(self, base: Key, key: Key, length: int | None) -> None:
         """Reckon how far the prices of `base` move within `length` ms; no more when None."""
+        series = self.series(*base)
         # a new mapping: the market thread may be going through the old one
-        windows = dict(self._windows.get(base, {}))
+        windows = dict(series.windows)
         if length is None:
             windows.pop(key, None)
         elif key not in windows:
             windows[key] = Window(length)
-        self._windows[base] = windows
+        series.windows = windows
+        series.settle()
 
     def next_version(self) -> int:
         """A number for the next published bands, greater than every earlier one."""
@@ -140,7 +214,7 @@ class PriceBoard:
     ) -> Sequence[Tick]:
         """Remember the price and how far it moved; the Ticks that some rule must hear of."""
         tick = self.offer(symbol, source, price, event_time, received_at)
-        windows = self._windows.get((symbol, source)) if self._windows else None
+        windows = self.series(symbol, source).windows
         if not windows:
             return () if tick is None else (tick,)
         ticks = [tick]
@@ -159,22 +233,24 @@ class PriceBoard:
         moved: Move | None = None,
     ) -> Tick | None:
         """Remember the price; return a Tick only when some rule must hear of it."""
-        key = (symbol, source)
-        before = self._last.get(key)
-        self._last[key] = Price(price, event_time, received_at)
-        band = self._bands.get(key)
+        series = self.series(symbol, source)
+        before = series.newest
+        series.newest = (price, event_time, received_at, None)
+        band = series.band
         if band is None:
             return None
-        fresh = before is None or received_at - before.received_at > self.stale_after
-        passed = self._passed.get(key, 0)
-        extremes = self._reached(key, price) if band.trails else None
+        fresh = before is None or received_at - before[2] > self.stale_after
+        passed = series.passed
+        extremes = _reached(series, price) if band.trails else None
         trailed = extremes is not None and band.trailed(price, *extremes)
         waited = fresh or trailed or passed != band.heard
         if not waited and band.holds(price, received_at):
             return None
-        self._passed[key] = passed + 1
-        self._extremes.pop(key, None)
-        previous = self._seen.get(key, self.alive_at) if before is None else before.received_at
+        series.passed = passed + 1
+        series.extremes = None
+        previous = before[2] if before is not None else series.seen_at
+        if previous is None:
+            previous = self.alive_at
         return Tick(
             symbol,
             source,
@@ -192,44 +268,52 @@ class PriceBoard:
 
     def band(self, symbol: str, source: str) -> Band | None:
         """The band in force, None where nobody waits; one that is behind lets everything pass."""
-        key = (symbol, source)
-        band = self._bands.get(key)
-        if band is None or self._passed.get(key, 0) == band.heard:
-            return band
-        return replace(band, wide_awake=True)
+        series = self._series.get((symbol, source))
+        if series is None or series.band is None or series.passed == series.band.heard:
+            return None if series is None else series.band
+        return replace(series.band, wide_awake=True)
 
     def extremes(self, symbol: str, source: str) -> tuple[Decimal, Decimal] | None:
         """Highest and lowest price since the last tick that was let through, for who trails."""
-        return self._extremes.get((symbol, source))
+        series = self._series.get((symbol, source))
+        return None if series is None else series.extremes
 
     def windows(self, symbol: str, source: str) -> Mapping[Key, Window]:
         """Who reckons how far this source moved: by the name of the series."""
-        return self._windows.get((symbol, source), {})
-
-    def _reached(self, key: Key, price: Decimal) -> tuple[Decimal, Decimal]:
-        """The extremes since the last tick that was let through, with this price."""
-        high, low = self._extremes.get(key, (price, price))
-        found = self._extremes[key] = max(high, price), min(low, price)
-        return found
+        series = self._series.get((symbol, source))
+        return {} if series is None else series.windows
 
     def forget(self, keys: frozenset[Key] | None = None) -> None:
         """A stream broke off: the next price of these keys (all when None) is a fresh start."""
-        for key in list(self._last if keys is None else self._with_moves(keys)):
-            # two streams may break off at the same moment
-            before = self._last.pop(key, None)
-            if before is not None:
-                self._seen[key] = before.received_at
+        for key in list(self._series if keys is None else self._with_moves(keys)):
+            series = self._series.get(key)
+            before = None if series is None else series.newest
+            if series is not None and before is not None:
+                series.seen_at = before[2]
+                series.newest = None
 
     def _with_moves(self, keys: frozenset[Key]) -> Iterable[Key]:
         for key in keys:
             yield key
-            yield from self._windows.get(key, ())
+            yield from self.windows(*key)
 
     def seen_at(self, symbol: str, source: str) -> int | None:
         """When the newest price was received (ms), also when it is forgotten; None for never."""
-        last = self._last.get((symbol, source))
-        return self._seen.get((symbol, source)) if last is None else last.received_at
+        series = self._series.get((symbol, source))
+        if series is None:
+            return None
+        newest = series.newest
+        return series.seen_at if newest is None else newest[2]
 
     def last(self, symbol: str, source: str) -> Price | None:
         """The newest price, or None before the first one."""
-        return self._last.get((symbol, source))
+        series = self._series.get((symbol, source))
+        newest = None if series is None else series.newest
+        return None if newest is None else Price(newest[0], newest[1], newest[2])
+
+
+def _reached(series: Series, price: Decimal) -> tuple[Decimal, Decimal]:
+    """The extremes since the last tick that was let through, with this price."""
+    high, low = series.extremes or (price, price)
+    series.extremes = found = max(high, price), min(low, price)
+    return found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.core.events import Tick
 from runner.core.prices import Band, Key, Price, PriceBoard
@@ -145,3 +149,74 @@ def test_versions_only_grow() -> None:
     """Each is greater than every earlier one, and the newest can be read."""
     one = PriceBoard(STALE_AFTER)
     assert [one.version, one.next_version(), one.next_version(), one.version] == [0, 1, 2, 2]
+
+
+BANDS = st.builds(
+    Band,
+    low=st.none() | st.sampled_from([D(-1), D(0), D(98), D(100)]),
+    high=st.none() | st.sampled_from([D(100), D(101), D(200)]),
+    wide_awake=st.integers(0, 9).map(lambda one: one == 0),
+    wake_at=st.none() | st.integers(START, START + 3 * STALE_AFTER),
+    heard=st.integers(0, 3),
+    fall=st.none() | st.just(D("0.01")),
+    rise=st.none() | st.just(D("0.01")),
+)
+MOVED: Key = (SYMBOL, "mark/5000")
+STEPS = st.lists(
+    st.sampled_from(["97", "99.5", "100", "100.0", "101", "0.1"])
+    | st.tuples(st.sampled_from([KEY, MOVED]), BANDS, st.booleans())
+    | st.integers(0, STALE_AFTER + 1)
+    | st.none(),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_what_is_kept_at_a_glance_is_what_nobody_hears_of(steps: list[Any]) -> None:
+    """The short way for nearly every price leaves the board as the long way would have.
+
+    Prices, bands of prices and of how far they moved, time that passes, and streams that break.
+    """
+    short, long = PriceBoard(STALE_AFTER), PriceBoard(STALE_AFTER)
+    at = START
+    for step in steps:
+        if isinstance(step, int):
+            at += step
+        elif isinstance(step, str):
+            expected = long.seen(*KEY, D(step), at - 7, at)
+            kept = short.series(*KEY).keeps(step, at - 7, at)
+            assert ([] if kept else list(short.seen(*KEY, D(step), at - 7, at))) == list(expected)
+        else:
+            for one in (short, long):
+                if step is None:
+                    one.forget(frozenset({KEY}))
+                else:
+                    key, band, caught_up = step
+                    heard = one.series(*key).passed if caught_up else band.heard
+                    one.publish({key: replace(band, heard=heard)})
+        for key in (KEY, MOVED):
+            assert short.last(*key) == long.last(*key)
+            assert short.band(*key) == long.band(*key)
+            assert short.seen_at(*key) == long.seen_at(*key)
+
+
+def test_most_prices_are_kept_at_a_glance() -> None:
+    """Within the band, the same text again too; on its ends and beyond it they are not."""
+    one = board(Band(D(99), D(101)))
+    series = one.series(*KEY)
+    assert [series.keeps(text, 1, START) for text in ("100.5", "100.5", "99", "101", "98")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert one.last(*KEY) == Price(D("100.5"), 1, START)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "NaN", "sNaN", "Infinity", None, 100, 100.0, [1]])
+def test_what_may_be_no_price_is_never_kept_at_a_glance(text: object) -> None:
+    """Also where nobody waits for anything: whoever reads the frame looks closer."""
+    one = board()
+    assert not one.series(*KEY).keeps(text, 1, START)
+    assert one.last(*KEY) == Price(D(100), START, START)

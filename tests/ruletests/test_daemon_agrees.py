@@ -129,14 +129,14 @@ def calm(app: App, paper: PaperServer, script: Script, price: Decimal) -> bool:
     """The price was heard, and all that followed from it is over."""
     state, view = app.cell.engine.state, app.cell.engine.world.view
     key = (script.symbol, "mark")
-    last, band = view.board.last(*key), view.board._bands.get(key)
+    last, band = view.board.last(*key), view.board.band(*key)
     held = view.position(script.symbol)
     account = next(iter(paper.exchange.state.accounts.values()))
     return (
         last is not None
         and last.value == price
         and band is not None
-        and band.heard == view.board._passed.get(key, 0)
+        and band.heard == view.board.series(*key).passed
         and not app.cell.dispatcher.waiting()
         and not state.restless
         and not state.runs

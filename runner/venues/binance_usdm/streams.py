@@ -21,7 +21,7 @@ from runner.venues.binance_usdm.link import RENEW, Link, LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.binance_usdm.rest import plain
 from runner.venues.binance_usdm.subscriptions import Subscriptions
-from runner.venues.binance_usdm.wire_events import Quote, candle, prices
+from runner.venues.binance_usdm.wire_events import Quote, candle, carried, prices
 from runner.venues.binance_usdm.wire_values import mapping
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,9 @@ class MarketStream:
         timing: LinkTiming | None = None,
     ) -> None:
         """Raises KeyError for a source that no stream carries."""
-        self._wanted = wanted
         self._board = board
         self._post = post
+        self._want(wanted)
         self._floor: dict[tuple[str, str], int] = {}
         self._root = addresses.streams
         self._wall = wall
@@ -53,6 +53,17 @@ class MarketStream:
         self._changing = threading.Lock()
         self._running = False
         self._feeds = [self._feed(one) for one in allot(wanted)]
+
+    def _want(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        series = self._board.series
+        self._routes = {
+            event: {
+                symbol: [(name, series(symbol, source)) for source, name in fields]
+                for symbol, fields in symbols.items()
+            }
+            for event, symbols in carried(wanted).items()
+        }
 
     def _feed(self, connection: Connection) -> _Feed:
         timing = self._timing
@@ -92,7 +103,7 @@ class MarketStream:
         """
         with self._changing:
             planned = allot(wanted, [feed.connection for feed in self._feeds])
-            self._wanted = wanted
+            self._want(wanted)
             standing = {feed.connection.name: feed for feed in self._feeds}
             feeds = []
             for one in planned:
@@ -119,6 +130,29 @@ class MarketStream:
         except orjson.JSONDecodeError:
             log.warning("market stream: a frame that is no JSON was left out")
             return
+        if not self._kept(frame, received_at):
+            self._heard(frame, received_at)
+
+    def _kept(self, frame: Any, received_at: int) -> bool:
+        """True for prices that nobody waits for: nearly every frame, so this is short.
+
+        When it is False some of them may have been kept; to hear them again changes nothing.
+        """
+        try:
+            data = frame["data"]
+            event_time = data["E"]
+            if event_time.__class__ is not int or data.get("st", 1) != 1 or self._floor:
+                return False
+            for name, series in self._routes[data["e"]][data["s"]]:
+                if not series.keeps(data[name], event_time, received_at):
+                    return False
+        except (KeyError, TypeError):
+            # another frame than those of prices, or an array of them
+            return False
+        return True
+
+    def _heard(self, frame: Any, received_at: int) -> None:
+        """Tell the board of its prices, and whoever waits for them."""
         quotes = prices(frame, self._wanted)
         if not quotes:
             quotes = self._candle(frame, received_at)

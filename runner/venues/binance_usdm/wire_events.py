@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -40,6 +40,17 @@ _FIELDS: dict[str, tuple[tuple[PriceSource, str], ...]] = {
     "markPriceUpdate": (("mark", "p"), ("index", "i"), ("funding", "r")),
 }
 """Event -> the prices in it; every other event (depth …) carries none."""
+
+
+def carried(wanted: Iterable[tuple[str, str]]) -> dict[str, dict[str, list[tuple[str, str]]]]:
+    """By event and by symbol: the wanted sources, each with the field of its price."""
+    found: dict[str, dict[str, list[tuple[str, str]]]] = {event: {} for event in _FIELDS}
+    for symbol, wished in sorted(wanted):
+        for event, fields in _FIELDS.items():
+            for source, name in fields:
+                if source == wished:
+                    found[event].setdefault(symbol, []).append((source, name))
+    return found
 
 
 def prices(frame: Any, wanted: Container[tuple[str, str]] | None = None) -> list[Quote]:

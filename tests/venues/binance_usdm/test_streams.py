@@ -123,6 +123,49 @@ def test_what_nobody_wants_does_not_reach_the_board() -> None:
     assert board.last("BTCUSDT", "ask") is None
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"st": 2},
+        {"E": "5"},
+        {"E": None},
+        {"e": "depthUpdate"},
+        {"e": ["aggTrade"]},
+        {"s": "ETHUSDT"},
+        {"s": 7},
+        {"p": 16},
+        {"p": None},
+        {"p": "0"},
+        {"p": "NaN"},
+        {"p": ""},
+    ],
+)
+def test_a_frame_that_tells_no_price_of_ours_changes_none(changes: dict[str, Any]) -> None:
+    """Another market's, another symbol's, or what is no price: also where all else is at rest."""
+    stream, board, _ = _fed({("BTCUSDT", "last"): Band()})
+    stream.feed(_frame("15"), 100)
+    board.publish({("BTCUSDT", "last"): Band(heard=1)})
+    data = {"e": "aggTrade", "E": 6, "s": "BTCUSDT", "p": "16", **changes}
+    for frame in ({"stream": "x", "data": data}, data, [data], 7, {"data": [7]}):
+        stream.feed(json.dumps(frame), 101)
+    last = board.last("BTCUSDT", "last")
+    assert last is not None
+    assert (last.value, last.received_at) == (Decimal(15), 100)
+
+
+def test_a_frame_of_two_prices_of_which_one_is_waited_for() -> None:
+    """Both are remembered, one is told."""
+    band = Band(Decimal(10), Decimal(20), heard=1)
+    stream, board, posted = _fed({("BTCUSDT", "bid"): band, ("BTCUSDT", "ask"): band})
+    for bid, ask in (("15", "16"), ("15", "20")):
+        book = {"e": "bookTicker", "E": 1, "s": "BTCUSDT", "b": bid, "a": ask}
+        stream.feed(json.dumps({"stream": "btcusdt@bookTicker", "data": book}), 100)
+    told = [(tick.source, str(tick.price)) for tick in posted if isinstance(tick, Tick)]
+    assert told == [("bid", "15"), ("ask", "16"), ("ask", "20")]
+    newest = [board.last("BTCUSDT", source) for source in ("bid", "ask")]
+    assert [price and str(price.value) for price in newest] == ["15", "20"]
+
+
 def test_a_frame_that_is_no_json_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     """One bad frame ends nothing."""
     stream, _, posted = _fed({("BTCUSDT", "last"): BAND})
@@ -323,6 +366,7 @@ def test_a_connection_is_renewed_before_its_day_is_over(monkeypatch: pytest.Monk
     """The next one stands before the old one ends: no gap, and nothing is heard twice."""
     board, heard, posted = PriceBoard(10_000), [], list[Event]()
     seen = board.seen
+    board.publish({("BTCUSDT", "last"): Band(wide_awake=True)})
 
     def note(*args: Any) -> Any:
         heard.append(args[3])

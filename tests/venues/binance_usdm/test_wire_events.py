@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runner.core.events import AccountUpdate, ExecutionReport, Fill, PositionUpdate
 from runner.core.orders import Outcome
-from runner.venues.binance_usdm.wire_events import prices, user_events
+from runner.venues.binance_usdm.wire_events import carried, prices, user_events
 
 
 def _messages(recorded: Path) -> list[dict[str, Any]]:
@@ -231,3 +231,14 @@ def test_no_message_raises(value: Any) -> None:
     """Nothing that is JSON can end a stream's thread."""
     user_events(value)
     prices(value)
+
+
+def test_which_fields_carry_the_wanted_prices() -> None:
+    """By event and symbol; a trade comes as either of two events, a candle as none of these."""
+    wanted = {("X", "last"), ("X", "ask"), ("X", "bid"), ("Y", "mark"), ("Y", "kline_1m")}
+    assert carried(wanted) == {
+        "bookTicker": {"X": [("ask", "a"), ("bid", "b")]},
+        "aggTrade": {"X": [("last", "p")]},
+        "trade": {"X": [("last", "p")]},
+        "markPriceUpdate": {"Y": [("mark", "p")]},
+    }
