@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from runner.metrics.counting import SHORT
+from runner.sources.webhook import DOOR
 
 
 class Answers:
@@ -33,9 +34,16 @@ class Answers:
 
         def end(response: Response) -> Response:
             if request.path.startswith("/hook/"):
-                self._count.labels(str(response.status_code)).inc()
-                self._seconds.observe(time.perf_counter() - g.began_at)
+                self.count(response.status_code, time.perf_counter() - g.began_at)
             return response
 
         app.before_request(begin)
         app.after_request(end)
+        door = app.extensions.get(DOOR)
+        if door is not None:
+            door.counted.append(self.count)
+
+    def count(self, status: int, seconds: float) -> None:
+        """An alert was answered so, after so long."""
+        self._count.labels(str(status)).inc()
+        self._seconds.observe(seconds)

@@ -78,13 +78,7 @@ def text_of(data: bytes) -> str:
 
 def _tree(text: str) -> dict[str, Any]:
     try:
-        tree = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_int=_number,
-            parse_float=_number,
-            parse_constant=lambda _: _NO_NUMBER,
-        )
+        tree = _JSON.decode(text)
     except json.JSONDecodeError as error:
         raise explain(text, error) from None
     except RecursionError:
@@ -173,13 +167,16 @@ def clean(text: str, name: str) -> str:
 
 def _canonical(value: Any) -> str:
     if isinstance(value, Mapping):
-        inner = (f"{_canonical(name)}:{_canonical(value[name])}" for name in sorted(value))
+        inner = [f"{_text(name)}:{_canonical(value[name])}" for name in sorted(value)]
         return "{" + ",".join(inner) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_canonical, value)) + "]"
     if isinstance(value, Decimal):
         return str(value)
-    return json.dumps(value, ensure_ascii=False)
+    return _text(value)
+
+
+_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _instant(value: Value | None) -> int | None:
@@ -205,6 +202,14 @@ def _from_iso(text: str) -> int | None:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     seconds = Decimal(int(moment.timestamp())) + Decimal(moment.microsecond) / 1_000_000
     return int(seconds * 1000) if _EARLIEST <= seconds < _LATEST else None
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates,
+    parse_int=_number,
+    parse_float=_number,
+    parse_constant=lambda _: _NO_NUMBER,
+)
 
 
 def _too_deep() -> BodyError:

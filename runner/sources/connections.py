@@ -11,7 +11,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
 
-from runner.sources.webhook import TOO_LARGE
+from runner.sources.door import TOO_LARGE
 
 MAX_DISCARDED = 16 * 1024 * 1024
 """How many bytes of a refused body are thrown away so that its sender hears the answer."""
@@ -91,6 +91,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
     parser_class = _Request
     error_task_class = _Refusal
+    requests: list[Any]
 
     def __init__(self, most: int, server: Any, *args: Any, **kwargs: Any) -> None:
         """A sender connected: the time for its first request begins."""
@@ -107,8 +108,71 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
     def service(self) -> None:
         """A whole request came."""
-        self._begun_at = None
+        self.taken()
         super().service()
+
+    def taken(self) -> None:
+        """Its time is over."""
+        self._begun_at = None
+
+    def read_at_once(self) -> None:
+        """Read what came with the connection itself, as an alert does."""
+        try:
+            data = self.socket.recv(self.adj.recv_bytes)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.handle_close()
+            return
+        try:
+            self.received(data) if data else self.handle_close()
+        except Exception:  # noqa: BLE001  # as waitress reads: the listener is not at fault
+            self.handle_error()
+
+    def reply(self, data: bytes, *, close: bool) -> None:
+        """Answer the first request, in the server's own thread: one write, and close or go on."""
+        if not self.connected:
+            return
+        self._write_now(data)
+        if not close:
+            self._go_on()
+            return
+        with self.requests_lock:
+            for request in self.requests:
+                request.close()
+            self.requests = []
+        if self.total_outbufs_len:
+            self.close_when_flushed = True
+        else:
+            self.handle_close()
+
+    def _write_now(self, data: bytes) -> None:
+        """What the socket does not take at once follows when it does."""
+        sent = 0
+        if not self.total_outbufs_len:
+            try:
+                sent = self.send(data, do_close=False)
+            except OSError:
+                self.will_close = True
+        if sent < len(data):
+            with self.outbuf_lock:
+                self.outbufs[-1].append(data[sent:])
+                self.total_outbufs_len += len(data) - sent
+        self.last_activity = time.time()
+
+    def _go_on(self) -> None:
+        """The next request of this connection, as waitress goes on after one (HTTPChannel)."""
+        with self.requests_lock:
+            self.requests.pop(0).close()
+            if self.requests:
+                self.server.add_task(self)
+            elif (
+                self.request is not None
+                and self.request.expect_continue
+                and self.request.headers_finished
+                and not self.sent_continue
+            ):
+                self.send_continue()
 
     @property
     def waits(self) -> bool:

@@ -18,9 +18,14 @@ from runner.errors import ConfigurationError
 from runner.sources.activation import passed_on
 from runner.sources.bodies import MAX_BYTES
 from runner.sources.connections import IDLE_SECONDS, Connection, close_late
+from runner.sources.straight import Straight
+from runner.sources.webhook import DOOR
 
 THREADS = 16
-"""Alerts that may wait for their commit at the same time; others wait in line."""
+"""For what is no usual alert: each may wait for something; others wait in line."""
+
+ACCEPTED_AT_ONCE = 64
+"""Connections taken up before those that are there are looked at again."""
 
 MOST_CONNECTIONS = 2_000
 """Connections held at the same time, as far as the process may open so many files."""
@@ -66,7 +71,10 @@ class HookServer:
         self._server.channel_class = partial(Connection, most)
         self._close_idle = self._server.maintenance
         self._server.maintenance = self._maintain
-        self._thread = threading.Thread(target=self._server.run, name="hook-server", daemon=True)
+        self._server.handle_accept = self._accept
+        self._straight = Straight(app.extensions[DOOR], self._server)
+        self._server.add_task = self._straight.add
+        self._thread = threading.Thread(target=self._serve, name="hook-server", daemon=True)
 
     @property
     def url(self) -> str:
@@ -100,8 +108,32 @@ class HookServer:
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=left)
         self._in_loop(self._close)
         self._thread.join(timeout=5)
+        self._straight.close()
         if not self._thread.is_alive():
             self._server.trigger.close()
+
+    def _serve(self) -> None:
+        """Until nothing is left to be served."""
+        self._straight.begin()
+        while self._server._map:
+            wasyncore.poll2(self._straight.rest(), self._server._map)
+            self._straight.turn()
+
+    def _accept(self) -> None:
+        """Take up all who knock, each with what it said already."""
+        server = self._server
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                found = server.accept()
+                if found is None:
+                    return
+                connection, address = found
+                server.set_socket_options(connection)
+            except OSError:  # the other side is gone already
+                return
+            whose = server.fix_addr(address)
+            link = server.channel_class(server, connection, whose, server.adj, map=server._map)
+            link.read_at_once()
 
     def _in_loop(self, action: Any) -> None:
         """Run an action in the server's own thread, which owns the sockets."""

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
+from runner.sources.door import UNKNOWN, WAIT
 from runner.sources.hooks import Hook
 from runner.sources.readiness import Readiness
 from runner.sources.senders import (
@@ -26,7 +27,7 @@ from runner.sources.senders import (
     Tally,
     networks,
 )
-from runner.sources.webhook import NOTHING_HERE, UNKNOWN, WAIT, create_app
+from runner.sources.webhook import NOTHING_HERE, create_app
 
 SECRET = "Geheimnis-17"
 BODY = json.dumps({"action": "buy"}).encode()

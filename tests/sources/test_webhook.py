@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from runner.core.decision import AlertAnswer, RuleAnswer
 from runner.core.events import Alert
 from runner.sources.bodies import MAX_BYTES
+from runner.sources.door import UNKNOWN
 from runner.sources.hooks import Hook
 from runner.sources.readiness import Link, Problem, Readiness, Stale, Used
-from runner.sources.webhook import UNKNOWN, create_app
+from runner.sources.webhook import create_app
 
 SECRET = "Geheimnis-17"
 NOW = 1_778_507_702_000
