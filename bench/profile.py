@@ -29,8 +29,7 @@ MIDDLE = (0.1, 0.9)
 
 SAID = {
     "bytes read": "the sender's write, the kernel, waking the hook server's thread",
-    "worker": "parsing HTTP, waking a worker thread",
-    "view": "WSGI and Flask until the view",
+    "looked at": "parsing HTTP",
     "handed in": "body, secret, alert; into the inbox",
     "turn": "waking the dispatcher",
     "decide": "beginning the turn",

@@ -19,8 +19,7 @@ from typing import Any, Literal
 
 POINTS: tuple[tuple[str, str, Literal["in", "out"], str], ...] = (
     ("waitress.channel", "HTTPChannel.received", "in", "bytes read"),
-    ("waitress.channel", "HTTPChannel.service", "in", "worker"),
-    ("runner.sources.webhook", "_Door.take", "in", "view"),
+    ("runner.sources.door", "Door.look", "in", "looked at"),
     ("runner.dispatcher", "Dispatcher.hand_in", "in", "handed in"),
     ("runner.dispatcher", "Dispatcher.turn", "in", "turn"),
     ("runner.core.engine", "Engine.process", "in", "decide"),
