@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Literal, cast
 
+from runner.core.candles import bounds
 from runner.core.events import (
     Alert,
     DeadManAlarm,
@@ -35,7 +36,7 @@ from runner.core.triggers.order import OrderTrigger
 from runner.core.triggers.position import STEPS, PositionTrigger
 from runner.core.triggers.position_result import ResultTrigger
 from runner.core.triggers.price import PriceTrigger
-from runner.core.triggers.price_closes import INTERVALS, CloseTrigger
+from runner.core.triggers.price_closes import CloseTrigger
 from runner.core.triggers.price_moves import MoveTrigger
 from runner.core.triggers.price_trails import TrailTrigger
 from runner.core.triggers.schedule import ScheduleTrigger
@@ -233,11 +234,12 @@ class Happening:
 
     def _closes(self, trigger: CloseTrigger) -> Iterator[KlineClosed]:
         """The candle before, on the level, and the one that closes past it."""
-        world, span, level = self.world, INTERVALS[trigger.interval], self._level()
+        world, level = self.world, self._level()
+        start, end = bounds(trigger.interval, world.now)
+        span = end - start
         tick = world.tick(self.symbol)
         past = self._price(level + (tick if trigger.above else -tick))
-        over_at = world.now // span * span - 1
-        for close, at in ((level, over_at), (past, over_at + span)):
+        for close, at in ((level, start - 1), (past, end - 1)):
             world.at(at + 1)
             world.offer(self.symbol, "last", close)
             yield KlineClosed(self.symbol, trigger.interval, close, at, span, world.now, world.now)

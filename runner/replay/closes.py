@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from runner.core.candles import bounds
 from runner.core.events import KlineClosed
 from runner.core.firing import trigger_memory
 from runner.core.rules import KLINE, RuleSet
 from runner.core.state import State
 from runner.core.triggers.crossing import NOT_PAST, PAST
-from runner.core.triggers.price_closes import INTERVALS, CloseTrigger
+from runner.core.triggers.price_closes import CloseTrigger
 
 MOST_HELD = 400
 """Ends of candles that wait at most: fewer than the runner takes in at one turn."""
@@ -40,8 +41,8 @@ class Closes:
         for symbol, source in sorted(wanted):
             if source.startswith(KLINE):
                 interval = source.removeprefix(KLINE)
-                span = INTERVALS[interval]
-                self._due.append(_Due(symbol, interval, span, now - now % span + span))
+                start, end = bounds(interval, now)
+                self._due.append(_Due(symbol, interval, end - start, end))
         self._triggers = {
             (one.symbol, one.interval): [
                 (rule.id, trigger)
@@ -63,7 +64,7 @@ class Closes:
         for one in self._due:
             if one.at <= at:
                 found.append((one.symbol, one.interval, one.span))
-                one.at = at - at % one.span + one.span
+                one.at = bounds(one.interval, at)[1]
         return found
 
     def hold(self, closed: KlineClosed) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner import __version__
+from runner.core.candles import INTERVALS
 from runner.core.rules import KLINE, Rule, RuleSet
-from runner.core.triggers.price_closes import INTERVALS
 from runner.errors import UsageError
 from runner.replay.playing import Player
 from runner.replay.report import Report, heard, unheard

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from runner.core.candles import INTERVALS
 from runner.core.deadman import STOPPED
 from runner.core.rules import Rule
-from runner.core.triggers.price_closes import INTERVALS
 from runner.core.triggers.webhook import WebhookTrigger
 from runner.errors import UsageError
 from runner.journal import JournalReader

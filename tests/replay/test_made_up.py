@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.core.rules import KLINE, RuleSet
+from runner.core.state import State
 from runner.replay.closes import Closes
 from runner.replay.reach import Reach
 from runner.replay.readings import Readings
@@ -163,6 +165,17 @@ def test_candles_close_at_their_end(tmp_path: Path) -> None:
     data = drawn(tmp_path / "ETHUSDT.csv", bars)
     (bought,) = replayed(rules, "--data", data)["fills"]
     assert bought["time"] == START + 15 * MINUTE
+
+
+def test_a_weekly_candle_ends_on_monday() -> None:
+    """At 00:00 UTC, whatever day the data begins on."""
+    monday, week = 1_795_392_000_000, 7 * 86_400_000  # 2026-11-23
+    saturday = monday - 30 * 3_600_000
+    wanted = [("ETHUSDT", f"{KLINE}1w")]
+    closes = Closes(RuleSet({}, {}, ""), State(), wanted, saturday)
+    assert closes.next_at() == monday
+    assert closes.end(monday) == [("ETHUSDT", "1w", week)]
+    assert closes.next_at() == monday + week
 
 
 def test_a_gap_is_told_and_only_arms(tmp_path: Path) -> None:

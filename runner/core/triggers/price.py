@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner.core.candles import INTERVALS
 from runner.core.document import Node
 from runner.core.events import PriceSource
 from runner.core.rules import Trigger, TriggerKind
 from runner.core.triggers import price_closes, price_cross, price_moves, price_trails
-from runner.core.triggers.price_closes import INTERVALS
 from runner.core.triggers.price_cross import PriceTrigger
 
 __all__ = ["PRICE", "SOURCES", "PriceTrigger", "build"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
@@ -15,24 +14,6 @@ from runner.core.triggers.crossing import Crossing, Look
 from runner.core.triggers.price_cross import read_levels
 from runner.core.values import dataclass
 from runner.core.view import Names
-
-INTERVALS: Mapping[str, int] = {
-    "1m": 60_000,
-    "3m": 180_000,
-    "5m": 300_000,
-    "15m": 900_000,
-    "30m": 1_800_000,
-    "1h": 3_600_000,
-    "2h": 7_200_000,
-    "4h": 14_400_000,
-    "6h": 21_600_000,
-    "8h": 28_800_000,
-    "12h": 43_200_000,
-    "1d": 86_400_000,
-    "3d": 259_200_000,
-    "1w": 604_800_000,
-}
-"""The exchange's candles with their length in ms; the month, which has none, is left out."""
 
 
 @dataclass(frozen=True, slots=True)

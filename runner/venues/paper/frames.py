@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .book import LEVELS, Market
 from .funding import next_funding
-from .history import INTERVALS
+from .history import INTERVALS, bounds
 from .numbers import Json, JsonObject, fixed
 from .quotes import levels
 
@@ -213,12 +213,12 @@ def _kline(stream: Stream, market: Market, now: int) -> JsonObject | None:
         return None
     symbol = market.symbol
     tick, lot = symbol.price_digits, symbol.quantity_digits
-    end = candle.start + INTERVALS[interval] - 1
-    stream.ends_at = 0 if closing else end + 1
+    _, end = bounds(interval, candle.start)
+    stream.ends_at = 0 if closing else end
     stream.dirty = closing
     bar: JsonObject = {
         "t": candle.start,
-        "T": end,
+        "T": end - 1,
         "s": symbol.name,
         "i": interval,
         "f": candle.first_id,

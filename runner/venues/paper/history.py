@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from .numbers import ZERO
@@ -12,8 +13,8 @@ MINUTE = 60_000
 DAY = 86_400_000
 # Minutes remembered.
 KEPT = 2 * 1440
-# Spot and futures kline intervals; `1M` is a calendar month and handled apart.
-INTERVALS: dict[str, int] = {
+# Spot and futures kline intervals; the calendar month has no length.
+SPANS: dict[str, int] = {
     "1m": MINUTE,
     "3m": 3 * MINUTE,
     "5m": 5 * MINUTE,
@@ -28,8 +29,25 @@ INTERVALS: dict[str, int] = {
     "1d": DAY,
     "3d": 3 * DAY,
     "1w": 7 * DAY,
-    "1M": 30 * DAY,
 }
+WEEK, MONTH = "1w", "1M"
+INTERVALS = frozenset({*SPANS, MONTH})
+# The epoch was a Thursday.
+FIRST_MONDAY = 4 * DAY
+
+
+def bounds(interval: str, at: int) -> tuple[int, int]:
+    """Return when the candle of a time begins and when the next does; raises KeyError.
+
+    Weeks begin on Monday and months on the first, at 00:00 UTC.
+    """
+    if interval == MONTH:
+        first = datetime.fromtimestamp(at // 1000, UTC).replace(day=1, hour=0, minute=0, second=0)
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        return int(first.timestamp()) * 1000, int(after.timestamp()) * 1000
+    span = SPANS[interval]
+    start = at - (at - (FIRST_MONDAY if interval == WEEK else 0)) % span
+    return start, start + span
 
 
 @dataclass(slots=True)
@@ -101,25 +119,24 @@ class History:
     def candles(self, interval: str, now: int) -> list[Candle]:
         """Return the candles of an interval, oldest first; raises KeyError for an unknown one."""
         self.extend(now)
-        span = INTERVALS[interval]
         merged: list[Candle] = []
+        end = 0
         for minute in self.minutes:
-            start = minute.start - minute.start % span
-            if merged and merged[-1].start == start:
+            if minute.start < end:
                 merged[-1].merge(minute)
             else:
+                start, end = bounds(interval, minute.start)
                 merged.append(_copy(minute, start))
         return merged
 
     def candle(self, interval: str, at: int) -> Candle | None:
         """Return the candle of an interval in which a time lies, None where there is none."""
-        span = INTERVALS[interval]
-        start = at - at % span
+        start, end = bounds(interval, at)
         merged: Candle | None = None
         for minute in reversed(self.minutes):
             if minute.start < start:
                 break
-            if minute.start >= start + span:
+            if minute.start >= end:
                 continue
             earlier = _copy(minute, start)
             if merged is not None:

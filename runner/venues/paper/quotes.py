@@ -8,7 +8,7 @@ from .book import LEVELS, Market
 from .call import Call
 from .errors import refuse
 from .funding import FUNDING_INTERVAL, next_funding
-from .history import INTERVALS, Candle
+from .history import INTERVALS, Candle, bounds
 from .numbers import ZERO, Json, JsonObject, fixed
 from .symbols import RATE_LIMITS, Symbol
 
@@ -130,10 +130,10 @@ def klines(call: Call) -> list[Json]:
     limit = min(call.params.integer("limit", 500) or 500, 1500)
     found = [one for one in market.history.candles(interval, call.now) if start <= one.start <= end]
     chosen = found[:limit] if call.params.has("startTime") else found[-limit:]
-    return [_kline(one, INTERVALS[interval], market.symbol) for one in chosen]
+    return [_kline(one, bounds(interval, one.start)[1], market.symbol) for one in chosen]
 
 
-def _kline(candle: Candle, span: int, symbol: Symbol) -> list[Json]:
+def _kline(candle: Candle, end: int, symbol: Symbol) -> list[Json]:
     tick, lot = symbol.price_digits, symbol.quantity_digits
     return [
         candle.start,
@@ -142,7 +142,7 @@ def _kline(candle: Candle, span: int, symbol: Symbol) -> list[Json]:
         fixed(candle.low, tick),
         fixed(candle.close, tick),
         fixed(candle.volume, lot),
-        candle.start + span - 1,
+        end - 1,
         fixed(candle.quote, 5),
         candle.count,
         fixed(candle.taker_volume, lot),

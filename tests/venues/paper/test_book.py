@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from runner.venues.paper.book import LEVELS, Market, open_market
-from runner.venues.paper.history import DAY, MINUTE, Candle
+from runner.venues.paper.frames import message, open_stream
+from runner.venues.paper.history import DAY, MINUTE, Candle, bounds
 from runner.venues.paper.symbols import built_in
 from tests.venues.paper.desk import START, Desk
 
@@ -124,6 +125,34 @@ def test_candles_join_to_longer_ones(market: Market) -> None:
     assert whole.count == 5
     assert market.history.candle("1m", HOUR + MINUTE) == market.history.minutes[1]
     assert market.history.candle("1m", HOUR - 1) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "eve", "ends"),
+    [
+        # Sunday, 2026-11-22, 23:58 UTC, and Monday a week later
+        ("1w", 1_795_391_880_000, 1_795_996_800_000),
+        # 2026-11-30, 23:58 UTC, and the end of December
+        ("1M", 1_796_083_080_000, 1_798_761_600_000),
+    ],
+)
+def test_a_week_begins_on_monday_and_a_month_on_the_first(
+    interval: str, eve: int, ends: int
+) -> None:
+    """Over REST as on the stream, and each ends where the next begins."""
+    market = open_market(built_in()["BTCUSDT"], Decimal(70_000), eve)
+    stream = open_stream(f"btcusdt@kline_{interval}")
+    assert stream is not None
+    told = message(stream, market, eve)
+    assert told is not None
+    start = eve + 2 * MINUTE
+    assert (told["k"]["T"], stream.ends_at) == (start - 1, start)  # type: ignore[index,call-overload]
+    market.tape(start, Decimal(71_000), Decimal(1), buyer_is_maker=False)
+    before, after = market.history.candles(interval, start)
+    assert (after.start, figures(after)) == (start, ["71000"] * 4)
+    assert market.history.candle(interval, start) == after
+    assert before.start < eve
+    assert bounds(interval, start) == (start, ends)
 
 
 def test_minutes_without_a_trade_are_flat(market: Market) -> None:
