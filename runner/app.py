@@ -28,6 +28,7 @@ from runner.routing import Routes, no_such_account, told_together
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
 from runner.sharing import Shares, distinct, read_shares, traded
+from runner.sources.door import Reply
 from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness, together
 from runner.sources.server import HookServer
@@ -166,6 +167,7 @@ class App:
             allow=self.settings.allow,
             proxies=self.settings.trusted_proxies,
             readiness_of=self.readiness_of,
+            hand_in=self.hand_in,
         )
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
         if self.metrics is not None and self.settings.metrics is not None:
@@ -302,6 +304,14 @@ class App:
             return None
         left = min(max(until - time.monotonic(), SHORTEST_PATIENCE), ALERT_PATIENCE)
         return _asked(cells, command or event, left)
+
+    def hand_in(self, alert: Alert) -> Reply | None:
+        """Have one account decide an alert, and wait for nothing; None: ask `submit` about it."""
+        names = self.accounts_for(alert)
+        cell = self.cells.get(names[0]) if len(names) == 1 else None
+        if cell is None or alert.path in self.settings.commands or self._stop.is_set():
+            return None
+        return cell.dispatcher.hand_in(alert) if cell.began and cell.taking() else None
 
     def accounts_for(self, event: Alert | Fire | Command, account: str = "") -> tuple[str, ...]:
         """The accounts that an event is for; a command may name its `account`."""

@@ -60,6 +60,7 @@ class Front:
             allow=settings.allow,
             proxies=settings.trusted_proxies,
             readiness_of=lambda name: None if self.app is None else self.app.readiness_of(name),
+            hand_in=lambda alert: None if self.app is None else self.app.hand_in(alert),
         )
         self.server = HookServer(app, host, port)
 
