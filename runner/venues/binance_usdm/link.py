@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import random
 import socket
@@ -15,11 +16,10 @@ from typing import Protocol
 import websocket
 from websocket import ABNF
 
+from runner.venues.binance_usdm.frames import Frames
 from runner.venues.binance_usdm.rest import plain
 
 log = logging.getLogger(__name__)
-
-READ_SIZE = 65_536
 
 RENEW = "renewed before the exchange ends it"
 
@@ -95,7 +95,7 @@ class Link:
         self._timing = timing
         self._on_pong = on_pong
         self._stopping = threading.Event()
-        self._socket: websocket.WebSocket | None = None
+        self._socket: Frames | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -155,8 +155,8 @@ class Link:
         timing = self._timing
         return random.uniform(0, min(timing.back_off_cap, timing.back_off * 2 ** min(failures, 10)))
 
-    def _connect(self) -> websocket.WebSocket:
-        link = _Buffered(skip_utf8_validation=True, enable_multithread=True)
+    def _connect(self) -> Frames:
+        link = Frames(skip_utf8_validation=True, enable_multithread=True)
         link.settimeout(self._timing.connect)
         link.connect(  # type: ignore[no-untyped-call]  # the library's own gap
             self._listener.address(),
@@ -167,7 +167,7 @@ class Link:
         link.settimeout(self._timing.socket_timeout)
         return link
 
-    def _serve(self, link: websocket.WebSocket) -> bool:
+    def _serve(self, link: Frames) -> bool:
         """Read until it ends; True when it delivered anything."""
         self.generation += 1
         log.info("%s: connected (generation %d)", self._name, self.generation)
@@ -214,28 +214,12 @@ class Link:
         return "stopped"
 
 
-class _Buffered(websocket.WebSocket):
-    """Reads from the kernel in large pieces: the library asks for each header byte by itself."""
-
-    _held = b""
-    _at = 0
-
-    def _recv(self, bufsize: int) -> bytes:
-        held, at = self._held, self._at
-        if at == len(held):
-            held, at = super()._recv(READ_SIZE), 0  # type: ignore[no-untyped-call]
-            self._held = held
-        part: bytes = held[at : at + bufsize]
-        self._at = at + len(part)
-        return part
-
-
 class _Reading:
     """One connection's reads and the three clocks beside them: silence, pings, age."""
 
     def __init__(
         self,
-        link: websocket.WebSocket,
+        link: Frames,
         listener: Listener,
         timing: LinkTiming,
         on_pong: Callable[[], None] | None,
@@ -272,8 +256,12 @@ class _Reading:
         receive, message = self.link.recv_data, self._listener.message
         until = time.monotonic() + self._timing.socket_timeout
         while True:
+            texts = self.link.texts()
             try:
-                opcode, data = receive(control_frame=True)
+                data = next(texts, None)
+                opcode = ABNF.OPCODE_TEXT
+                if data is None:
+                    opcode, data = receive(control_frame=True)
             except websocket.WebSocketTimeoutException:
                 return self._look_around(time.monotonic())
             except (websocket.WebSocketException, OSError, ValueError) as error:
@@ -282,7 +270,10 @@ class _Reading:
             ended = None
             if opcode == ABNF.OPCODE_TEXT:
                 self._heard, self.delivered = now, True
-                ended = message(data)
+                for text in itertools.chain((data,), texts):
+                    ended = message(text)
+                    if ended is not None:
+                        break
             elif opcode == ABNF.OPCODE_CLOSE:
                 ended = "closed by the exchange"
             elif self._on_pong is not None:
