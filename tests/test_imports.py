@@ -17,6 +17,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.durably": (0, 0),
     "runner.errors": (0, 0),
     "runner.failpoints": (0, 0),
+    "runner.fitting": (0, 0),
     "runner.resources": (0, 0),
     "runner.core.formula": (0, 1),
     "runner.core.figures": (0, 0),

@@ -17,7 +17,7 @@ from runner.core.triggers import TRIGGERS
 from runner.core.view import scope as names_in_scope
 from runner.errors import ConfigurationError
 from runner.rulebook import canonical
-from runner.rulebook.explain import validator
+from runner.rulebook.explain import is_valid
 from runner.rulebook.guarding import read_guards
 from runner.rulebook.symbols import Lists, rule_symbols
 from runner.rulebook.times import check_schedule, read_zone
@@ -111,7 +111,7 @@ def _fits(document: Any) -> bool:
     tree: dict[str, Any] = {"version": 1, "rules": [rule]}
     if document["guards"]:
         tree["guards"] = document["guards"]
-    return bool(validator().is_valid(tree))
+    return is_valid(tree)
 
 
 def _all(sound: Sound, node: Node, *keys: str) -> bool:

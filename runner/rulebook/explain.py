@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
-
-from jsonschema import Draft7Validator
+from typing import TYPE_CHECKING, Any
 
 from runner.core.document import Path, Problem
+from runner.fitting import Fits, fitting
 from runner.rulebook.objections import HANDLERS, kinds_at, unforeseen, unknown_kind
 from runner.rulebook.reader import START
 from runner.rulebook.schema import bundle
 from runner.rulebook.source import Source
 from runner.rulebook.words import as_duration, kind_of
 
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
+
 
 @cache
 def validator() -> Draft7Validator:
-    """The validator of the whole schema."""
+    """The validator of the whole schema, which says what is wrong; loaded when something is."""
+    from jsonschema import Draft7Validator
+
     return Draft7Validator(bundle())
+
+
+@cache
+def _fits() -> Fits:
+    return fitting(bundle())
+
+
+def is_valid(tree: Any) -> bool:
+    """True when the schema has no objection to the tree of a rule file."""
+    return _fits()(tree) or bool(validator().is_valid(tree))
 
 
 def check(source: Source) -> list[Problem]:
@@ -29,6 +43,8 @@ def check(source: Source) -> list[Problem]:
         return [Problem((), "empty", "the file is empty", START)]
     if not isinstance(source.tree, dict):
         return [_no_rule_file(source.tree)]
+    if _fits()(source.tree):
+        return []
     problems = list(_crowded(source))
     crowded = [problem.path[:4] for problem in problems]
     errors = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from jsonschema import Draft7Validator
-
+from runner.fitting import Fits, fitting
 from runner.settings.reading import Mistake, Path, is_secret
 from runner.settings.schema import SCHEMA
 
@@ -24,10 +24,19 @@ _TYPES = {
 
 def schema_mistakes(tree: Any) -> Iterator[Mistake]:
     """Yield every objection of the schema, each once."""
+    if _fits()(tree):
+        return
+    from jsonschema import Draft7Validator  # takes as long as all else here, and is seldom needed
+
     found = (
         each for error in Draft7Validator(SCHEMA).iter_errors(tree) for each in _translate(error)
     )
     yield from dict.fromkeys(found)
+
+
+@cache
+def _fits() -> Fits:
+    return fitting(SCHEMA)
 
 
 def _translate(error: Any) -> Iterator[Mistake]:
