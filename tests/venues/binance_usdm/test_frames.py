@@ -62,7 +62,7 @@ def frame(opcode: int, data: bytes, *, fin: bool = True, mask: bool = False) -> 
 
 def opened(kind: type[websocket.WebSocket], wire: Wire) -> Any:
     """A connection that stands, over this wire."""
-    link = kind(skip_utf8_validation=True)
+    link: Any = kind(skip_utf8_validation=True)
     link.sock, link.connected = wire, True
     return link
 
