@@ -9,25 +9,28 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from runner.arming import Arming
-from runner.cell import Cell, House, Trade
-from runner.connecting import PAPER, Place, connect, wall_ms
+from runner.cell import Cell, House
+from runner.connecting import Place, wall_ms
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert, Command, Fire
 from runner.dispatcher import Observer
 from runner.errors import RunnerError, VenueError
 from runner.hooking import command_of, hook_table
 from runner.journal import Journal, place_of
+from runner.latecomers import Latecomer
 from runner.leading import lead_all, share_of
 from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
-from runner.reloading import Candidate, Loop, Reloader, Reloading
+from runner.reloading import Candidate, Reloader, Reloading
+from runner.roster import Means, Observers, Roster
 from runner.routing import Routes, no_such_account, told_together
 from runner.rulebook.watch import Watch
 from runner.settings import Settings
-from runner.sharing import Shares, distinct, read_shares, traded
+from runner.sharing import Shares, read_shares, traded
 from runner.sources.door import Reply
 from runner.sources.hooks import HookTable
 from runner.sources.readiness import Readiness, together
@@ -35,7 +38,6 @@ from runner.sources.server import HookServer
 from runner.sources.webhook import create_app
 from runner.venues import Venue
 from runner.venues.paper.server import PaperServer
-from runner.venues.registry import account_name
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +57,9 @@ FIRST_PRICES = 5.0
 """Seconds that a reload waits for the first prices of what its rules ask for and nobody read."""
 
 
-Observers = Callable[[str], Sequence[Observer]]
-"""Who sees an account's decisions, by its name."""
+def anyone(account: str) -> None:
+    """Let every account trade."""
+    del account
 
 
 def unobserved(account: str) -> Sequence[Observer]:
@@ -80,13 +83,16 @@ class App:
         journals: Mapping[str, Journal] | None = None,
         hook_server: HookServer | None = None,
         arming: Arming = Arming(),  # noqa: B008 - frozen
+        admit: Callable[[str], None] = anyone,
+        late: Mapping[str, VenueError] | None = None,
     ) -> None:
         """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
 
         With `only_paper` every account trades on `paper`, if that is there; else those that say so.
         `observers` gives those of an account; `accept_restored`: a journal may be older than what
         it led to. `journals`, by account, and `hook_server` are given where this runner stood by
-        before it led.
+        before it led. `admit` raises RunnerError for an account that may not trade yet; `late` are
+        those of several for which it did.
         """
         self.place = place
         self.settings = settings
@@ -109,54 +115,46 @@ class App:
         self.accounts = tuple(journals or traded(place, settings))
         self._shares = {name: share_of(settings, name) for name in self.accounts}
         self._journals = dict(journals or {})
+        self.metrics = MetricsServer(self.accounts) if settings.metrics is not None else None
+        means = Means(
+            place,
+            self._house,
+            self._shares,
+            self._journals,
+            observers,
+            admit,
+            paper,
+            only_paper,
+            lambda name: None if self.metrics is None else self.metrics.counting(name),
+        )
+        self.roster = Roster(means, late or {})
         try:
-            self._build(observers, hook_server)
+            self._build(hook_server)
         except BaseException:
-            for journal in self._journals.values():
-                journal.close()
+            self.give_back()
             raise
 
-    def _build(self, observers: Observers, hook_server: HookServer | None) -> None:
+    def _build(self, hook_server: HookServer | None) -> None:
         if not self._journals:
             restored = self._house.accept_restored
             lead_all(self._journals, self.place, self.settings, self._shares, restored)
-        self.metrics = MetricsServer(self.accounts) if self.settings.metrics is not None else None
-        venues = self._venues()
+        venues = self.roster.connect()
         watch = Watch(self.place.rules, tests=self.settings.reload_tests)
         found = self._shared(venues)
         self.rules = found.whole
         self._hooks = hook_table(self.rules, self.secrets, self.settings)
-        self.cells: dict[str, Cell] = {}
-        for name, share in self._shares.items():
-            shown = self._shown(name)
-            exchange = self.paper.addresses if self.paper and self._on_paper(name) else None
-            trade = Trade(shown, self._mode(name), venues[name], self._journals[name], exchange)
-            counting = self.metrics.counting(name) if self.metrics is not None else None
-            self.cells[name] = Cell(
-                self._house, share, trade, found.by_account[name], observers(shown), counting
-            )
+        self.roster.build(venues, found.by_account)
         self._routes = Routes(found.by_account)
         self._doors(watch, hook_server)
-
-    def _venues(self) -> dict[str, Venue]:
-        venues: dict[str, Venue] = {}
-        for name, share in self._shares.items():
-            paper = self.paper if self._on_paper(name) else None
-            venues[name] = connect(self.place, share, paper, self.secrets, venues.values())
-        if len(venues) > 1:
-            distinct({name: _known_as(venue) for name, venue in venues.items()})
-        return venues
 
     def _doors(self, watch: Watch, hook_server: HookServer | None) -> None:
         work = Reloading(
             read=self._read,
             prepare=self._prepare,
-            loops={
-                name: Loop(cell.dispatcher.hand_in, lambda cell=cell: cell.rules)  # type: ignore[misc]
-                for name, cell in self.cells.items()
-            },
+            loops=self.roster.loops,
             taken=self._taken,
             over=self._release,
+            alone=self.roster.alone,
         )
         self.reloader = Reloader(watch, self.settings.reload_poll / 1000, work)
         app = create_app(
@@ -172,20 +170,24 @@ class App:
         self.hook_server = hook_server or HookServer(app, *self.settings.hook)
         if self.metrics is not None and self.settings.metrics is not None:
             self.metrics.answers.attend(app)
-            for name, cell in self.cells.items():
-                self.metrics.read(name, cell.sources(lambda: self._loaded_at))
+            for name, late in self.roster.late.items():
+                self.metrics.wait_for(name, late.readiness)
+            for name in self.accounts:
+                self.roster.attend(name, partial(self._measure, self.metrics, name))
             self.metrics.start(*self.settings.metrics)
+
+    def _measure(self, metrics: MetricsServer, name: str, cell: Cell) -> None:
+        metrics.read(name, cell.sources(lambda: self._loaded_at))
 
     def _shared(self, venues: Mapping[str, Venue]) -> Shares:
         """Each account's rules. Raises RunnerError, also for those that may not go live yet."""
-        found = read_shares(self.place, self.settings, venues)
+        found = read_shares(self.place, self.settings, venues, self.accounts)
         places = {place_of(self.place.folder, each.journal) for each in self._shares.values()}
         self._arming.check(found.by_account, places)
         return found
 
     def _read(self) -> Candidate:
-        venues = {name: cell.venue for name, cell in self.cells.items()}
-        found = self._shared(venues)
+        found = self._shared(self.roster.venues())
         tests = vet(self.place.rules) if self.settings.reload_tests else 0
         hooks = hook_table(found.whole, self.secrets, self.settings)
         return Candidate(found.whole, hooks, tests, found.by_account)
@@ -196,9 +198,10 @@ class App:
 
     def _taken(self, found: Candidate) -> None:
         self.rules, self._hooks = found.rules, found.hooks
+        self.roster.rules = {name: found.of(name) for name in self.accounts}
         for name, cell in self.cells.items():
-            cell.rules = found.of(name)
-        self._routes = Routes({name: cell.rules for name, cell in self.cells.items()})
+            cell.rules = self.roster.rules[name]
+        self._routes = Routes(self.roster.rules)
         self._loaded_at = wall_ms()
 
     def _release(self) -> None:
@@ -208,36 +211,28 @@ class App:
     # which account is which
 
     @property
+    def cells(self) -> Mapping[str, Cell]:
+        """The accounts at work."""
+        return self.roster.cells
+
+    @property
     def cell(self) -> Cell:
         """The only account, or the first of several: the default one where it is traded with."""
         return next(iter(self.cells.values()))
-
-    def _on_paper(self, name: str) -> bool:
-        if self.paper is None:
-            return False
-        return self._only_paper or self._shares[name].account().address == PAPER
-
-    def _shown(self, name: str) -> str:
-        """Its name for journal and world; who has only the paper exchange needs to give none."""
-        alone = len(self.accounts) == 1 and not self._shares[name].apart
-        return PAPER if alone and self._on_paper(name) else name
-
-    def _mode(self, name: str) -> str:
-        """Paper (embedded), demo, live, or custom for addresses of the user's own."""
-        if self._on_paper(name):
-            return PAPER
-        address = self._shares[name].account().address
-        return address if isinstance(address, str) else "custom"
 
     # life
 
     def start(self) -> None:
         """Start every thread; alerts are answered 503 until the accounts were read."""
-        for cell in self.cells.values():
-            cell.start(self.hook_server.url)
+        self.roster.start(self.hook_server.url, self._shared)
         if not self.hook_server.alive:
             self.hook_server.start()
         self.reloader.start()
+
+    def give_back(self) -> None:
+        """Close every journal of a runner that does not start after all."""
+        for journal in self._journals.values():
+            journal.close()
 
     def turned_at(self) -> int:
         """When the loop of each account had turned (ms): the earliest of their last turns."""
@@ -245,7 +240,9 @@ class App:
 
     def watch(self) -> None:
         """Raise RunnerError when a thread died: then the process must end, with an error."""
-        if any(cell.lead_lost for cell in self.cells.values()):
+        late = list(self.roster.late.values())
+        watched: list[Cell | Latecomer] = [*self.cells.values(), *late]
+        if any(each.lead_lost for each in watched):
             log.critical("the lead could not be renewed: another runner may lead by now")
             os._exit(1)
         for name, cell in self.cells.items():
@@ -253,6 +250,7 @@ class App:
                 of = f" of account {name}" if len(self.cells) > 1 else ""
                 what = f"a stream reader, alarm clock, kill or telling thread{of}"
                 self._failure = cell.failure or RunnerError(f"{what} died")
+        self._failure = next((each.failure for each in late if each.failure), self._failure)
         unseen = self.metrics is not None and not self.metrics.alive
         if unseen or not (self.hook_server.alive and self.reloader.alive):
             self._failure = RunnerError("a hook server, metrics or reload thread died")
@@ -265,6 +263,8 @@ class App:
         self._stop.set()
         self.hook_server.stop()
         self.reloader.stop()
+        for late in list(self.roster.late.values()):
+            late.stop()
         cells = list(self.cells.values())
         orderly = self._failure is None and not any(cell.failure for cell in cells)
         if len(cells) == 1:
@@ -276,6 +276,8 @@ class App:
             self.metrics.stop()
         for cell in cells:
             cell.close()
+        for name in self.roster.late:
+            self._journals[name].close()
 
     # what other threads ask
 
@@ -294,7 +296,14 @@ class App:
         names = self.accounts_for(command or event, account)
         if not names:
             return no_such_account(account, self.accounts)
-        cells = {name: self.cells[name] for name in names}
+        waiting, told = self.roster.late, command or event
+        answers: dict[str, AlertAnswer] = {}
+        for name in [name for name in names if name in waiting]:
+            kept = waiting[name].keep(told, event if isinstance(event, Alert) else None)
+            if kept is None:
+                return None
+            answers[name] = kept
+        cells = {name: self.cells[name] for name in names if name not in waiting}
         if command is not None and command.verb == "kill":
             for cell in cells.values():
                 cell.kill_switch.now(command.key)
@@ -303,7 +312,7 @@ class App:
         if self._stop.is_set() or not (command or self._takes(cells.values(), until)):
             return None
         left = min(max(until - time.monotonic(), SHORTEST_PATIENCE), ALERT_PATIENCE)
-        return _asked(cells, command or event, left)
+        return _asked(cells, told, left, answers)
 
     def hand_in(self, alert: Alert) -> Reply | None:
         """Have one account decide an alert, and wait for nothing; None: ask `submit` about it."""
@@ -340,30 +349,40 @@ class App:
 
     def readiness_of(self, name: str) -> Readiness | None:
         """The same of one account; None where there is none of this name."""
+        late = self.roster.late.get(name)
+        if late is not None:
+            return late.readiness()
         return self.cells[name].readiness() if name in self.cells else None
 
     def readiness(self) -> Readiness:
         """Whether alerts become orders, and if not, why not."""
-        return together({name: cell.readiness() for name, cell in self.cells.items()})
+        states = {name: self.readiness_of(name) for name in self.accounts}
+        return together({name: state for name, state in states.items() if state is not None})
+
+    def ready(self) -> bool:
+        """Whether each account that could begin is ready; what could not is no reason to wait."""
+        return all(cell.readiness().ready for cell in list(self.cells.values()))
 
 
 def _asked(
-    cells: Mapping[str, Cell], event: Alert | Fire | Command, patience: float
+    cells: Mapping[str, Cell],
+    event: Alert | Fire | Command,
+    patience: float,
+    answers: dict[str, AlertAnswer],
 ) -> AlertAnswer | None:
-    """Each account's answer as one; None when one of them could not commit in time.
+    """Each account's answer as one, `answers` among them; None when one could not commit in time.
 
     Then the sender sends it again, and who had it knows it.
     """
     until = time.monotonic() + patience
     replies = {name: cell.dispatcher.hand_in(event) for name, cell in cells.items()}
-    answers: dict[str, AlertAnswer] = {}
     for name, reply in replies.items():
         with suppress(TimeoutError):
             left = max(until - time.monotonic(), 0)
             answer = reply.result(left) if reply is not None else None
             if answer is not None:
                 answers[name] = answer
-    if len(answers) < len(cells):
+    if not cells.keys() <= answers.keys():
         return None
     return told_together(answers, command=isinstance(event, Command))
 
@@ -371,11 +390,3 @@ def _asked(
 def account_in(event: Alert | Fire) -> str:
     """The account that the body of a command names."""
     return str(event.fields.get("account", "")) if isinstance(event, Alert) else ""
-
-
-def _known_as(venue: Venue) -> str:
-    """What the exchange calls the account; "" when it does not tell now."""
-    try:
-        return account_name(venue)
-    except VenueError:
-        return ""

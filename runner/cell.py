@@ -38,7 +38,7 @@ from runner.outside import Outside
 from runner.readiness import Outlook
 from runner.remembering import LeadWatch, remembered, told, unknown_orders
 from runner.settings import Settings
-from runner.sources.readiness import Readiness
+from runner.sources.readiness import Problem, Readiness
 from runner.sources.schedule import AlarmClock
 from runner.venues import Silenced, Stream, Venue
 
@@ -88,8 +88,12 @@ class Cell:
         rules: RuleSet,
         observers: Sequence[Observer] = (),
         counting: Counting | None = None,
+        beside: Callable[[], Sequence[Problem]] = tuple,
     ) -> None:
-        """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet."""
+        """Build everything, or raise a RunnerError that says what is wrong; nothing runs yet.
+
+        `beside` are the problems of accounts that have nobody to tell them.
+        """
         self._house = house
         self.settings = settings
         self.name, self.mode = trade.name, trade.mode
@@ -140,7 +144,9 @@ class Cell:
             house.started_at,
             wall_ms,
         )
-        self.outside.attend(self.dispatcher, lambda: self._outlooked().problems, house.turned_at)
+        self.outside.attend(
+            self.dispatcher, lambda: (*self._outlooked().problems, *beside()), house.turned_at
+        )
         self._ways(counting)
 
     def _decides(self) -> Engine:

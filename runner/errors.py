@@ -18,6 +18,11 @@ class UsageError(RunnerError):
 class VenueError(RunnerError):
     """The exchange could not be asked, or answered with an error, outside the order path."""
 
+    def __init__(self, text: str, silence: int = 0) -> None:
+        """`silence`: how long the exchange wants not to be asked again, in ms."""
+        super().__init__(text)
+        self.silence = silence
+
 
 class JournalError(RunnerError):
     """The journal cannot be opened, read or trusted."""

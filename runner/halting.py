@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from runner import __version__
@@ -51,6 +52,12 @@ def first_words(
         data["accept_unexercised"] = unexercised
         text += f"; rules that never fired are accepted: {unexercised}"
     return Record(at, "started", text, data=data)
+
+
+def waiting_words(at: int, account: str, mode: str, hook: str, why: str) -> Record:
+    """The same of an account that cannot begin yet: it is found where the others are."""
+    record = first_words(at, account, mode, None, hook)
+    return replace(record, text=f"{record.text} cannot begin yet: {why}")
 
 
 def wind_down(dispatcher: Dispatcher, on_stop: str, now: Callable[[], int]) -> None:

@@ -72,7 +72,7 @@ class Reloading:
     """What a reload works on: `read` raises RunnerError with every mistake; `loops` run the rules.
 
     `prepare` is called before they are taken, `taken` in a dispatcher's thread right after the
-    last account's commit, `over` when all is done.
+    last account's commit, `over` when all is done. `alone` is held meanwhile: no account may begin.
     """
 
     read: Callable[[], Candidate]
@@ -80,6 +80,7 @@ class Reloading:
     loops: Mapping[str, Loop]
     taken: Callable[[Candidate], None]
     over: Callable[[], None]
+    alone: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Reloader:
@@ -148,6 +149,10 @@ class Reloader:
 
     def _load(self, content: str, asked_at: int) -> bool:
         """Load the files if they still have this content afterwards; False when they have not."""
+        with self._work.alone:
+            return self._load_alone(content, asked_at)
+
+    def _load_alone(self, content: str, asked_at: int) -> bool:
         found = self._read()
         if self._watch.digest() != content:
             return False
@@ -206,7 +211,7 @@ class Reloader:
         log.error("the rules were not reloaded, those that run go on:\n%s", text.rstrip())
         told = _Refused(text, asked_at)
         for reply in [
-            loop.hand_in(Reload(None, told.refused)) for loop in self._work.loops.values()
+            loop.hand_in(Reload(None, told.refused)) for loop in list(self._work.loops.values())
         ]:
             self._committed(reply)
 

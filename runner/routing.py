@@ -56,20 +56,25 @@ def _paths(rule: Rule) -> Iterator[str]:
 
 
 def told_together(answers: Mapping[str, AlertAnswer], *, command: bool) -> AlertAnswer:
-    """One answer from each account's; a command is done when any of them did it."""
+    """One answer from each account's; a command is done when any of them did it.
+
+    What one of them decided goes before what another one only stored.
+    """
     if len(answers) == 1:
         return next(iter(answers.values()))
     if not command:
         rules = tuple(rule for answer in answers.values() for rule in answer.rules)
-        outcome = answered(rules) if rules else next(iter(answers.values())).outcome
+        decided = [rule for rule in rules if rule.outcome != "stored"]
+        outcome = answered(decided) if decided else next(iter(answers.values())).outcome
         return AlertAnswer(outcome, rules)
     rules = tuple(
         replace(rule, detail=f"account {name}: {rule.detail}")
         for name, answer in answers.items()
         for rule in answer.rules
     )
-    done = any(answer.outcome == "done" for answer in answers.values())
-    return AlertAnswer("done" if done else "refused", rules)
+    told = {answer.outcome for answer in answers.values()}
+    best = next((word for word in ("done", "stored") if word in told), "refused")
+    return AlertAnswer(best, rules)
 
 
 def no_such_account(name: str, known: Sequence[str]) -> AlertAnswer:

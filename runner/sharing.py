@@ -55,12 +55,14 @@ def _read(place: Place, venues: Mapping[str, Venue] | None, known: Accounts | No
     return loaded
 
 
-def read_shares(place: Place, settings: Settings, venues: Mapping[str, Venue]) -> Shares:
-    """The rules for these accounts, checked against the exchange of each.
+def read_shares(
+    place: Place, settings: Settings, venues: Mapping[str, Venue], names: Sequence[str]
+) -> Shares:
+    """The rules for these accounts, checked against the exchange of each that has one here.
 
     Raises RulesRefused, or ConfigurationError for rules of an account that is not among them.
     """
-    return _allotted(_read(place, venues, accounts_of(settings, venues)), settings, tuple(venues))
+    return _allotted(_read(place, venues, accounts_of(settings, venues)), settings, names)
 
 
 def read_allotted(place: Place, settings: Settings, names: Sequence[str]) -> Shares:

@@ -15,10 +15,18 @@ import click
 
 from runner.cli import options, output
 from runner.cli.stopping import StopRequests, stop_requests
-from runner.errors import ConfigurationError, JournalAway, JournalBusy, JournalError, RunnerError
+from runner.errors import (
+    ConfigurationError,
+    JournalAway,
+    JournalBusy,
+    JournalError,
+    RunnerError,
+    VenueError,
+)
 
 if TYPE_CHECKING:
     from runner.app import App
+    from runner.cell import Cell
     from runner.connecting import Place
     from runner.dispatcher import Observer
     from runner.settings import Settings
@@ -160,10 +168,21 @@ def _run(
         shares = [share_of(settings, name) for name in traded(place, settings)]
         embedded = [share for share in shares if paper or on_paper(share)]
         real = [share for share in shares if share not in embedded]
+        late: dict[str, VenueError] = {}
+
+        def admitted(name: str) -> None:
+            if any(share.account().name == name for share in real):
+                admit(folder, share_of(settings, name), live, accepted.env_secrets)
+
         for share in real:
             account = share.account()
             finish(folder / "secrets", (account.api_key, account.api_secret))
-            admit(folder, share, live, accepted.env_secrets)
+            try:
+                admitted(account.name)
+            except VenueError as error:
+                if len(shares) == 1:
+                    raise
+                late[account.name] = error
         server = embedded_paper(place, settings, embedded) if embedded else None
         if server is not None:
             stack.callback(server.stop)
@@ -188,6 +207,8 @@ def _run(
                 accepted.unexercised,
                 tuple(place for each in accepted.exercised for place in journals_of(each)),
             ),
+            admit=admitted,
+            late=late,
         )
         for share in real:
             _claim_key(app, share, folder, stack)
@@ -201,6 +222,8 @@ def _run(
             settle()
             notify("READY=1")
             click.echo(_ready(app))
+            for late in app.roster.late.values():
+                click.echo(f"WAITING account {late.name} cannot begin yet: {late.why}")
             sys.stdout.flush()
             pulse = Pulse(partial(notify, "WATCHDOG=1"), watchdog_seconds())
             while not stop.wait(LOOK_EVERY):
@@ -230,14 +253,16 @@ def _claim_key(app: App, share: Settings, folder: Path, stack: ExitStack) -> Non
         try:
             claimed = claim(address_of(account), app.secrets.get(account.api_key), account.name)
         except RunnerError:
-            for cell in app.cells.values():
-                cell.journal.close()
+            app.give_back()
             raise
         stack.callback(claimed.close)
-    venue = cast("Adapter", app.cells[account.name].venue)
-    rotation = KeyRotation(folder, share, app.secrets, venue)
-    rotation.start()
-    stack.callback(rotation.stop)
+
+    def rotate(cell: Cell) -> None:
+        rotation = KeyRotation(folder, share, app.secrets, cast("Adapter", cell.venue))
+        rotation.start()
+        stack.callback(rotation.stop)
+
+    app.roster.attend(account.name, rotate)
 
 
 def _front(place: Place, settings: Settings, stack: ExitStack) -> Front | None:
@@ -276,7 +301,7 @@ def _wait_ready(app: App, stop: StopRequests) -> bool:
     """True once alerts are taken, False when a stop was asked for before."""
     while not stop.wait(LOOK_EVERY):
         app.watch()
-        if app.readiness().ready:
+        if app.ready():
             return True
     return False
 

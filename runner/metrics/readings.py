@@ -57,6 +57,27 @@ def _labelled(name: str, text: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"runner_{name}", text, labels=labels)
 
 
+def _readiness(found: Readiness) -> Iterator[Metric]:
+    yield _gauge("ready", "1 while alerts become orders.", found.ready)
+    yield _gauge("taking_alerts", "1 while alerts are taken.", found.taking)
+
+
+class Waiting(Collector):
+    """The same two gauges of an account that could not begin yet; it has no others."""
+
+    def __init__(self, readiness: Callable[[], Readiness]) -> None:
+        """Nothing is read before somebody asks."""
+        self._asked = readiness
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether it is ready now."""
+        yield from _readiness(self._asked())
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is read to register."""
+        return iter(())
+
+
 class Readings(Collector):
     """The gauges, made anew at each scrape."""
 
@@ -88,8 +109,7 @@ class Readings(Collector):
         yield build
         yield mode
         yield _gauge("start_timestamp_seconds", "When it started.", source.started_at / 1000)
-        yield _gauge("ready", "1 while alerts become orders.", ready.ready)
-        yield _gauge("taking_alerts", "1 while alerts are taken.", ready.taking)
+        yield from _readiness(ready)
         yield _gauge("rules_loaded", "Rules that run.", len(source.rules().rules))
         loaded_at = source.loaded_at() / 1000
         yield _gauge("rules_loaded_timestamp_seconds", "When they were loaded.", loaded_at)

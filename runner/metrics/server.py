@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -17,7 +17,8 @@ from runner.errors import ConfigurationError
 from runner.metrics.answers import Answers
 from runner.metrics.by_account import ByAccount
 from runner.metrics.counting import Counting
-from runner.metrics.readings import Readings, Sources
+from runner.metrics.readings import Readings, Sources, Waiting
+from runner.sources.readiness import Readiness
 
 
 class MetricsServer:
@@ -36,6 +37,7 @@ class MetricsServer:
         if len(accounts) > 1:
             self._parts = {account: CollectorRegistry() for account in accounts}
             self.registry.register(ByAccount(self._parts))
+        self._waiting: dict[str, Waiting] = {}
         self._counting: dict[str, Counting] = {}
         ProcessCollector(registry=self.registry)
         self._server: WSGIServer | None = None
@@ -47,8 +49,15 @@ class MetricsServer:
             self._counting[account] = Counting(self._part(account))
         return self._counting[account]
 
+    def wait_for(self, account: str, readiness: Callable[[], Readiness]) -> None:
+        """Show of an account that could not begin yet that it is not ready, until it is `read`."""
+        self._waiting[account] = Waiting(readiness)
+        self._part(account).register(self._waiting[account])
+
     def read(self, account: str, sources: Sources) -> None:
         """Show how these stand, too."""
+        if account in self._waiting:
+            self._part(account).unregister(self._waiting.pop(account))
         self._part(account).register(Readings(sources))
 
     def _part(self, account: str) -> CollectorRegistry:

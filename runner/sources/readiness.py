@@ -13,7 +13,7 @@ class Problem:
     what to do.
     """
 
-    link: Literal["market stream", "user stream", "REST", "notifications"]
+    link: Literal["market stream", "user stream", "REST", "notifications", "an account"]
     since: int
     what: str
     meaning: str

@@ -54,6 +54,11 @@ def findings(venue: Venue, declared: Declared, *, streams: bool = True) -> Itera
         yield from checkup.findings(venue, declared, streams=streams)
 
 
+def address_of(venue: Venue) -> str:
+    """Where its REST calls go; "" for a venue without any."""
+    return venue.address if isinstance(venue, BinanceUsdm) else ""
+
+
 def share_limits(venue: Venue, others: Iterable[Venue]) -> None:
     """Have accounts of this process that reach the exchange at one address share its limits."""
     if not isinstance(venue, BinanceUsdm):

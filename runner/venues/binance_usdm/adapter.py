@@ -34,6 +34,7 @@ from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, 
 from runner.venues.binance_usdm.breaker import Breakers, group_of
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
+from runner.venues.binance_usdm.cures import AT_START
 from runner.venues.binance_usdm.keys import Keys, Transport, slot
 from runner.venues.binance_usdm.limits import Budget, Cost, Limit
 from runner.venues.binance_usdm.liveness import Liveness
@@ -57,15 +58,6 @@ TOLD_WITHIN = 10_000
 """ms after an accepted answer by which the user stream must have told of the order."""
 
 _CLOCK_COMPLAINT = re.compile(rb'"code"\s*:\s*"?-(?:1021|5028)\b')
-
-_CURES = {
-    -2014: "the key's form is wrong: copy it again",
-    -2015: "check that the key belongs to this environment (live or demo), may trade futures, "
-    "and allows this machine's address",
-    -1022: "the secret does not belong to the key: copy both again",
-    -1021: "this machine's clock or connection is too unsteady: try again",
-    -1002: "the key may not do this: allow futures for it",
-}
 
 
 class BinanceUsdm:
@@ -136,6 +128,8 @@ class BinanceUsdm:
         """
         for _ in range(TIME_SAMPLES):
             self._read_clock()
+            if self.clock_uncertainty() is None:  # who does not answer is not asked five times
+                self._start("GET", wire_orders.TIME, "")
         info = self._start("GET", EXCHANGE_INFO, "")
         try:
             self._adopt(exchange_info(info))
@@ -391,9 +385,10 @@ class BinanceUsdm:
         where, said = f"{self._addresses.rest}{path}", reply.message(reply.value)
         if reply.transport != "ok":
             raise VenueError(
-                f"cannot reach {where}: {said}; check the network and the account's address"
+                f"cannot reach {where}: {said}; check the network and the account's address",
+                self.silence(),
             )
         code = integer(mapping(reply.value).get("code"))
-        cure = _CURES.get(code or 0, "see the exchange's status page, then start again")
+        cure = AT_START.get(code or 0, "see the exchange's status page, then start again")
         named = f"HTTP {reply.status}" if code is None else f"code {code}"
-        raise VenueError(f"{where} answered {named}: {said}; {cure}")
+        raise VenueError(f"{where} answered {named}: {said}; {cure}", self.silence())

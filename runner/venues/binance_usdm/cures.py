@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 # One cure and the codes that it helps against; a test holds that every documented code has one.
 _CURES: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -269,3 +270,14 @@ UNLISTED = (
 def cure(code: int) -> str:
     """What a person can do about this code."""
     return CURE_OF.get(code, UNLISTED)
+
+
+AT_START: Final[Mapping[int, str]] = {
+    -2014: "the key's form is wrong: copy it again",
+    -2015: "check that the key belongs to this environment (live or demo), may trade futures, "
+    "and allows this machine's address",
+    -1022: "the secret does not belong to the key: copy both again",
+    -1021: "this machine's clock or connection is too unsteady: try again",
+    -1002: "the key may not do this: allow futures for it",
+}
+"""What to do about an error that a start met."""
