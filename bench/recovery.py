@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,10 @@ ROWS_EACH = 14
 OPEN = 20
 """So many of the alerts still have their orders on the book."""
 GROUP = 500
+WRITTEN = 1_000_000 // ROWS_EACH
+"""So many alerts are written as the journal writes them; more are copies under other ids."""
+TABLES = ("runs", "legs", "attempts", "alerts", "records")
+IDS = frozenset({"run_id", "client_order_id", "event_key"})
 LIVES = 5
 TARGET = 3.0
 
@@ -65,13 +71,48 @@ def _finished(number: int, *, still_open: bool) -> Decision:
 def write(path: Path, rows: int, still_open: int = OPEN) -> float:
     """Write a journal of so many rows; the seconds it took."""
     started = time.perf_counter()
-    journal = Journal.open(path, "bench", lambda: NOW)
     alerts = max(OPEN, rows // ROWS_EACH)
-    for start in range(0, alerts, GROUP):
-        numbers = range(start, min(start + GROUP, alerts))
-        journal.commit([_finished(n, still_open=n >= alerts - still_open) for n in numbers])
-    journal.close()
+    written = min(alerts, WRITTEN)
+    _append(path, range(written - still_open), still_open=False)
+    if alerts > written:
+        _copy(path, round(alerts / written))
+    _append(path, range(written - still_open, written), still_open=True)
     return time.perf_counter() - started
+
+
+def _append(path: Path, numbers: range, *, still_open: bool) -> None:
+    journal = Journal.open(path, "bench", lambda: NOW)
+    for start in range(0, len(numbers), GROUP):
+        group = numbers[start : start + GROUP]
+        journal.commit([_finished(number, still_open=still_open) for number in group])
+    journal.close()
+
+
+def _copy(path: Path, times: int) -> None:
+    """Have all rows so many times, each time under other ids."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as journal:
+        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1000000"):
+            journal.execute(f"PRAGMA {setting}")
+        for table in TABLES:
+            told = journal.execute(f"PRAGMA table_info({table})").fetchall()
+            names = [name for _, name, *_ in told if name != "seq"]
+            (last,) = journal.execute(f"SELECT max(rowid) FROM {table}").fetchone()  # noqa: S608
+            for number in range(1, times):
+                others = ", ".join(_other(name, number) for name in names)
+                journal.execute(
+                    f"INSERT INTO {table} ({', '.join(map(_quoted, names))}) "  # noqa: S608
+                    f"SELECT {others} FROM {table} WHERE rowid <= {last}"
+                )
+
+
+def _other(name: str, number: int) -> str:
+    quoted = _quoted(name)
+    told = f"CASE {quoted} WHEN '' THEN '' ELSE {quoted} || '-{number}' END"
+    return told if name in IDS else quoted
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def lives(path: Path) -> tuple[float, float, int]:
