@@ -21,6 +21,9 @@ from runner.sources.texts import is_text
 RETRY_AFTER = 5
 """Seconds; what TradingView waits before it sends an alert again."""
 
+PATIENCE = 2.5
+"""Seconds an alert waits for its commit; TradingView gives up after 3."""
+
 STATUS: Mapping[str, int] = {
     "fired": 200,
     "not fired": 200,
@@ -97,7 +100,7 @@ class Door:
         now: Callable[[], int],
         senders: Senders,
         hand_in: Callable[[Alert], Reply | None] = lambda _: None,
-        patience: float = 2.5,
+        patience: float = PATIENCE,
     ) -> None:
         """`hooks` is asked for at each alert, so a reload takes effect at once; `now` is in ms."""
         self.submit = submit

@@ -120,9 +120,12 @@ class HookServer:
             self._straight.turn()
 
     def _accept(self) -> None:
-        """Take up all who knock, each with what it said already."""
+        """Take up all who knock, each with what it said already.
+
+        The first alert is handed in before the next one is looked for, the others together.
+        """
         server = self._server
-        for _ in range(ACCEPTED_AT_ONCE):
+        for number in range(ACCEPTED_AT_ONCE):
             try:
                 found = server.accept()
                 if found is None:
@@ -134,6 +137,8 @@ class HookServer:
             whose = server.fix_addr(address)
             link = server.channel_class(server, connection, whose, server.adj, map=server._map)
             link.read_at_once()
+            if number == 0:
+                self._straight.take_in()
 
     def _in_loop(self, action: Any) -> None:
         """Run an action in the server's own thread, which owns the sockets."""

@@ -105,15 +105,19 @@ class Straight:
 
     def turn(self) -> None:
         """Take in what came; answer what was decided, and who has waited too long; then log."""
-        while self._whole:
-            link = self._whole.popleft()
-            self._guarded(link, self._take, link)
+        self.take_in()
         self._woken = False
         lines: list[tuple[Alert, AlertAnswer | None, Answer]] = []
         for each in self._due():
             self._guarded(each.link, self._answer, each, lines)
         for line in lines:
             tell(*line)
+
+    def take_in(self) -> None:
+        """Hand in what came."""
+        while self._whole:
+            link = self._whole.popleft()
+            self._guarded(link, self._take, link)
 
     def _due(self) -> Iterator[_Waiting]:
         while self._decided:
