@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.audit import forgotten
 from runner.connecting import monotonic_ms, wall_ms
@@ -31,8 +32,6 @@ from runner.journal import Journal
 from runner.killing import KillSwitch
 from runner.logs import scrub
 from runner.markets import Markets
-from runner.metrics.counting import Counting
-from runner.metrics.readings import Sources
 from runner.ops.secrets import Secrets
 from runner.outside import Outside
 from runner.readiness import Outlook
@@ -41,6 +40,10 @@ from runner.settings import Settings
 from runner.sources.readiness import Problem, Readiness
 from runner.sources.schedule import AlarmClock
 from runner.venues import Silenced, Stream, Venue
+
+if TYPE_CHECKING:
+    from runner.metrics.counting import Counting
+    from runner.metrics.readings import Sources
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +196,8 @@ class Cell:
 
     def sources(self, loaded_at: Callable[[], int]) -> Sources:
         """What its figures are read from."""
+        from runner.metrics.readings import Sources
+
         return Sources(
             self.engine,
             self.dispatcher,

@@ -6,15 +6,17 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigurationError
 from runner.ops.secrets import Secrets
 from runner.settings import Settings
 from runner.venues import Venue
 from runner.venues.binance_usdm.presets import reach
-from runner.venues.paper.market import Walk
-from runner.venues.paper.server import PaperServer
 from runner.venues.registry import VENUES, Adapter, share_limits
+
+if TYPE_CHECKING:
+    from runner.venues.paper.server import PaperServer
 
 PAPER = "paper"
 """The name of the account, and of the address, that means the embedded paper exchange."""
@@ -124,6 +126,9 @@ def embedded_paper(
     `shares` are the settings of each account that has one of its own there. Raises
     ConfigurationError when it cannot keep them.
     """
+    from runner.venues.paper.market import Walk
+    from runner.venues.paper.server import PaperServer
+
     state = place.paper_state(settings)
     try:
         return PaperServer(

@@ -196,6 +196,8 @@ def sighting(connection: Connection, meta: Meta, now: int, epoch: int | None = N
 
 
 def _create(connection: Connection, name: str, namespace: str, now: int) -> None:
+    if connection.dialect.name == "postgresql":
+        tables.for_postgresql()
     tables.metadata.create_all(connection, checkfirst=False)
     facts = {
         "schema_version": str(tables.SCHEMA_VERSION),

@@ -17,17 +17,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import Executable
 
 from runner.journal import tables
 from runner.journal.rows import Row
 from runner.journal.tables import DATABASE_NOW, LEADER, LEASE_TTL
 
-_UPSERT: Final[dict[str, Callable[[Table], Any]]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 _LEADER: Final = literal_column(f"'{LEADER}'", String)
 _FIXED: Final = {"seq", "client_order_id", "run_id", "name", "symbol", "planned_at"}
 _LEG_COLUMNS: Final = [column.name for column in tables.legs.c if column.name not in _FIXED]
@@ -84,9 +79,23 @@ class Statements:
     seen: Prepared
 
 
+def _upsert(name: str) -> Callable[[Table], Any]:
+    """Its own insert. The other one is not even loaded: that takes longer than to compile all."""
+    match name:
+        case "sqlite":
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert
+        case "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            return postgresql.insert
+    raise KeyError(name)
+
+
 def compile_for(dialect: Dialect) -> Statements:
     """The statements for SQLite or PostgreSQL. Raises KeyError for another dialect."""
-    upsert = _UPSERT[dialect.name]
+    upsert = _upsert(dialect.name)
 
     def inserting(table: Table, without: Sequence[str] = ()) -> Prepared:
         columns = [name for name in _written(table) if name not in without]

@@ -253,7 +253,7 @@ HAS_RUN: Final = records.c.run_id != literal_column("''")
 def _partial(
     name: str, condition: ColumnElement[bool], *columns: Column[int] | Column[str]
 ) -> None:
-    Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    Index(name, *columns, sqlite_where=condition)
 
 
 _partial("legs_open", OPEN_LEG, legs.c.seq)
@@ -263,3 +263,11 @@ _partial("records_by_run", HAS_RUN, records.c.run_id)
 _partial("inbox_waiting", WAITING, inbox.c.seq)
 _partial("outbox_unsent", UNSENT, outbox.c.seq)
 Index("fills_of_leg", fills.c.client_order_id)
+
+
+def for_postgresql() -> None:
+    """Make the partial indexes partial there, too; before, not even its dialect is loaded."""
+    for table in metadata.sorted_tables:
+        for index in table.indexes:
+            condition = index.dialect_options["sqlite"]["where"]
+            index.dialect_options["postgresql"]["where"] = condition

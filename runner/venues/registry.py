@@ -7,7 +7,7 @@ from typing import Protocol
 
 from runner.core.lifecycle import Timing
 from runner.venues import Venue
-from runner.venues.binance_usdm import checkup, identity, tryout
+from runner.venues.binance_usdm import identity
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.findings import Declared, Finding
@@ -51,6 +51,8 @@ def findings(venue: Venue, declared: Declared, *, streams: bool = True) -> Itera
     `streams` False leaves out what takes seconds. A venue without a check-up has no findings.
     """
     if isinstance(venue, BinanceUsdm):
+        from runner.venues.binance_usdm import checkup
+
         yield from checkup.findings(venue, declared, streams=streams)
 
 
@@ -74,6 +76,8 @@ def try_out(venue: Venue, symbol: str) -> Iterator[Finding]:
     Raises VenueError. A venue without a try-out has no findings.
     """
     if isinstance(venue, BinanceUsdm):
+        from runner.venues.binance_usdm import tryout
+
         yield from tryout.steps(venue, symbol)
 
 
