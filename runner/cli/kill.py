@@ -37,7 +37,7 @@ def kill(yes: bool, reason: str, folder: Path, as_json: bool, account: str) -> N
     try:
         settings = load(folder)
     except ConfigurationError as error:
-        blindly(folder, str(error), yes=yes, reason=reason)
+        blindly(folder, str(error), account, yes=yes, reason=reason)
         return
     closes = settings.on_kill == "flatten"
     then = "close ALL positions at market" if closes else "leave positions without any exit order"

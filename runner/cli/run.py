@@ -222,8 +222,8 @@ def _run(
             settle()
             notify("READY=1")
             click.echo(_ready(app))
-            for late in app.roster.late.values():
-                click.echo(f"WAITING account {late.name} cannot begin yet: {late.why}")
+            for one in app.roster.late.values():
+                click.echo(f"WAITING account {one.name} cannot begin yet: {one.why}")
             sys.stdout.flush()
             pulse = Pulse(partial(notify, "WATCHDOG=1"), watchdog_seconds())
             while not stop.wait(LOOK_EVERY):
@@ -288,11 +288,13 @@ def _standing_by(front: Front, why: str) -> None:
 
 def _take_hangups(app: App, folder: Path, stack: ExitStack) -> None:
     """SIGHUP reloads from now on, and `runner reload` finds this process."""
+    from runner.leading import share_of
     from runner.ops.presence import announce
 
     signal.signal(signal.SIGHUP, lambda *_: app.reloader.ask())
     stack.callback(signal.signal, signal.SIGHUP, signal.SIG_IGN)
-    presence = announce(folder)
+    apart = {name: share_of(app.settings, name).apart for name in app.accounts}
+    presence = announce(folder, apart)
     if presence is not None:
         stack.callback(os.close, presence)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import RunnerError
@@ -15,11 +18,13 @@ _FLOCK = "hhqqi"
 """struct flock of fcntl(2) on Linux: type, whence, start, length, pid."""
 
 
-def announce(folder: Path) -> int | None:
+def announce(folder: Path, accounts: Mapping[str, str] | None = None) -> int | None:
     """Be the one that runs in this folder; a descriptor to keep open, None if another one is.
 
-    A POSIX lock, because the kernel tells its holder's process id to whoever asks: a number in
-    a file may be that of a process long gone, and by now of somebody else's.
+    The file says which `accounts` it trades with, each with the name that sets it apart ("" for
+    the one that keeps the folder's own journal). A POSIX lock, because the kernel tells its
+    holder's process id to whoever asks: a number in a file may be that of a process long gone,
+    and by now of somebody else's.
     """
     try:
         descriptor = os.open(folder / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,7 +35,22 @@ def announce(folder: Path) -> int | None:
     except OSError:
         os.close(descriptor)
         return None
+    with contextlib.suppress(OSError):  # a full disk: who asks looks for journals then
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, json.dumps(dict(accounts or {})).encode())
     return descriptor
+
+
+def accounts_in(folder: Path) -> dict[str, str]:
+    """The accounts of the process that runs in this folder, each with what sets it apart.
+
+    Empty when it said nothing of them.
+    """
+    try:
+        told = json.loads((folder / FILE_NAME).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(apart) for name, apart in told.items()} if isinstance(told, dict) else {}
 
 
 def process_in(folder: Path) -> int | None:

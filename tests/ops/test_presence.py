@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import RunnerError
-from runner.ops.presence import FILE_NAME, announce, process_in
+from runner.ops.presence import FILE_NAME, accounts_in, announce, process_in
 
 HOLD = """\
 import sys
@@ -40,6 +40,18 @@ def test_the_holder_is_known_until_it_ends(tmp_path: Path) -> None:
     descriptor = announce(tmp_path)
     assert descriptor is not None
     os.close(descriptor)
+
+
+def test_the_file_says_which_accounts_there_are(tmp_path: Path) -> None:
+    """So that a kill finds each without the settings; one that says nothing is empty."""
+    assert accounts_in(tmp_path) == {}
+    for told in ({"main": "", "hedge": "hedge"}, {"main": ""}, {}):
+        descriptor = announce(tmp_path, told)
+        assert descriptor is not None
+        assert accounts_in(tmp_path) == told
+        os.close(descriptor)
+    (tmp_path / FILE_NAME).write_text("[1]")
+    assert accounts_in(tmp_path) == {}
 
 
 def test_a_folder_where_nothing_can_be_written(tmp_path: Path) -> None:
