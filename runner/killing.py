@@ -1,12 +1,12 @@
 """The kill switch's own way out: cancels leave at once, on a connection that nothing else uses.
 
 A kill must not wait for the journal, for a slow answer on another lane or for our own share of the
-rate limit. So a thread of its own looks for a request, and sends a cancel of everything for each
-symbol; a cancel may be repeated without harm, so no commit need precede it. At the same moment the
-command itself is handed in, so that nothing fires while it is still on its usual way, through the
-journal's inbox. A kill that comes by the inbox alone, as from another machine through PostgreSQL,
-is found there within half a second and goes the same way once it is decided. The closing of
-positions and the record follow, and send the cancels again.
+rate limit. So a thread of its own takes a request as soon as it is there, and sends a cancel of
+everything for each symbol; a cancel may be repeated without harm, so no commit need precede it. At
+the same moment the command itself is handed in, so that nothing fires while it is still on its
+usual way, through the journal's inbox. A kill that comes by the inbox alone, as from another
+machine through PostgreSQL, is found there within half a second and goes the same way once it is
+decided. The closing of positions and the record follow, and send the cancels again.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from typing import Any, Final
 
 from runner.core.events import Command
 from runner.core.orders import CancelCall, CancelIntent, Family
+from runner.ops.arrivals import Arrivals
 from runner.venues import Venue
 
 log = logging.getLogger(__name__)
 
 REQUEST: Final = "kill.request"
 LOOK_EVERY: Final = 0.05
+"""Seconds between two looks for a request that the kernel did not tell of."""
 TRIES: Final = 5
 BETWEEN: Final = 0.2
 """Seconds between two tries of a cancel that did not get through."""
@@ -80,18 +82,25 @@ class KillSwitch:
         self._key = ""
         self._asked = threading.Event()
         self._stopping = threading.Event()
+        self._arrivals: Arrivals | None = None
         self._numbers = itertools.count()
         self._thread = threading.Thread(target=self._run, name="kill", daemon=True)
 
     def start(self) -> None:
         """Begin to look; a request from a time when nobody ran is for the usual way."""
         self._path.unlink(missing_ok=True)
+        self._arrivals = Arrivals(self._path.parent)
         self._thread.start()
 
     def now(self, key: str) -> None:
         """Send the cancels at once, for the command of this name."""
         self._key = key
         self._asked.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.knock()
 
     def follow(self, key: str) -> None:
         """The command of this name was decided: send the cancels, unless they left for it."""
@@ -101,7 +110,7 @@ class KillSwitch:
     def stop(self) -> None:
         """End the thread."""
         self._stopping.set()
-        self._asked.set()
+        self._wake()
         if self._thread.is_alive():
             self._thread.join(3)
 
@@ -111,14 +120,17 @@ class KillSwitch:
         return self._thread.is_alive() or self._stopping.is_set()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            asked = self._asked.wait(LOOK_EVERY)
-            if self._stopping.is_set():
-                return
-            if asked or self._path.exists():
-                self._asked.clear()
-                self._take()
-                self.cancel_all()
+        arrivals = self._arrivals
+        assert arrivals is not None
+        with contextlib.closing(arrivals):
+            while not self._stopping.is_set():
+                arrivals.wait(LOOK_EVERY)
+                if self._stopping.is_set():
+                    return
+                if self._asked.is_set() or self._path.exists():
+                    self._asked.clear()
+                    self._take()
+                    self.cancel_all()
 
     def _take(self) -> None:
         """Hand in the command of the request; one that cannot be read comes by the inbox alone."""

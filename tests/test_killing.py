@@ -64,6 +64,45 @@ def test_a_request_in_the_folder_cancels_everything_once(tmp_path: Path) -> None
     assert len(wire.sent) == len(ALL)
 
 
+def test_the_kernel_tells_of_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost until the next look, which here never comes; one after another."""
+    monkeypatch.setattr("runner.killing.LOOK_EVERY", 3_600.0)
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+
+    def sent(times: int) -> None:
+        eventually(lambda: len(wire.sent) == times * len(ALL), 60)
+
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        arrivals = kill._arrivals
+        if arrivals is None or not arrivals.told:
+            pytest.skip("this system does not tell of files")
+        for times in (1, 2, 3):
+            leave_request(tmp_path)
+            sent(times)
+        kill.now("k1")
+        sent(4)
+    finally:
+        kill.stop()
+    assert not kill._thread.is_alive()
+
+
+def test_a_request_that_the_kernel_does_not_tell_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the folder is on another machine: it is found at the next look."""
+    monkeypatch.setattr("runner.ops.arrivals._watch", lambda _: None)
+    wire = Wire(lambda _: RawAnswer("ok", 200))
+    kill = switch(tmp_path, wire)
+    kill.start()
+    try:
+        leave_request(tmp_path)
+        eventually(lambda: len(wire.sent) == len(ALL), 60)
+    finally:
+        kill.stop()
+
+
 def test_the_command_of_a_request_is_handed_in_before_the_cancels(tmp_path: Path) -> None:
     """Nothing fires while the command itself is on its way through the inbox."""
     order: list[int] = []
