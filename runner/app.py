@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from runner.arming import Arming
 from runner.cell import Cell, House
@@ -22,7 +23,6 @@ from runner.hooking import command_of, hook_table
 from runner.journal import Journal, place_of
 from runner.latecomers import Latecomer
 from runner.leading import lead_all, share_of
-from runner.metrics.server import MetricsServer
 from runner.ops.secrets import Secrets
 from runner.ops.vetting import vet
 from runner.reloading import Candidate, Reloader, Reloading
@@ -37,7 +37,10 @@ from runner.sources.readiness import Readiness, together
 from runner.sources.server import HookServer
 from runner.sources.webhook import create_app
 from runner.venues import Venue
-from runner.venues.paper.server import PaperServer
+
+if TYPE_CHECKING:
+    from runner.metrics.server import MetricsServer
+    from runner.venues.paper.server import PaperServer
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +118,11 @@ class App:
         self.accounts = tuple(journals or traded(place, settings))
         self._shares = {name: share_of(settings, name) for name in self.accounts}
         self._journals = dict(journals or {})
-        self.metrics = MetricsServer(self.accounts) if settings.metrics is not None else None
+        self.metrics: MetricsServer | None = None
+        if settings.metrics is not None:
+            from runner.metrics.server import MetricsServer
+
+            self.metrics = MetricsServer(self.accounts)
         means = Means(
             place,
             self._house,

@@ -9,6 +9,7 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from runner.cell import Cell, House, Trade
 from runner.connecting import PAPER, Place, connect, wall_ms
@@ -19,14 +20,16 @@ from runner.halting import waiting_words
 from runner.journal import Journal, place_of
 from runner.latecomers import LOOK_EVERY, Latecomer, beside
 from runner.leaving import Leaving
-from runner.metrics.counting import Counting
 from runner.reloading import Loop
 from runner.settings import Settings
 from runner.sharing import Shares, distinct
 from runner.sources.readiness import Problem
 from runner.venues import Venue
-from runner.venues.paper.server import PaperServer
 from runner.venues.registry import account_name, address_of
+
+if TYPE_CHECKING:
+    from runner.metrics.counting import Counting
+    from runner.venues.paper.server import PaperServer
 
 log = logging.getLogger(__name__)
 

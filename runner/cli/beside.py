@@ -29,12 +29,8 @@ _OURS = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID
 """What systemd tells the daemon and nobody else."""
 
 
-def show(
-    folder: Path, settings: Settings, address: tuple[str, int] | None, stack: ExitStack
-) -> None:
-    """Start it where one is wanted, for as long as `stack` lasts. Raises ConfigurationError."""
-    if address is None:
-        return
+def show(folder: Path, settings: Settings, address: tuple[str, int], stack: ExitStack) -> None:
+    """Start it at this address, for as long as `stack` lasts. Raises ConfigurationError."""
     beside = Beside(folder, settings, address)
     stack.callback(beside.stop)
     beside.start()

@@ -38,6 +38,7 @@ CONFIGURATION = 78
 
 FAILED = 1
 LOOK_EVERY = 0.05
+READY_EVERY = 0.005
 MOST_SHOWN = 8
 
 
@@ -115,8 +116,11 @@ def run(
     Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
     settings or the folder are wrong.
     """
+    from runner.ops.steady import hush
+
     # until it can reload, a SIGHUP must not end it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    hush()
     with stop_requests() as stop:
         try:
             accepted = Accepted(restored, env_secrets, unexercised, exercised)
@@ -146,25 +150,25 @@ def _run(
     from runner import logs
     from runner.app import App
     from runner.arming import Arming, journals_of
-    from runner.cli.beside import show
     from runner.cli.doctor import admit
     from runner.cli.rules import rules_of
     from runner.connecting import Place, embedded_paper, on_paper
     from runner.leading import share_of
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
-    from runner.ops.steady import settle
+    from runner.ops.steady import hush, settle
     from runner.settings import load
     from runner.sharing import traded
     from runner.standby import stand_by
 
+    hush()
     settings = load(folder)
     if hook is not None:
         settings = replace(settings, hook=hook)
     place = Place(folder)
     rules_of(folder)
     with ExitStack() as stack:
-        show(folder, settings, dashboard or settings.dashboard, stack)
+        _show(folder, settings, dashboard or settings.dashboard, stack)
         shares = [share_of(settings, name) for name in traded(place, settings)]
         embedded = [share for share in shares if paper or on_paper(share)]
         real = [share for share in shares if share not in embedded]
@@ -230,6 +234,15 @@ def _run(
                 app.watch()
                 pulse.feed(app.turned_at())
         notify("STOPPING=1")
+
+
+def _show(
+    folder: Path, settings: Settings, address: tuple[str, int] | None, stack: ExitStack
+) -> None:
+    if address is not None:
+        from runner.cli.beside import show
+
+        show(folder, settings, address, stack)
 
 
 def _shown(account: str, *, several: bool) -> list[Observer]:
@@ -301,7 +314,7 @@ def _take_hangups(app: App, folder: Path, stack: ExitStack) -> None:
 
 def _wait_ready(app: App, stop: StopRequests) -> bool:
     """True once alerts are taken, False when a stop was asked for before."""
-    while not stop.wait(LOOK_EVERY):
+    while not stop.wait(READY_EVERY):
         app.watch()
         if app.ready():
             return True

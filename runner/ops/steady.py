@@ -13,6 +13,19 @@ THRESHOLDS = (10_000, 20, 50)
 """Of the collector: what an alert makes is freed without it, cycles are rare."""
 
 
+UNTIL_SETTLED = 200_000
+"""Of the collector during a start, which loads a lot and throws little away."""
+
+
+def hush() -> None:
+    """Leave what is loaded by now out of every later collection, and let the next one wait.
+
+    A start would look through all that it has loaded again and again, and find nothing.
+    """
+    gc.freeze()
+    gc.set_threshold(UNTIL_SETTLED, *THRESHOLDS[1:])
+
+
 def settle() -> None:
     """Leave what is loaded out of every later collection, and make hand-overs prompt."""
     gc.collect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from runner.ops.steady import SWITCH, THRESHOLDS, settle
+from runner.ops.steady import SWITCH, THRESHOLDS, UNTIL_SETTLED, hush, settle
 
 
 def test_what_is_loaded_is_left_out_and_hand_overs_are_prompt() -> None:
@@ -20,3 +20,15 @@ def test_what_is_loaded_is_left_out_and_hand_overs_are_prompt() -> None:
         gc.unfreeze()
         gc.set_threshold(*before)
         sys.setswitchinterval(interval)
+
+
+def test_a_start_is_not_held_up_by_the_collector() -> None:
+    """What is loaded is not looked at again, and only much garbage is; the test gives both back."""
+    before = gc.get_threshold()
+    try:
+        hush()
+        assert gc.get_freeze_count() > 0
+        assert gc.get_threshold()[0] == UNTIL_SETTLED
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
