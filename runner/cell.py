@@ -35,7 +35,14 @@ from runner.markets import Markets
 from runner.ops.secrets import Secrets
 from runner.outside import Outside
 from runner.readiness import Outlook
-from runner.remembering import LeadWatch, remembered, told, unknown_orders
+from runner.remembering import (
+    LeadWatch,
+    caught_up,
+    moved_meanwhile,
+    remembered,
+    told,
+    unknown_orders,
+)
 from runner.settings import Settings
 from runner.sources.readiness import Problem, Readiness
 from runner.sources.schedule import AlarmClock
@@ -112,6 +119,7 @@ class Cell:
         )
         if self.orphans and not house.accept_restored:
             raise forgotten(self.journal.name, self.orphans)
+        self._moved = moved_meanwhile(self.venue, self.journal)
         self._awaited = rules.wanted
         self.board = PriceBoard(settings.stale_after, self.journal.last_alive)
         self.view = View(self.board, self.venue.instruments())
@@ -236,6 +244,7 @@ class Cell:
                     told(self.orphans, moment.now),
                     self.engine.load(self.rules, moment),
                     self.engine.recover(moment),
+                    caught_up(self.engine.state, self._moved, moment.now),
                 ],
                 self.gateway,
                 self.alarm,

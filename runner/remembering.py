@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.audit import LOOK_BACK, described, orphans
-from runner.core import sweep
+from runner.core import daily, sweep
+from runner.core.daily import Transfer
 from runner.core.decision import Decision, Record
 from runner.core.rules import RuleSet
-from runner.core.state import MINUTE, Entry, State, parked_ids
+from runner.core.state import MINUTE, Entry, State, Work, parked_ids
+from runner.errors import VenueError
 from runner.journal import ORPHAN, Journal, place_of
 from runner.rulebook import build
 from runner.settings import Settings
 from runner.venues import PlacedOrder, Venue
+from runner.venues.registry import moved
+
+log = logging.getLogger(__name__)
 
 OVERLAP = 60_000
 """Ms before the journal's newest order that are looked at, too."""
@@ -106,6 +112,24 @@ def unknown_orders(
     placed = venue.placed(symbols, since)
     known = journal.known_ids([order.client_order_id for order in placed])
     return orphans(placed, known, namespace)
+
+
+def moved_meanwhile(venue: Venue, journal: Journal) -> list[Transfer] | None:
+    """What was deposited and withdrawn since this journal knew it all; None: nobody tells."""
+    since = daily.counted_until(journal.memories())
+    try:
+        return [] if since is None else moved(venue, since)
+    except VenueError as error:
+        log.warning("what was withdrawn while nobody listened counts as a loss: %s", error)
+        return None
+
+
+def caught_up(state: State, transfers: Sequence[Transfer] | None, now: int) -> Decision:
+    """The decision by which these are neither loss nor gain; without an answer nothing changes."""
+    work = Work(state, now)
+    if transfers is not None:
+        daily.catch_up(work, transfers)
+    return work.apply(state.revisions)
 
 
 def told(found: Sequence[PlacedOrder], now: int) -> Decision:

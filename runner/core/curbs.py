@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from decimal import Decimal
 
 from runner.core import daily, losses
 from runner.core.decision import Leg, Reason
@@ -45,16 +44,10 @@ def stated(work: Work, world: World, update: AccountUpdate) -> int | None:
     Returns in how many ms the account shall be read again; None when nothing hurries.
     """
     view = world.view
-    before, equity = view.opening, None if view.account is None else view.account.equity
-    daily.stated(work, view, update)
+    moved = daily.stated(work, view, update)
     blocks = _blocks(world)
     if update.equity is None or view.opening is None:
         return _hurry(world, blocks)
-    moved = Decimal(0)
-    if before is not None and before.day == view.opening.day:
-        moved = view.opening.equity - before.equity
-    elif equity is not None:
-        moved = view.opening.equity - equity
     losses.stated(work, update.equity, view.opening, moved)
     _follow(work, world, blocks)
     return _hurry(world, blocks)

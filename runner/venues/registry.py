@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from runner.core.daily import Transfer
 from runner.core.lifecycle import Timing
 from runner.venues import Venue
 from runner.venues.binance_usdm import identity
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.transfers import transfers
 from runner.venues.findings import Declared, Finding
 
 
@@ -87,6 +89,14 @@ def account_name(venue: Venue) -> str:
     Raises VenueError when it cannot be asked.
     """
     return identity.account_name(venue) if isinstance(venue, BinanceUsdm) else ""
+
+
+def moved(venue: Venue, since: int) -> list[Transfer]:
+    """What was deposited and withdrawn after `since` (server time); nothing where none can be.
+
+    Raises VenueError when the exchange does not tell.
+    """
+    return transfers(venue, since) if isinstance(venue, BinanceUsdm) else []
 
 
 def key_created(venue: Venue) -> int | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from runner.core import losses
+import pytest
+
+from runner.core import daily, losses
 from runner.core.events import AccountUpdate, Command
 from runner.core.limits import Limits, Most
 from runner.core.orders import CancelCall, PlaceCall
+from runner.core.state import Work
 from runner.core.triggers.schedule import ScheduleTrigger
 from runner.core.view import DAY
 from tests.core.factories import Bench, built, dec, position, report, rule, rule_set
@@ -124,6 +127,25 @@ def test_a_deposit_and_a_withdrawal_are_no_result() -> None:
     assert refused(bench, "1") == ""
     equity(bench, 12_400, transferred=5_000)
     assert "max_daily_loss" in refused(bench, "2")
+
+
+@pytest.mark.parametrize("later", [1_000, DAY])
+def test_a_withdrawal_while_nobody_listened_is_no_loss(later: int) -> None:
+    """Neither of the day nor from the highest equity, also where the next day has begun."""
+    limits = Limits(max_daily_loss=Most(dec(500)), max_drawdown=Most(dec(500)))
+    before = bench_of(limits)
+    at = before.now
+    bench = Bench(rule_set(rule("one", entry(), limits=limits)))
+    bench.engine.state.memories.update(before.engine.state.memories)
+    bench.engine.world.view.opening = daily.opening(bench.engine.state.memories)
+    work = Work(bench.engine.state, at)
+    daily.catch_up(work, [daily.Transfer(dec(-2_000), at + 500)])
+    work.apply({})
+    bench.now = at + later
+    equity(bench, 7_600)
+    assert refused(bench, "1") == ""
+    equity(bench, 7_400 if later < DAY else 7_000)
+    assert "max_d" in refused(bench, "2")
 
 
 def test_a_drawdown_counts_from_the_highest_and_lasts_until_unlock() -> None:

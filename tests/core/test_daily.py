@@ -113,3 +113,63 @@ def test_a_transfer_while_the_runner_knew_nothing_of_the_day_is_in_the_opening()
     again = Account(account.state.memories)
     again.state_of(1_480, MIDNIGHT + 1)
     assert again.result(MIDNIGHT + 1) == 0
+
+
+def known(account: Account) -> int | None:
+    """The time up to which every transfer is remembered."""
+    return daily.counted_until(account.state.memories)
+
+
+def again(account: Account, *moved: tuple[int, int]) -> tuple[Account, list[str]]:
+    """The same after a restart that asked for transfers (amount, time); and what it said."""
+    later = Account(account.state.memories)
+    work = Work(later.state, MIDNIGHT)
+    daily.catch_up(work, [daily.Transfer(Decimal(amount), at) for amount, at in moved])
+    return later, [record.text for record in work.apply({}).records]
+
+
+@pytest.mark.parametrize("amount", [300, -300])
+def test_a_transfer_while_nobody_listened_is_no_result(amount: int) -> None:
+    """The exchange tells of it after the restart, and the first equity shows it."""
+    account = Account()
+    account.state_of(1_000, START)
+    assert known(account) == START
+    later, said = again(account, (amount, START + 50))
+    what = "deposited" if amount > 0 else "withdrawn"
+    assert said == [f"300 USDT were {what} while nobody saw it: neither loss nor gain"]
+    later.state_of(990 + amount, START + 100)
+    assert later.result(START + 100) == -10
+    assert known(later) == START + 100
+
+
+def test_what_was_heard_and_not_shown_is_not_counted_twice() -> None:
+    """The exchange tells of it, too: what was remembered of it goes."""
+    account = Account()
+    account.state_of(1_000, START)
+    account.state_of(None, START + 10, transferred=-200)
+    assert known(account) == START
+    later, _ = again(account, (-200, START + 10))
+    twice, _ = again(later, (-200, START + 10))
+    twice.state_of(800, START + 20)
+    assert twice.result(START + 20) == 0
+
+
+def test_nothing_was_moved() -> None:
+    """Then nothing is told, and what was remembered stays."""
+    account = Account()
+    account.state_of(1_000, START)
+    later, said = again(account)
+    assert said == []
+    later.state_of(900, START + 20)
+    assert later.result(START + 20) == -100
+    assert known(Account()) is None
+
+
+def test_a_journal_of_an_older_runner_learns_the_time() -> None:
+    """With the next statement; before that nothing can be asked."""
+    old = RuleMemory(triggers={"day": {"day": START // DAY, "equity": "1000"}})
+    account = Account({daily.KEY: old})
+    assert known(account) is None
+    account.state_of(990, START + 5)
+    assert known(account) == START + 5
+    assert account.result(START + 5) == -10

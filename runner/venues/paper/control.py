@@ -10,6 +10,7 @@ from typing import Any
 from .errors import ApiError
 from .forced import auto_deleverage
 from .gateway import Gateway
+from .ledger import transfer
 from .moves import Move
 from .numbers import Json
 from .orders import stored
@@ -40,6 +41,7 @@ class Control:
             ("GET", "/paper/orders"): self._orders,
             ("POST", "/paper/status"): self._status,
             ("POST", "/paper/adl"): self._deleverage,
+            ("POST", "/paper/transfer"): self._transfer,
             ("POST", "/paper/clock"): self._clock,
             ("POST", "/paper/lag"): self._lag,
             ("DELETE", "/paper/streams"): self._cut,
@@ -100,6 +102,15 @@ class Control:
         done = auto_deleverage(state, account, account.position(symbol, side), now, None, wanted)
         self._gateway.settle(now)
         return {"quantity": str(done)}
+
+    def _transfer(self, document: dict[str, Any]) -> Json:
+        """Bring money into an account from another wallet, or take it out."""
+        now, state = self._gateway.clock(), self._gateway.exchange.state
+        account = state.accounts[document.get("account") or next(iter(state.accounts))]
+        amount = Decimal(str(document["amount"]))
+        transfer(state, account, str(document.get("asset", "USDT")), amount, now)
+        self._gateway.settle(now)
+        return {"time": now}
 
     def _clock(self, document: dict[str, Any]) -> Json:
         """Let the exchange's clock be wrong by `ms`."""

@@ -80,6 +80,15 @@ def move_money(
     state.tell(account.name, update)
 
 
+def transfer(state: State, account: Account, asset: str, amount: Decimal, now: int) -> None:
+    """Bring money in from another wallet, or (below 0) take it out; noted and told."""
+    account.wallet[asset] = account.wallet.get(asset, ZERO) + amount
+    account.wallet_time = now
+    note_income(state, account, "TRANSFER", amount, asset, now)
+    reason = "DEPOSIT" if amount > 0 else "WITHDRAW"
+    state.tell(account.name, account_update(state, account, reason, [], now, {asset: amount}))
+
+
 def account_update(
     state: State,
     account: Account,
