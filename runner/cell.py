@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.audit import forgotten
-from runner.connecting import monotonic_ms, wall_ms
+from runner.connecting import PAPER, monotonic_ms, wall_ms
 from runner.core.decision import Decision, Record
 from runner.core.engine import Engine
 from runner.core.legs import Moment
@@ -28,12 +28,12 @@ from runner.dispatcher import Dispatcher, Observer
 from runner.errors import JournalFull
 from runner.gateway import Gateway
 from runner.halting import first_words, last_words, wind_down
-from runner.journal import Journal
+from runner.journal import Journal, JournalReader, Tally, place_of
 from runner.killing import KillSwitch
 from runner.logs import scrub
 from runner.markets import Markets
 from runner.ops.secrets import Secrets
-from runner.outside import Outside
+from runner.outside import Outside, pages_of
 from runner.readiness import Outlook
 from runner.remembering import (
     LeadWatch,
@@ -127,9 +127,11 @@ class Cell:
         noticing = Noticing(
             lambda run_id: self.engine.state.rule_ids.get(run_id, ""),
             f"account {self.name} ({self.mode})",
+            pages_of(settings),
         )
         where = self.mode if self.mode == self.name else f"{self.mode} {self.name}"
         self.outside = Outside(settings, house.secrets, self.journal, noticing, wall_ms, where)
+        self.outside.add_up(self._counted, self._key_age)
         counted = () if counting is None else (counting.count,)
         self._observers = (*counted, *observers, self.outside.desk.told, self._killed)
         announce = self.outside.desk.announce
@@ -159,6 +161,17 @@ class Cell:
             self.dispatcher, lambda: (*self._outlooked().problems, *beside()), house.turned_at
         )
         self._ways(counting)
+
+    def _counted(self, since: int, until: int) -> Tally:
+        with JournalReader.open(place_of(self._house.folder, self.settings.journal)) as reader:
+            return reader.tally(since, until)
+
+    def _key_age(self) -> str:
+        if self.mode == PAPER:
+            return ""
+        from runner.rotating import age_words
+
+        return age_words(self._house.folder, self.settings, self.venue, wall_ms())
 
     def _decides(self) -> Engine:
         world = World(

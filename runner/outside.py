@@ -9,9 +9,12 @@ from typing import Final
 
 from runner import __version__
 from runner.core.figures import span
+from runner.core.notice import Notice
 from runner.core.noticing import Noticing
+from runner.core.values import replace
 from runner.errors import ConfigurationError, JournalError
-from runner.journal import Journal
+from runner.journal import Journal, Tally
+from runner.notifications.daily import Daily
 from runner.notifications.desk import Desk
 from runner.notifications.heartbeat import Heartbeat
 from runner.notifications.lookout import Lookout, Loop
@@ -22,6 +25,12 @@ from runner.sources.readiness import Problem
 
 LINK: Final = "notifications"
 """How readiness calls what does not get out."""
+
+
+def pages_of(settings: Settings) -> str:
+    """Where people open the dashboard's pages of this account; empty where nothing says so."""
+    link = settings.notifications.link
+    return f"{link}/account/{settings.apart}" if link and settings.apart else link
 
 
 class Outside:
@@ -45,6 +54,10 @@ class Outside:
         self.desk = Desk(targets, wanted, noticing.notices, journal.epoch, now)
         self.heartbeat: Heartbeat | None = None
         self._lookout: Lookout | None = None
+        self._daily: Daily | None = None
+        self._problems: Callable[[], Sequence[Problem]] = tuple
+        self._summary = wanted.summary if targets else None
+        self._page = f"{pages}/" if (pages := pages_of(settings)) else ""
 
     def attend(
         self,
@@ -56,20 +69,38 @@ class Outside:
 
         The sign of life is that of the whole process: `turned_at` is when each loop had turned.
         """
-        self._lookout = Lookout(problems, loop, self.desk.say, self._now)
+        self._lookout = Lookout(problems, loop, self._say, self._now)
         if self._beat_url is not None:
             self.heartbeat = Heartbeat(self._beat_url, turned_at, self._now)
+        self._problems = problems
+
+    def add_up(self, count: Callable[[int, int], Tally], key_age: Callable[[], str]) -> None:
+        """Tell each day what it came to, where the settings want that.
+
+        `count` adds up a stretch of time (ms); `key_age` says how old the API key is.
+        """
+
+        def remarks() -> list[str]:
+            age = key_age()
+            return [*(f"open: {each.what}" for each in self._problems()), *([age] if age else [])]
+
+        if self._summary is not None:
+            self._daily = Daily(self._summary, count, remarks, self._say, self._now)
+
+    def _say(self, notice: Notice) -> None:
+        body = "\n".join(line for line in (notice.body, self._page) if line)
+        self.desk.say(replace(notice, body=body))
 
     def start(self) -> None:
         """Begin, with the critical notices that a life before could not bring; before commits."""
         self.desk.start(self._journal.unsent())
-        for each in (self._lookout, self.heartbeat):
+        for each in (self._lookout, self.heartbeat, self._daily):
             if each is not None:
                 each.start()
 
     def stop(self, *, settle: bool) -> None:
         """Send what waits; `settle`: nobody commits any more, so note here what was taken."""
-        for each in (self._lookout, self.heartbeat):
+        for each in (self._lookout, self.heartbeat, self._daily):
             if each is not None:
                 each.stop()
         self.desk.stop()
@@ -83,7 +114,7 @@ class Outside:
     @property
     def alive(self) -> bool:
         """True while all its threads run."""
-        threads = [self.desk, self._lookout, self.heartbeat]
+        threads = [self.desk, self._lookout, self.heartbeat, self._daily]
         return all(each.alive for each in threads if each is not None)
 
     def problems(self) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from socket import socket
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from runner.connecting import monotonic_ms, wall_ms
 from runner.errors import ConfigurationError, RunnerError
@@ -22,6 +22,7 @@ from runner.ops.key_lock import claim, fingerprint
 from runner.ops.secret_files import NEXT, promote, warning, write, written_at
 from runner.ops.secrets import Secrets
 from runner.settings import Account, Settings
+from runner.venues import Venue
 from runner.venues.binance_usdm.presets import reach
 from runner.venues.findings import Declared, refusals
 from runner.venues.registry import VENUES, Adapter, account_name, findings, key_created
@@ -179,6 +180,16 @@ class KeyRotation:
                     days,
                     said,
                 )
+
+
+def age_words(folder: Path, settings: Settings, venue: Venue, now: int) -> str:
+    """How old the account's key is, and what to do if that is old; empty where nobody knows."""
+    with contextlib.suppress(Exception):  # an age that cannot be asked is asked another day
+        days = age(folder, settings, settings.account(), cast("Adapter", venue), now)
+        if days is not None:
+            said = warning(days)
+            return f"API key: {days} days old{f', {said}' if said else ''}"
+    return ""
 
 
 def age(

@@ -116,6 +116,16 @@ def test_every_setting_is_read() -> None:
     )
 
 
+def test_a_summary_has_its_minute_and_a_link_no_slash_at_its_end() -> None:
+    """Neither is there unless it is written."""
+    told = settings("notifications: {summary: '21:30', link: 'https://example.com/runner/'}\n")
+    assert told.notifications.summary == 21 * 60 + 30
+    assert told.notifications.link == "https://example.com/runner"
+    assert (Settings().notifications.summary, Settings().notifications.link) == (None, "")
+    for wrong in ("summary: '24:00'", "link: example.com", "link: 'https://a/?b'"):
+        assert wrong.partition(":")[0] in mistakes(f"version: 1\nnotifications: {{{wrong}}}\n")
+
+
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     """No account: only the paper exchange works, and asking for another says so."""
     found = load(tmp_path)

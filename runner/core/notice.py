@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, tuple[Loudness, str]]] = {
     "exchange": ("on", "a stream or REST is away for longer than half a minute, or is back"),
     "reloaded": ("silent", "the rules were reloaded"),
     "reload_refused": ("on", "changed rules have mistakes: the old ones go on"),
+    "summary": ("on", "what the day came to, at the time that notifications.summary says"),
     "error": ("on", "something went wrong inside the runner"),
     "started": ("silent", "the runner started"),
     "stopped": ("on", "the runner stopped"),

@@ -39,10 +39,14 @@ _OF_ORDERS = (Reason.REJECTED.value, Reason.LAPSED.value, Reason.PARKED.value)
 class Noticing:
     """Follows the decisions in their order; adds up the fills of each order until it is over."""
 
-    def __init__(self, rule_of: Callable[[str], str], footer: str) -> None:
-        """`rule_of` tells the rule of a run; `footer` ends each body: which runner says so."""
+    def __init__(self, rule_of: Callable[[str], str], footer: str, pages: str = "") -> None:
+        """`rule_of` tells the rule of a run; `footer` ends each body: which runner says so.
+
+        `pages`: where the dashboard's pages begin, so that each body ends with one of them.
+        """
         self._rule_of = rule_of
         self._footer = footer
+        self._pages = pages
         self._filled: dict[str, list[FillRow]] = {}
 
     def notices(self, decisions: Sequence[Decision], now: int) -> Iterator[Notice]:
@@ -74,7 +78,8 @@ class Noticing:
         elif record.rule_id and record.rule_id not in first:
             title = f"{first} ({record.rule_id})"
         run = f"run {record.run_id}" if record.run_id else ""
-        yield self._notice(record.at, kind, title, rest, run)
+        page = self._page(record.run_id, record.rule_id)
+        yield self._notice(record.at, kind, title, rest, run, page=page)
 
     def _of_run(self, run: Run, now: int) -> Iterator[Notice]:
         """A run that stopped before its orders were made: why."""
@@ -83,7 +88,7 @@ class Noticing:
         kind = "guard" if run.reason.startswith(Reason.GUARD.value) else "rejected"
         identity = run.identity
         title = f"{identity.rule_id} {identity.symbol} stopped: {run.reason}"
-        yield self._notice(now, kind, title, f"run {run.run_id}")
+        yield self._notice(now, kind, title, f"run {run.run_id}", page=self._page(run.run_id))
 
     def _of_leg(self, change: LegChange, now: int) -> Iterator[Notice]:
         before, leg = change.before, change.after
@@ -102,7 +107,7 @@ class Noticing:
             kind, words = told
             why = f": {leg.message}" if leg.message else ""
             title = f"{intent.symbol} {leg_words(leg.name)} {words}{why} ({rule_id})"
-            yield self._notice(now, kind, title, "", run)
+            yield self._notice(now, kind, title, "", run, page=self._page(leg.run_id))
         if over:
             self._filled.pop(leg.client_order_id, None)
 
@@ -127,13 +132,22 @@ class Noticing:
         paid = ", ".join(f"{money(fee)} {asset}" for asset, fee in fees.items() if fee)
         kind = did if over else "partly_filled"
         what = f"{leg_words(leg.name)}, run {leg.run_id}"
-        return self._notice(now, kind, title, f"fee {paid}" if paid else "", what)
+        fee = f"fee {paid}" if paid else ""
+        return self._notice(now, kind, title, fee, what, page=self._page(leg.run_id))
 
-    def _notice(self, at: int, kind: str, title: str, *body: str) -> Notice:
+    def _page(self, run_id: str, rule_id: str = "") -> str:
+        """Where the dashboard tells more of it; empty where nobody can reach the dashboard."""
+        if not self._pages:
+            return ""
+        if run_id:
+            return f"{self._pages}/runs/{run_id}"
+        return f"{self._pages}/rules/{rule_id}" if rule_id else f"{self._pages}/"
+
+    def _notice(self, at: int, kind: str, title: str, *body: str, page: str) -> Notice:
         words = " ".join(title.split())
         whole = () if len(words) <= MOST_TITLE else (words,)
         short = words if not whole else words[: MOST_TITLE - 1] + "…"
-        lines = [line for line in (*whole, *body, self._footer) if line]
+        lines = [line for line in (*whole, *body, self._footer, page) if line]
         return Notice(at, kind, short, "\n".join(lines))
 
 

@@ -21,6 +21,7 @@ from runner.journal.canonical import decode, plain
 from runner.journal.database import ReadOnly
 from runner.journal.opening import read_only
 from runner.journal.rows import intent_of
+from runner.journal.tallies import Tally, tally
 
 Plain = dict[str, Any]
 """One row as JSON shows it."""
@@ -267,6 +268,11 @@ class JournalReader:
         if client_order_id is not None:
             statement = statement.where(table.c.client_order_id == client_order_id)
         return self._newest(statement, table.c.event_time, limit)
+
+    def tally(self, since: int, until: int) -> Tally:
+        """What happened after `since` and not after `until` (UTC ms), added up."""
+        with self._snapshot():
+            return tally(self._rows, since, until)
 
     def dead_men(self) -> list[Plain]:
         """Each symbol's countdown: the fields of `DeadManState`."""

@@ -37,12 +37,18 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Who is told what: `targets` are names of secrets that hold apprise addresses."""
+    """Who is told what: `targets` are names of secrets that hold apprise addresses.
+
+    `link`: where people open the dashboard, without a slash at its end; `summary`: when the day's
+    summary is told (minutes since midnight, UTC), None for never.
+    """
 
     targets: tuple[str, ...] = ()
     kinds: Mapping[str, Loudness] = field(default_factory=dict)
     quiet: Quiet | None = None
     heartbeat_url: str | None = None
+    link: str = ""
+    summary: int | None = None
 
     def loudness(self, kind: str, at: int) -> Loudness:
         """How loud a kind is at that moment (ms); what is critical is never made silent by it."""
@@ -133,6 +139,13 @@ NOTIFICATIONS: Final[Mapping[str, Any]] = _block(
             "from",
             "to",
         ),
+        "link": {
+            "type": "string",
+            "pattern": "^https?://[^\\s/?#]+(/[^\\s?#]*)?$",
+            "description": "Where you open the dashboard: notices end with the page that tells "
+            "more: https://runner.example.com",
+        },
+        "summary": _clock("When the day's summary is told, in UTC"),
         "heartbeat_url": _secret("the address that is asked every minute while all is well"),
     },
 )
@@ -193,18 +206,25 @@ def mistakes(tree: Mapping[str, Any]) -> Iterator[Mistake]:
 def notifications(tree: Mapping[str, Any]) -> Notifications:
     """The block `notifications` of a tree that fits the schema."""
     written = tree.get("notifications", {})
-    quiet = written.get("quiet")
+    quiet, summary = written.get("quiet"), written.get("summary")
     return Notifications(
         targets=tuple(written.get("targets", ())),
         kinds=dict(written.get("kinds", {})),
         quiet=_quiet(quiet) if quiet is not None else None,
         heartbeat_url=written.get("heartbeat_url"),
+        link=written.get("link", "").rstrip("/"),
+        summary=None if summary is None else _minutes(summary),
     )
 
 
 def _quiet(written: Mapping[str, str]) -> Quiet:
-    begin, end = (int(text[:2]) * 60 + int(text[3:]) for text in (written["from"], written["to"]))
+    begin, end = _minutes(written["from"]), _minutes(written["to"])
     return Quiet(begin, end, written.get("timezone", "UTC"))
+
+
+def _minutes(clock: str) -> int:
+    """22:30 -> 1350, minutes since midnight."""
+    return int(clock[:2]) * 60 + int(clock[3:])
 
 
 def log(tree: Mapping[str, Any]) -> Log:

@@ -207,6 +207,33 @@ def test_a_run_that_stopped_tells_why(reason: str, kinds: list[str]) -> None:
     assert told(Decision(runs={RUN: going})) == []
 
 
+@pytest.mark.parametrize(
+    ("decision", "page"),
+    [
+        (change(LEG, FILLED), f"/runs/{RUN}"),
+        (change(LEG, replace(LEG, state=OrderState.PARKED)), None),
+        (change(LEG, replace(LEG, state=OrderState.CANCELED)), f"/runs/{RUN}"),
+        (
+            Decision([Record(NOW, "fired", "70117 > 70000", "btc-breakout", "BTCUSDT", RUN)]),
+            f"/runs/{RUN}",
+        ),
+        (
+            Decision([Record(NOW, "refused", "no", "btc-breakout", "BTCUSDT", reason="cooldown")]),
+            "/rules/btc-breakout",
+        ),
+        (Decision([Record(NOW, "started", "runner 1")]), "/"),
+    ],
+)
+def test_a_notice_ends_with_the_page_that_tells_more(decision: Decision, page: str | None) -> None:
+    """The run's, else the rule's, else the overview; only where people can reach the dashboard."""
+    link = "https://runner.example.com"
+    linked = Noticing(lambda _: "btc-breakout", "account main (live)", link)
+    found = [notice.body.splitlines()[-1] for notice in linked.notices([decision], NOW)]
+    assert found == ([] if page is None else [f"{link}{page}"])
+    plain = Noticing(lambda _: "btc-breakout", "account main (live)")
+    assert all(n.body.endswith("account main (live)") for n in plain.notices([decision], NOW))
+
+
 def test_a_long_first_line_is_cut_and_told_whole_below() -> None:
     """A lock screen shows little; nothing is lost."""
     (notice,) = told(Decision([Record(NOW, "error", "x" * 500)]))

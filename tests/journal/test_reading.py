@@ -21,15 +21,19 @@ from runner.core.decision import (
     Decision,
     FillRow,
     Leg,
+    LegChange,
     Record,
     RuleMemory,
     RunStatus,
 )
 from runner.core.events import Fill
+from runner.core.notice import Notice, Outgoing
 from runner.core.orders import CancelIntent, Family, OrderState, Outcome
 from runner.errors import JournalError
-from runner.journal import Journal, JournalReader, tables
+from runner.journal import Journal, JournalReader, Tally, tables
 from tests.journal.building import NOW, firing, leg_of, open_journal, run_of
+
+ONE = Decimal(1)
 
 
 @pytest.fixture
@@ -292,6 +296,35 @@ def test_alerts_fills_memories_and_countdowns_are_told(
     assert (countdown["symbol"], countdown["expired"]) == ("BTCUSDT", False)
     for told in (alert, memory, countdown):
         json.dumps(told)
+
+
+def test_a_stretch_of_time_is_added_up(journal: Journal, reader: JournalReader) -> None:
+    """Fires by rule, orders by state, fills with what they won and cost; not what is outside."""
+    decision, run, (leg, other) = firing("k1", legs=2)
+    cancel = CancelIntent("c1", "BTCUSDT", Family.ORDER, leg.client_order_id)
+    ended = Leg(cancel, run.run_id, "0.cancel", OrderState.DONE, planned_at=NOW)
+    decision.legs[cancel.client_order_id] = LegChange(None, ended)
+    late = replace(run_of("k2", "sell-top"), fired_at=NOW + 1)
+    for number, pnl in enumerate(("-1.20", "3.5")):
+        fill = Fill(str(number), ONE, ONE, Decimal("0.28"), "USDT", Decimal(pnl), NOW + number)
+        decision.fills.append(FillRow(leg.client_order_id, "BTCUSDT", fill))
+    told = Notice(NOW, "critical", "look")
+    decision.outbox += [Outgoing("1-1", target, told) for target in ("phone", "mail")]
+    journal.commit([decision, Decision(new_runs=[late])])
+    states = {leg.state.value, other.state.value}
+    now = reader.tally(NOW - 1, NOW)
+    assert now == Tally(
+        fires={"buy-dip": 1},
+        orders=dict.fromkeys(states, 2),
+        fills=1,
+        result=Decimal("-1.20"),
+        fees={"USDT": Decimal("0.28")},
+        critical=1,
+    )
+    both = reader.tally(NOW - 1, NOW + 1)
+    assert (both.fires, both.result) == ({"buy-dip": 1, "sell-top": 1}, Decimal("2.30"))
+    assert both.fees == {"USDT": Decimal("0.56")}
+    assert reader.tally(NOW + 1, NOW + 9) == Tally({}, {}, 0, Decimal(0), {}, 0)
 
 
 def test_a_closed_journal_can_be_read(tmp_path: Path) -> None:
