@@ -7,7 +7,6 @@ import queue
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import Protocol
 
 from runner import failpoints
 from runner.core.decision import AlertAnswer, Decision, Record
@@ -16,10 +15,11 @@ from runner.core.events import Alert, CallDone, Command, Event, Fire, JournalTro
 from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
 from runner.core.loading import Reload
-from runner.core.orders import Call, CancelCall, Lane, PlaceCall, TimeCall, lane_of
+from runner.core.orders import Call, CancelCall, PlaceCall, Sending, TimeCall, lane_of
 from runner.core.state import State
 from runner.errors import JournalError, JournalFull
 from runner.journal import Journal
+from runner.lanes import Lanes
 from runner.planned import Schedules
 from runner.sources.schedule import AlarmClock
 from runner.taking import OUTCOMES, Inbox
@@ -46,23 +46,6 @@ WALK_EVERY = 1_000
 Reply = Future[AlertAnswer | None]
 Item = tuple[Event | Reload | None, Reply | None]
 Observer = Callable[[Sequence[Decision]], None]
-
-
-class Lanes(Protocol):
-    """What the dispatcher asks of the gateway."""
-
-    def idle(self, lane: Lane) -> int:
-        """How many more calls this lane can take at once."""
-
-    @property
-    def busy(self) -> bool:
-        """True while a request is on its way."""
-
-    def submit(self, signed: SignedRequest) -> None:
-        """Send this request, whose attempt is durable."""
-
-    def freed(self, call: Call) -> None:
-        """This call's answer was taken in."""
 
 
 class Dispatcher:
@@ -268,7 +251,7 @@ class Dispatcher:
         decisions = [self._decide(event) for event, _ in told if event is not None]
         signed = self._sign(moment, placing=False)
         decisions.append(self.engine.sending(signed, moment))
-        self._commit(decisions, moment)
+        self._commit(decisions, moment, signed)
         self._release(signed, [], decisions)
 
     def _decide_all(self, items: Sequence[Item]) -> None:
@@ -298,7 +281,7 @@ class Dispatcher:
         signed = self._sign(moment)
         if signed:
             decisions.append(self.engine.sending(signed, moment))
-        self._commit(decisions, moment)
+        self._commit(decisions, moment, signed)
         self._release(signed, replies, decisions)
 
     def _wait(self) -> float:
@@ -355,17 +338,39 @@ class Dispatcher:
     def _signed(self, call: Call) -> SignedRequest:
         return self._venue.sign(self._venue.request(call))
 
-    def _commit(self, decisions: Sequence[Decision], moment: Moment) -> None:
+    def _commit(
+        self,
+        decisions: Sequence[Decision],
+        moment: Moment,
+        signed: Sequence[SignedRequest] = (),
+    ) -> None:
+        """Make them durable; what was signed is made ready meanwhile, and leaves only after it."""
         durable = [decision for decision in decisions if not decision.empty]
         told = self._announce(durable, moment.now)
         if durable or not told.empty:
             durable.append(told)
             failpoints.hit("commit.before")
-            self._journal.commit(durable)
+            self._prepare(signed)
+            try:
+                self._journal.commit(durable)
+            except BaseException:
+                self._drop(signed)
+                raise
             failpoints.hit("commit.after")
         else:
             self._journal.beat()
         self.turned_at = moment.now
+
+    def _prepare(self, signed: Sequence[SignedRequest]) -> None:
+        """What asks for no commit waits: some of it measures how long the answer takes."""
+        for request in signed:
+            if isinstance(request.call, Sending) and self.gateway is not None:
+                self.gateway.prepare(request)
+
+    def _drop(self, signed: Sequence[SignedRequest]) -> None:
+        for request in signed:
+            if self.gateway is not None:
+                self.gateway.drop(request)
 
     def _release(
         self,

@@ -7,11 +7,13 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from runner import failpoints
 from runner.core.events import CallDone, Event
 from runner.core.orders import Call, Lane, lane_of
 from runner.venues import RawAnswer, SignedRequest, Venue
+from runner.venues.gate import Gate, Withheld, opened
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +28,26 @@ Measured = Callable[[SignedRequest, RawAnswer, int], None]
 """Hears of each request that was sent, its answer, and the ms it took."""
 
 
-def too_old(signed: SignedRequest, monotonic: int) -> RawAnswer | None:
-    """The answer to a request whose signature outlived its welcome; None when it may leave.
+def too_old(signed: SignedRequest, monotonic: int) -> str:
+    """Why a request whose signature outlived its welcome stays; empty when it may leave.
 
     The exchange would refuse it as well: this only spares a paused process the way there.
     """
     age = monotonic - signed.signed_monotonic
-    if age <= signed.recv_window // 2:
-        return None
-    return RawAnswer("not_sent", detail=f"signed {age} ms ago, too old to send")
+    return "" if age <= signed.recv_window // 2 else f"signed {age} ms ago, too old to send"
+
+
+@dataclass(slots=True)
+class _Handed:
+    """A request in a lane's hands, and when it could leave (monotonic, ms).
+
+    `dropped`: nobody waits for its answer any more.
+    """
+
+    signed: SignedRequest
+    gate: Gate
+    left_at: int
+    dropped: bool = False
 
 
 class Gateway:
@@ -57,7 +70,8 @@ class Gateway:
         self._measured = measured
         self._sizes = dict(lanes)
         self._busy: Counter[Lane] = Counter()
-        self._queues: dict[Lane, queue.SimpleQueue[SignedRequest | None]] = {
+        self._held: dict[str, _Handed] = {}
+        self._queues: dict[Lane, queue.SimpleQueue[_Handed | None]] = {
             lane: queue.SimpleQueue() for lane in lanes
         }
         self._threads = [
@@ -91,11 +105,36 @@ class Gateway:
         """True while a request is on its way."""
         return any(self._busy.values())
 
+    def prepare(self, signed: SignedRequest) -> None:
+        """Have a lane make this request ready; it leaves when it is submitted."""
+        handed = _Handed(signed, Gate(), self._monotonic())
+        self._held[signed.request_id] = handed
+        self._hand_over(handed)
+
     def submit(self, signed: SignedRequest) -> None:
-        """Hand over a request whose attempt is durable."""
-        lane = lane_of(signed.call)
+        """Let a request leave whose attempt is durable."""
+        handed = self._held.pop(signed.request_id, None)
+        if handed is None:
+            failpoints.hit("send.before")
+            self._hand_over(_Handed(signed, opened(), self._monotonic()))
+        elif late := too_old(signed, self._monotonic()):
+            handed.gate.shut(late)
+        else:
+            failpoints.hit("send.before")
+            handed.left_at = self._monotonic()
+            handed.gate.open()
+
+    def drop(self, signed: SignedRequest) -> None:
+        """Its attempt is not durable: it never leaves, and nothing is said of it."""
+        handed = self._held.pop(signed.request_id, None)
+        if handed is not None:
+            handed.dropped = True
+            handed.gate.shut("it was not written down")
+
+    def _hand_over(self, handed: _Handed) -> None:
+        lane = lane_of(handed.signed.call)
         self._busy[lane] += 1
-        self._queues[lane].put(signed)
+        self._queues[lane].put(handed)
 
     def freed(self, call: Call) -> None:
         """The dispatcher saw this call's CallDone: its lane has room again."""
@@ -107,33 +146,37 @@ class Gateway:
             self._venue.warm()
             while True:
                 try:
-                    signed = self._queues[lane].get(timeout=WARM_EVERY + number)
+                    handed = self._queues[lane].get(timeout=WARM_EVERY + number)
                 except queue.Empty:
                     self._venue.warm()
                     continue
-                if signed is None:
+                if handed is None:
                     return
-                self._carry(signed)
+                self._carry(handed)
         except BaseException as error:
             log.exception("a gateway lane died")
             self.failure = error
             raise
 
-    def _carry(self, signed: SignedRequest) -> None:
-        answer = self._send(signed)
+    def _carry(self, handed: _Handed) -> None:
+        signed = handed.signed
+        answer = self._send(handed)
+        handed.gate.wait()
         failpoints.hit("answer.before")
-        done = CallDone(signed.call, self._now())
-        self._post([*self._venue.interpret(signed, answer), done])
+        told = [] if handed.dropped else self._venue.interpret(signed, answer)
+        self._post([*told, CallDone(signed.call, self._now())])
 
-    def _send(self, signed: SignedRequest) -> RawAnswer:
+    def _send(self, handed: _Handed) -> RawAnswer:
         """Send once, unless the signature grew too old in the queue to be accepted."""
-        refusal = too_old(signed, self._monotonic())
-        if refusal is not None:
-            return refusal
-        failpoints.hit("send.before")
-        began_at = self._monotonic()
-        answer = self._venue.send(signed)
+        signed = handed.signed
+        late = too_old(signed, self._monotonic())
+        if late:
+            return RawAnswer("not_sent", detail=late)
+        try:
+            answer = self._venue.send(signed, handed.gate)
+        except Withheld as why:
+            return RawAnswer("not_sent", detail=str(why))
         failpoints.hit("send.after")
         if self._measured is not None:
-            self._measured(signed, answer, self._monotonic() - began_at)
+            self._measured(signed, answer, self._monotonic() - handed.left_at)
         return answer

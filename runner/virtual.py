@@ -6,8 +6,7 @@ translates is what runs on the exchange; only the wire and the clock are ours.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -22,7 +21,7 @@ from runner.core.legs import Moment
 from runner.core.lifecycle import Timing
 from runner.core.limits import Limits
 from runner.core.loading import Reload
-from runner.core.orders import Call, Lane, lane_of
+from runner.core.orders import Call
 from runner.core.prices import PriceBoard
 from runner.core.rules import RuleSet
 from runner.core.running import World
@@ -30,6 +29,7 @@ from runner.core.view import View
 from runner.dispatcher import LONGEST_WAIT, Dispatcher, Observer
 from runner.gateway import LANES, too_old
 from runner.journal import Journal
+from runner.lanes import StraightLanes
 from runner.reloading import Told
 from runner.remembering import remembered, told, unknown_orders
 from runner.venues import RawAnswer, SignedRequest
@@ -72,36 +72,10 @@ class _Transport:
     def __init__(self, exchange: VirtualExchange) -> None:
         self._exchange = exchange
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: object = None) -> RawAnswer:
         """Send once, at once."""
+        del gate
         return self._exchange.request(method, path, payload)
-
-
-class _Lanes:
-    """The gateway's face to the dispatcher; requests go to the network instead of sockets."""
-
-    def __init__(self, carry: Callable[[SignedRequest], None], lanes: Mapping[Lane, int]) -> None:
-        self._carry = carry
-        self._sizes = lanes
-        self._busy: Counter[Lane] = Counter()
-
-    def idle(self, lane: Lane) -> int:
-        """How many more calls this lane can take."""
-        return self._sizes[lane] - self._busy[lane]
-
-    @property
-    def busy(self) -> bool:
-        """True while a request is on its way."""
-        return any(self._busy.values())
-
-    def submit(self, signed: SignedRequest) -> None:
-        """A request whose attempt is durable leaves."""
-        self._busy[lane_of(signed.call)] += 1
-        self._carry(signed)
-
-    def freed(self, call: Call) -> None:
-        """Its answer was taken in."""
-        self._busy[lane_of(call)] -= 1
 
 
 class VirtualRunner:
@@ -199,7 +173,7 @@ class VirtualRunner:
             self.engine.load(rules, moment),
             self.engine.recover(moment),
         ]
-        self._lanes = _Lanes(self._carry, LANES)
+        self._lanes = StraightLanes(self._carry, LANES)
         self.dispatcher.begin(decisions, self._lanes)
         self._ears: list[_Ear] = []
         self._names: list[str] = []
@@ -247,11 +221,12 @@ class VirtualRunner:
 
     def _carry(self, signed: SignedRequest) -> None:
         wire = Wire(self.clock, signed, self.venue.send, self._answered)
-        refusal = too_old(signed, self.clock.now)
-        if refusal is None:
-            self.network.carry(signed, wire)
-        else:
+        late = too_old(signed, self.clock.now)
+        if late:
+            refusal = RawAnswer("not_sent", detail=late)
             self.clock.plan(self.clock.now, lambda: wire.answer(refusal))
+        else:
+            self.network.carry(signed, wire)
 
     def _answered(self, signed: SignedRequest, answer: RawAnswer) -> None:
         if not self.alive:

@@ -88,6 +88,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.venues.registry": (3, 2),
     "runner.dashboard": (4, 0),
     "runner.gateway": (4, 0),
+    "runner.lanes": (4, 0),
     "runner.notifications": (4, 0),
     "runner.outside": (4, 1),
     "runner.metrics": (4, 2),

@@ -11,6 +11,7 @@ from runner.core.lifecycle import Transport
 from runner.core.orders import Call, Family
 from runner.core.prices import PriceBoard
 from runner.core.values import dataclass
+from runner.venues.gate import Gate
 
 Post = Callable[[Event], None]
 
@@ -116,9 +117,10 @@ class Venue(Protocol):
     def sign(self, request: Request) -> SignedRequest:
         """Add timestamp (estimated server time), recvWindow and signature; no I/O."""
 
-    def send(self, signed: SignedRequest) -> RawAnswer:
-        """Write the bytes once, read the answer within the deadline; never raises, never repeats.
+    def send(self, signed: SignedRequest, gate: Gate | None = None) -> RawAnswer:
+        """Write the bytes once, when `gate` lets them, and read the answer within the deadline.
 
+        Never repeats; raises nothing but Withheld, where the gate is shut.
         Called on a gateway lane's thread; keeps one warm connection a thread.
         """
 

@@ -34,17 +34,18 @@ from runner.venues.binance_usdm import wire_answers, wire_history, wire_orders, 
 from runner.venues.binance_usdm.breaker import Breakers, group_of
 from runner.venues.binance_usdm.clock import ServerClock
 from runner.venues.binance_usdm.codes import KNOWN_CODES
-from runner.venues.binance_usdm.cures import AT_START
 from runner.venues.binance_usdm.keys import Keys, Transport, slot
 from runner.venues.binance_usdm.limits import Budget, Cost, Limit
 from runner.venues.binance_usdm.liveness import Liveness
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.binance_usdm.refused import refused
 from runner.venues.binance_usdm.rest import Rest
 from runner.venues.binance_usdm.streams import MarketStream
 from runner.venues.binance_usdm.user_stream import UserStream
 from runner.venues.binance_usdm.wire_info import ExchangeInfo, Symbols, exchange_info
-from runner.venues.binance_usdm.wire_values import integer, mapping
+from runner.venues.binance_usdm.wire_values import mapping
 from runner.venues.binance_usdm.ws_orders import WsOrders, method_of, signed_text
+from runner.venues.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -257,12 +258,14 @@ class BinanceUsdm:
         before = f"{payload}&" if payload else ""
         return f"{before}recvWindow={window}&timestamp={timestamp}"
 
-    def send(self, signed: SignedRequest) -> RawAnswer:
-        """Write the bytes once, read the answer; never raises, never repeats.
+    def send(self, signed: SignedRequest, gate: Gate | None = None) -> RawAnswer:
+        """Write the bytes once, when `gate` lets them, and read the answer.
 
-        While the exchange wants silence (429, 418) nothing leaves at all.
+        Never repeats, raises nothing but Withheld. While the exchange wants silence (429, 418)
+        nothing leaves at all.
         """
-        answer = self._exchange(signed.method, signed.path, signed.payload, lane_of(signed.call))
+        lane = lane_of(signed.call)
+        answer = self._exchange(signed.method, signed.path, signed.payload, lane, gate)
         if len(answer.body) < 10_000 and _CLOCK_COMPLAINT.search(answer.body):
             log.warning("the exchange disagrees about the time: reading its clock anew")
             self._clock.doubt()
@@ -284,14 +287,21 @@ class BinanceUsdm:
         if self.ws is not None:
             self.ws.stop()
 
-    def _exchange(self, method: str, path: str, payload: str, lane: Lane = "probe") -> RawAnswer:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        payload: str,
+        lane: Lane = "probe",
+        gate: Gate | None = None,
+    ) -> RawAnswer:
         pause = self._budget.paused(lane, self.server_time())
         if pause:
             return RawAnswer("not_sent", detail=f"rate limit: silence for another {pause} ms")
         sent = self._monotonic()
         keys = self._keys.of(payload)
         carrier: Transport = (method == BY_WEBSOCKET and self.ws) or keys.transport
-        answer = keys.clean(carrier.exchange(method, path, payload), payload)
+        answer = keys.clean(carrier.exchange(method, path, payload, gate), payload)
         received = self._monotonic()
         failed = answer.transport != "ok" or answer.status >= 500
         self._breakers.learn(group_of(method, path), failed=failed, now=received)
@@ -382,13 +392,4 @@ class BinanceUsdm:
         reply = wire_answers.read(answer)
         if reply.transport == "ok" and reply.status == 200 and reply.value is not None:
             return reply.value
-        where, said = f"{self._addresses.rest}{path}", reply.message(reply.value)
-        if reply.transport != "ok":
-            raise VenueError(
-                f"cannot reach {where}: {said}; check the network and the account's address",
-                self.silence(),
-            )
-        code = integer(mapping(reply.value).get("code"))
-        cure = AT_START.get(code or 0, "see the exchange's status page, then start again")
-        named = f"HTTP {reply.status}" if code is None else f"code {code}"
-        raise VenueError(f"{where} answered {named}: {said}; {cure}", self.silence())
+        raise refused(f"{self._addresses.rest}{path}", reply, self.silence())

@@ -10,6 +10,7 @@ from typing import Protocol
 from runner.errors import ConfigurationError
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.signing import Signer, signer
+from runner.venues.gate import Gate
 
 HIDDEN = b"***"
 SHORTEST = 9
@@ -22,8 +23,8 @@ _SIGNATURE = re.compile(r"""signature["']?[=:]\s*["']?([^&"']+)""")
 class Transport(Protocol):
     """What carries the bytes; a test or a simulation puts its own here."""
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
-        """Send once, read the whole answer; never raises."""
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
+        """Send once, when `gate` lets it, and read the whole answer; raises only Withheld."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from urllib3 import HTTPConnectionPool
 from runner.core.lifecycle import Transport
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.sockets import ONCE, Progress, pool, tls_context
+from runner.venues.gate import Gate, Withheld
 
 # At DEBUG urllib3 writes every address, and those of GET and DELETE carry a signature.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
@@ -71,11 +72,18 @@ class _Lane:
         self._plain = _prepare("GET", root, {**headers, "Accept-Encoding": "gzip"})
         self._form = _prepare("POST", root, {**headers, **form})
 
-    def exchange(self, method: str, path: str, payload: str, seconds: float) -> RawAnswer:
-        """Never raises: what goes wrong is told apart by whether the first byte had left."""
-        self._progress.start(seconds)
+    def exchange(
+        self, method: str, path: str, payload: str, seconds: float, gate: Gate | None = None
+    ) -> RawAnswer:
+        """What goes wrong is told apart by whether the first byte had left.
+
+        Raises nothing but Withheld.
+        """
+        self._progress.start(seconds, gate)
         try:
             return self._send(self._prepared(method, path, payload), seconds)
+        except Withheld:
+            raise
         except Exception as error:  # noqa: BLE001  # any failure of the layers below is an answer
             transport: Transport = "broken" if self._progress.begun else "not_sent"
             return RawAnswer(transport, detail=plain(error))
@@ -133,9 +141,9 @@ class Rest:
         """Without the key."""
         return f"Rest({self._root})"
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
-        """Send once and read the whole answer; never raises."""
-        return self._lane().exchange(method, path, payload, self._deadline)
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
+        """Send once, when `gate` lets it, and read the whole answer; raises only Withheld."""
+        return self._lane().exchange(method, path, payload, self._deadline, gate)
 
     def ping(self) -> RawAnswer:
         """Ask for nothing: afterwards the calling thread's connection stands. Never raises."""

@@ -6,12 +6,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import certifi
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
+
+from runner.venues.gate import Gate
 
 ONCE = Retry(0, read=False, redirect=0)
 """No second try of anything, ever: urllib3's own would send an order twice."""
@@ -23,16 +26,18 @@ class Progress:
     One per connection pool, and a pool serves one thread: no lock.
     """
 
-    __slots__ = ("begun", "deadline")
+    __slots__ = ("begun", "deadline", "gate")
 
     def __init__(self) -> None:
         self.begun = False
         self.deadline = 0.0
+        self.gate: Gate | None = None
 
-    def start(self, seconds: float) -> None:
-        """A new exchange that must be over in `seconds`."""
+    def start(self, seconds: float, gate: Gate | None = None) -> None:
+        """A new exchange that must be over in `seconds`; `gate` lets its bytes leave."""
         self.begun = False
         self.deadline = time.monotonic() + seconds
+        self.gate = gate
 
     def left(self) -> float:
         """Seconds left; raises TimeoutError when there are none."""
@@ -90,6 +95,13 @@ class _OneWrite:
         if self.sock is None:
             self.connect()
         data, self._head, self._body_follows = (self._head or b"") + data, None, False
+        gate = self.progress.gate
+        if gate is None:
+            self._write(data)
+        else:
+            gate.leave(partial(self._write, data))
+
+    def _write(self, data: bytes) -> None:
         self.sock.settimeout(self.progress.left())
         self.progress.begun = True
         super().send(data)  # type: ignore[misc]  # a mixin

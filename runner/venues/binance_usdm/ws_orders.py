@@ -18,6 +18,7 @@ from runner.venues.binance_usdm.link import Link, LinkTiming
 from runner.venues.binance_usdm.signing import Signer
 from runner.venues.binance_usdm.wire_orders import ALGO, ORDER
 from runner.venues.binance_usdm.wire_values import integer, mapping
+from runner.venues.gate import Gate, opened
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,10 @@ class _Wait:
     answer: RawAnswer | None = None
 
 
+class _Gone(Exception):
+    """The connection that a request was meant for; nothing of it left."""
+
+
 class WsOrders:
     """One connection that is always open, shared by every lane: answers are told apart by id."""
 
@@ -117,30 +122,38 @@ class WsOrders:
         """True while the connection stands: until then orders go over REST."""
         return self._up and self.link.alive
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
-        """Send one message once and wait for its answer; never raises, never repeats."""
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
+        """Send one message once, when `gate` lets it, and wait for its answer.
+
+        Never repeats; raises nothing but Withheld.
+        """
         del method, path
         request_id = str(mapping(orjson.loads(payload)).get("id"))
         wait = _Wait(self.link.generation)
         with self._lock:
             self._waiting[request_id] = wait
         try:
-            return self._exchange(payload, wait)
+            return self._exchange(payload, wait, gate or opened())
         finally:
             with self._lock:
                 self._waiting.pop(request_id, None)
 
-    def _exchange(self, payload: str, wait: _Wait) -> RawAnswer:
+    def _exchange(self, payload: str, wait: _Wait, gate: Gate) -> RawAnswer:
         if not self.ready:
             return RawAnswer("not_sent", detail="the WebSocket API is not connected")
         try:
-            if not self.link.send(payload, wait.generation):
-                return RawAnswer("not_sent", detail="the WebSocket API is not connected")
+            gate.leave(lambda: self._write(payload, wait))
+        except _Gone:
+            return RawAnswer("not_sent", detail="the WebSocket API is not connected")
         except (websocket.WebSocketException, OSError) as error:
             return RawAnswer("broken", detail=f"the WebSocket API broke: {type(error).__name__}")
         if not wait.over.wait(self._deadline):
             return RawAnswer("broken", detail="no answer over the WebSocket API in time")
         return wait.answer or RawAnswer("broken", detail="the WebSocket API hung up")
+
+    def _write(self, payload: str, wait: _Wait) -> None:
+        if not self.link.send(payload, wait.generation):
+            raise _Gone
 
     # what the link tells, on its own thread
 

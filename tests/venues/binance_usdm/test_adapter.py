@@ -33,6 +33,7 @@ from runner.errors import ConfigurationError, VenueError
 from runner.venues import RawAnswer, SignedRequest, Venue
 from runner.venues.binance_usdm.adapter import DEAD_MAN_WINDOW, INFO_AGE, BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.gate import Gate
 from runner.venues.registry import VENUES
 
 NOW = 1_700_000_000_000
@@ -83,7 +84,7 @@ class Bench:
             transport=self,
         )
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         self.sent.append((method, path, payload))
         self.monotonic += self.trip // 2
         if path == "/fapi/v1/time" and path not in self.answers:

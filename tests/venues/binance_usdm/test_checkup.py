@@ -15,6 +15,7 @@ from runner.venues.binance_usdm import checkup
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import PRESETS, Addresses, reach
 from runner.venues.findings import Declared, Finding, refusals
+from runner.venues.gate import Gate
 from runner.venues.paper.server import PaperServer
 from runner.venues.registry import findings
 
@@ -62,7 +63,7 @@ class Scripted:
         self.trip = 10
         self.headers: dict[str, str] = {}
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         assert method == "GET", "a check-up only asks"
         del payload
         self.monotonic += self.trip
@@ -290,7 +291,7 @@ class _Posting:
     def __init__(self, inner: Scripted) -> None:
         self._inner = inner
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         if path == "/fapi/v1/listenKey":
             return RawAnswer("ok", 200, b'{"listenKey":"k"}')
-        return self._inner.exchange(method, path, payload)
+        return self._inner.exchange(method, path, payload, gate)

@@ -6,12 +6,13 @@ import pytest
 
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.keys import Keys, Slot, slot
+from runner.venues.gate import Gate
 
 
 class Carrier:
     """A transport that does nothing."""
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         """An empty answer."""
         del method, path, payload
         return RawAnswer("ok", 200)

@@ -26,6 +26,7 @@ from runner.core.orders import (
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
+from runner.venues.gate import Gate
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.symbols import built_in, start_price
 from runner.virtual import VirtualClock, VirtualExchange
@@ -43,7 +44,7 @@ class Wire:
         self.instead: RawAnswer | None = None
         self._exchange = exchange
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         self.sent.append(f"{method} {path}")
         answer = self.instead or self._exchange.request(method, path, payload)
         self.statuses[answer.status] += 1

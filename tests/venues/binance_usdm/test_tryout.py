@@ -14,6 +14,7 @@ from runner.venues.binance_usdm import tryout
 from runner.venues.binance_usdm.adapter import BinanceUsdm
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.findings import Finding
+from runner.venues.gate import Gate
 from tests.venues.binance_usdm.test_checkup import INFO, NOW
 
 ORDER = "/fapi/v1/order"
@@ -30,7 +31,7 @@ class Exchange:
         self.mark: dict[str, Any] = {"markPrice": "1000"}
         self.sent: list[str] = []
 
-    def exchange(self, method: str, path: str, payload: str) -> RawAnswer:
+    def exchange(self, method: str, path: str, payload: str, gate: Gate | None = None) -> RawAnswer:
         """The transport's one call."""
         if path != ORDER:
             value: Any = {
