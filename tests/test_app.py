@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import App
-from runner.connecting import PAPER, Place, embedded_paper
+from runner.connecting import PAPER, Place, embedded_paper, wall_ms
 from runner.core.decision import AlertAnswer
 from runner.core.events import Alert
 from runner.errors import ConfigurationError, JournalBusy, RunnerError
@@ -62,6 +62,14 @@ def test_it_is_ready_once_account_and_prices_are_known(app: App) -> None:
     assert answer is not None
     assert answer.outcome == "unfit"
     app.watch()
+
+
+def test_the_day_can_be_added_up_while_it_runs(app: App) -> None:
+    """By a reader of its own; the exchange inside the process has no key that grows old."""
+    eventually(lambda: app.readiness().ready)
+    counted = app.cell._counted(wall_ms() - 86_400_000, wall_ms())
+    assert (counted.fires, counted.fills) == ({}, 0)
+    assert app.cell._key_age() == ""
 
 
 def test_nothing_is_taken_before_it_is_ready(place: Place, paper: PaperServer) -> None:

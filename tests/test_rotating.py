@@ -15,13 +15,13 @@ from typing import Any, cast
 import pytest
 
 from runner.app import App
-from runner.connecting import Place
+from runner.connecting import Place, wall_ms
 from runner.core.events import Alert
 from runner.errors import RunnerError
 from runner.journal import JournalReader
 from runner.ops.key_lock import claim, fingerprint
 from runner.ops.secret_files import write
-from runner.rotating import DAY, KeyRotation, address_of, age, ask
+from runner.rotating import DAY, KeyRotation, address_of, age, age_words, ask
 from runner.settings import load
 from runner.venues.paper.auth import Credential
 from runner.venues.paper.market import Still
@@ -282,5 +282,8 @@ def test_a_running_runner_warns_of_an_old_key(
     os.utime(path, (then, then))
     rotation.look_at_age()
     assert "the API key of main is 84 days old, 6 days left of 90" in caplog.text
+    told = age_words(folder, settings, cast("Any", None), wall_ms())
+    assert told == "API key: 84 days old, 6 days left of 90: make a new one this week"
     path.unlink()
     assert age(folder, settings, settings.account(), None, 0) is None
+    assert age_words(folder, settings, cast("Any", None), wall_ms()) == ""
