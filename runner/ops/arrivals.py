@@ -62,13 +62,13 @@ class Arrivals:
 
 def _watch(folder: Path) -> int | None:
     """What can be read when a file is moved into the folder; None where there is no such thing."""
-    # only here: whoever leaves a request needs none of it
-    import ctypes
-
     try:
-        system = ctypes.CDLL(None, use_errno=True)
+        # only here: whoever leaves a request needs none of it, and some Pythons lack it
+        import ctypes
+
+        system = ctypes.CDLL(None)
         descriptor: int = system.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-    except (AttributeError, OSError):
+    except (ImportError, AttributeError, OSError):
         return None
     if descriptor < 0:
         return None
