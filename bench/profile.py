@@ -37,10 +37,9 @@ SAID = {
     "sign": "chores: schedules, what else is due",
     "signed": "building and signing the batch",
     "commit": "gathering decisions and notices",
-    "committed": "rows, SQL, one fdatasync",
+    "committed": "rows, SQL, one fdatasync; meanwhile a lane makes the HTTP request ready",
     "submitted": "to the gateway",
-    "lane": "waking the lane's thread",
-    "sending": "HTTP request: head and body",
+    "written": "opening the gate that the request waits at",
     "wire": "the write, the kernel, the exchange's first read",
 }
 Walk = list[tuple[int, str]]

@@ -29,8 +29,7 @@ POINTS: tuple[tuple[str, str, Literal["in", "out"], str], ...] = (
     ("runner.journal.journal", "Journal.commit", "in", "commit"),
     ("runner.journal.journal", "Journal.commit", "out", "committed"),
     ("runner.gateway", "Gateway.submit", "in", "submitted"),
-    ("runner.gateway", "Gateway._carry", "in", "lane"),
-    ("runner.venues.binance_usdm.sockets", "_OneWrite.send", "in", "sending"),
+    ("runner.venues.binance_usdm.sockets", "_OneWrite._write", "in", "written"),
 )
 """Module, method, at its beginning or its end, name."""
 
