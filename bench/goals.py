@@ -37,6 +37,13 @@ GOALS = (
     Goal("burst-lost", "alerts of these not fired, or without orders", "", most=0),
     Goal("burst-syncs", "fsyncs for each alert of these", "", most=1),
     Goal("sustained", "alerts accepted and journaled", "/s", "C floor", least=1_500),
+    Goal(
+        "sustained-limits",
+        "the same, the exchange's limits on orders on",
+        "/s",
+        "C floor",
+        least=1_500,
+    ),
     Goal("calls-before", "exchange calls before the first order", "", most=0),
     Goal("syncs-before", "fsyncs before the first order", "", most=1),
     Goal("tick-10", "a tick that crosses nothing, 10 rules", "µs", "receive + decode", 1.3),

@@ -3,18 +3,21 @@
     python -m bench throughput
 
 Nothing may be lost: each alert is answered `fired`, or with the reason why not, and each that fired
-has its five orders, each once; otherwise the run fails.
+has its five orders, each once; otherwise the run fails. Once more with the exchange's limits on
+orders as they are: then most orders wait, and each alert must stand in the journal all the same.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench import sending
 from bench.daemon import Daemon, daemon, folder_of, rules
@@ -43,6 +46,7 @@ def measure() -> dict[str, Measured]:
                 _settled(venue.arrivals)
                 bursts = [_own_burst(own, venue.arrivals) for _ in range(BURSTS)]
                 rate, outcomes = _own_sustained(own, venue.arrivals)
+        bound, told = _limited(folder)
     lost = sum(missing for _, missing in bursts)
     return {
         "burst": Measured(
@@ -52,6 +56,7 @@ def measure() -> dict[str, Measured]:
         ),
         "burst-lost": Measured(Sample(lost)),
         "sustained": Measured(Sample(rate), Sample(base_rate), outcomes),
+        "sustained-limits": Measured(Sample(bound), Sample(base_rate), told),
     }
 
 
@@ -102,17 +107,48 @@ def _sustained(port: int, requests: Iterator[bytes]) -> tuple[float, list[sendin
 
 def _own_sustained(own: Daemon, arrivals: Arrivals) -> tuple[float, str]:
     """Alerts a second that were answered 200, and what the answers said."""
-    before, sent_before = len(arrivals), own.sent
-    rate, answers = _sustained(own.port, iter(own.alert, None))
-    taken = [one for one in answers if one.status == 200]
-    said = Counter(str(json.loads(one.body).get("outcome")) for one in taken)
-    if len(answers) != own.sent - sent_before:
-        raise RuntimeError(f"{own.sent - sent_before - len(answers)} alerts were not answered")
+    before = len(arrivals)
+    rate, said = _own_rate(own)
     _settled(arrivals, before + said["fired"])
     if len(arrivals) - before != said["fired"]:
         raise RuntimeError(f"{said['fired']} alerts fired, {len(arrivals) - before} batches came")
-    told = ", ".join(f"{share / len(taken):.0%} {word}" for word, share in said.most_common())
-    return rate * len(taken) / len(answers), told
+    return rate, _shares(said)
+
+
+def _limited(folder: Path) -> tuple[float, str]:
+    """The same where orders wait for the exchange's limits: every alert is in the journal."""
+    with (
+        exchange(folder / "limited", limits=True) as venue,
+        daemon(folder_of(folder / "bound", venue.account(), rules())) as own,
+    ):
+        rate, said = _own_rate(own)
+    with sqlite3.connect(folder / "bound" / "journal.db") as journal:
+        (kept,) = journal.execute("select count(*) from alerts").fetchone()
+    if kept != said.total():
+        raise RuntimeError(f"{said.total()} alerts were answered 200, {kept} are in the journal")
+    return rate, _shares(said)
+
+
+def _own_rate(own: Daemon) -> tuple[float, Counter[str]]:
+    """Alerts a second that were answered 200, and how many with which outcome."""
+    sent_before = own.sent
+    rate, answers = _sustained(own.port, iter(own.alert, None))
+    if len(answers) != own.sent - sent_before:
+        raise RuntimeError(f"{own.sent - sent_before - len(answers)} alerts were not answered")
+    taken = [json.loads(one.body) for one in answers if one.status == 200]
+    return rate * len(taken) / len(answers), Counter(map(_outcome, taken))
+
+
+def _outcome(answer: dict[str, Any]) -> str:
+    """What an answer says; raises RuntimeError where a reason is missing."""
+    outcome = str(answer["outcome"])
+    if outcome != "fired" and not all(rule["reason"] for rule in answer["rules"]):
+        raise RuntimeError(f"an alert did not fire, and nobody says why: {answer}")
+    return outcome
+
+
+def _shares(said: Counter[str]) -> str:
+    return ", ".join(f"{share / said.total():.0%} {word}" for word, share in said.most_common())
 
 
 def _settled(arrivals: Arrivals, number: int = 0) -> None:
