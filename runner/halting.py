@@ -25,6 +25,8 @@ PATIENCE: Final = 8.0
 
 LOOK_EVERY: Final = 0.02
 
+UNCOVERED: Final = "which no countdown cancels"
+
 
 def first_words(
     at: int,
@@ -110,15 +112,26 @@ def _left(engine: Engine) -> list[str]:
 
 
 def _of_symbol(engine: Engine, symbol: str, legs: list[Leg]) -> str:
-    conditional = [leg for leg in legs if leg.intent.family is Family.ALGO]
-    plain = len(legs) - len(conditional)
+    conditional = sum(leg.intent.family is Family.ALGO for leg in legs)
+    plain = len(legs) - conditional
+    if not plain:
+        count = _count(conditional, "conditional order")
+        return f"{count} of {symbol} {_stay(conditional)}, {UNCOVERED}"
     known = engine.state.dead_men.get(symbol)
-    count = f"{plain} order of {symbol} stays" if plain == 1 else f"{plain} orders of {symbol} stay"
+    count = f"{_count(plain, 'order')} of {symbol} {_stay(plain)}"
     if known is not None and known.countdown:
         end = clock(known.confirmed_time + known.countdown)
         text = f"{count}; the exchange cancels {symbol} at {end} UTC unless the runner is back"
     else:
         text = f"{count} without a countdown"
     if conditional:
-        text += f", and {len(conditional)} conditional, which no countdown cancels"
+        text += f", and {_count(conditional, 'conditional order')}, {UNCOVERED}"
     return text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _stay(number: int) -> str:
+    return "stays" if number == 1 else "stay"

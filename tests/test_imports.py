@@ -52,6 +52,7 @@ RANKS: dict[str, tuple[int, int]] = {
     "runner.core.reporting": (1, 4),
     "runner.core.used_up": (1, 4),
     "runner.core.cancelled": (1, 4),
+    "runner.core.closers": (1, 4),
     "runner.core.sweep": (1, 4),
     "runner.core.switches": (1, 4),
     "runner.core.links": (1, 5),

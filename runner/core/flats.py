@@ -19,7 +19,7 @@ Place = tuple[str, str]
 """A symbol and a position side."""
 
 CAUSES = {"liquidation": "a liquidation", "adl": "auto-deleveraging (ADL)"}
-ANYTHING = "something else than its exits (by hand, another rule, a settlement)"
+ANYTHING = "something else than its exits (by hand, a settlement, or a rule before a restart)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runner.core.asking import Questions
+from runner.core.closers import ENTRY
 from runner.core.decision import Leg
 from runner.core.events import PositionIncident, Positions, PositionUpdate
 from runner.core.figures import figure
@@ -18,8 +19,6 @@ from runner.core.telling import Telling
 from runner.core.view import ZERO
 
 ACCOUNT_PAUSE = 500
-ENTRY = ".entry"
-"""How the name of a bracket's entry ends: what it opened may be closed by others."""
 
 
 class Holdings:

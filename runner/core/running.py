@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Literal
 
-from runner.core import deadman, judging, modes, recovery
+from runner.core import closers, deadman, judging, modes, recovery
 from runner.core.cancelled import cancelled_by
 from runner.core.decision import Leg, Reason, Run, RunStatus
 from runner.core.formula import EvaluationError
@@ -208,7 +208,7 @@ def _ask(work: Work, world: World, rule: Rule, run: Run, index: int) -> Step:
     waiting = work.state.waiting
     since = waiting.get((run.run_id, index), work.now)
     overdue = work.now - since >= DATA_PATIENCE
-    fills, closed = _fills(work, world.view, run), work.state.flats.closed
+    fills, closed = _fills(work, world.view, run), partial(closers.closed, work)
     cancels = partial(cancelled_by, work)
     context = ActionContext(
         run, rule, index, names, legs, _open_legs(work, run), overdue, fills, closed, cancels

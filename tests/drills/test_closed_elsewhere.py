@@ -105,7 +105,7 @@ def test_a_rule_that_leaves_raises_an_alarm_only_when_it_does_not_close(
     alarms = [text for text in drill.texts("notify") if text.startswith("CRITICAL")]
     if closes:
         assert alarms == []
-        ended(drill)
+        ended(drill, by="0.02 long were closed by the rule leave: nothing is left")
         return
     assert "CRITICAL the stop was cancelled by the rule leave: there is none now" in alarms
     assert drill.held() == Decimal("0.02")
@@ -255,6 +255,20 @@ def test_a_start_with_the_position_open_ends_nothing(tmp_path: Path) -> None:
     drill.wait(60)
     going_on(drill)
     assert set(drill.resting()) == {"LIMIT", "STOP_MARKET"}
+
+
+def test_another_bracket_s_exit_closes_what_that_one_opened(tmp_path: Path) -> None:
+    """The hand that closed the other one is not taken for its rule."""
+    drill = scene(tmp_path, "one", "two")
+    enter(drill, "0.02", "one")
+    enter(drill, "0.02", "two")
+    drill.price("72000")
+    drill.wait(SETTLED)
+    going = [name for name in ("one", "two") if drill.runs(name)[-1]["status"] == "running"]
+    if going:
+        sell_by_hand(drill, "0.02")
+        drill.wait(SETTLED)
+        ended(drill, going[0])
 
 
 def test_two_brackets_of_one_symbol(tmp_path: Path) -> None:
