@@ -13,6 +13,8 @@ Key = tuple[str, str]
 """Symbol, and a price source or how far one moved."""
 
 ZERO, ENDLESS = Decimal(0), Decimal("Infinity")
+NEVER = 1 << 62
+"""Ms: later than every time."""
 
 _Newest = tuple[Decimal, int, int, str | None]
 """A price, its event time, our receipt, and its text where that is known."""
@@ -110,7 +112,7 @@ class Series:
     def __init__(self, stale_after: int) -> None:
         """No price was seen, and nobody waits for one."""
         self._stale_after = stale_after
-        self._quiet: tuple[Decimal, Decimal, int] | None = None
+        self._quiet: tuple[Decimal, Decimal, int, int] | None = None
         self.newest: _Newest | None = None
         self.seen_at: int | None = None
         self.band: Band | None = None
@@ -122,11 +124,12 @@ class Series:
     def settle(self) -> None:
         """Work out between which prices there is nothing to do; after each change of the band."""
         band = self.band or Band()
-        if self.windows or band.wide_awake or band.wake_at is not None or band.trails:
+        if self.windows or band.wide_awake or band.trails:
             self._quiet = None
             return
         low = ZERO if band.low is None else max(band.low, ZERO)
-        self._quiet = low, ENDLESS if band.high is None else band.high, band.heard
+        high = ENDLESS if band.high is None else band.high
+        self._quiet = low, high, band.heard, NEVER if band.wake_at is None else band.wake_at
 
     def keeps(self, text: object, event_time: int, received_at: int) -> bool:
         """Remember a price that surely nobody waits for; False, and nothing done, for any other.
@@ -137,7 +140,7 @@ class Series:
         quiet, newest = self._quiet, self.newest
         if quiet is None or newest is None or quiet[2] != self.passed:
             return False
-        if received_at - newest[2] > self._stale_after:
+        if received_at - newest[2] > self._stale_after or received_at >= quiet[3]:
             return False
         if not isinstance(text, str):
             return False
