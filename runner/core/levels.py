@@ -42,8 +42,11 @@ class Levels:
         self._keys: dict[Owner, Key] = {}
         self._changed: set[Key] = set()
 
-    def set(self, owner: Owner, waits: Waits, since: int) -> None:
-        """Replace what this owner waits for; a new level hears only ticks of `since` or later."""
+    def set(self, owner: Owner, waits: Waits, since: int, *, looking: bool = False) -> None:
+        """Replace what this owner waits for; a new level hears only ticks of `since` or later.
+
+        But not that of an owner who is `looking` at a tick now: it knows where the price is.
+        """
         key: Key = (owner[1], waits.source)
         if self._keys.get(owner, key) != key:
             self.drop(owner)
@@ -59,7 +62,7 @@ class Levels:
         # on which side of a new level the price is, only the next tick tells; a level that
         # trails was moved by a tick that told
         moved = old is not None and old.levels != waits.levels and waits.trail is None
-        if waits.awake or old is None or moved:
+        if waits.awake or old is None or (moved and not looking):
             board.since[owner] = since
             board.pending.add(owner)
         else:

@@ -34,6 +34,7 @@ class Listening:
         self._on: dict[tuple[Interest, str], list[tuple[Rule, Trigger]]] = {}
         self._timed: dict[Owner, tuple[Rule, Trigger]] = {}
         self._due: dict[Owner, int] = {}
+        self._looking: frozenset[Owner] = frozenset()
         self._new = False
 
     def load(self, rules: RuleSet) -> None:
@@ -86,13 +87,16 @@ class Listening:
 
     def affected(self, tick: Tick) -> Iterable[tuple[Owner, Rule, Trigger, Tick]]:
         """Who must look at this tick, in order of rule id, each with the extreme it trails."""
-        for owner in self._levels.affected(tick):
+        found = self._levels.affected(tick)
+        self._looking = frozenset(found)
+        for owner in found:
             extreme = self._levels.extreme(owner, tick.source)
             seen = tick if extreme is None else replace(tick, high=extreme, low=extreme)
             yield (owner, *self._priced[owner], seen)
 
     def unheard(self, tick: Tick) -> None:
         """Nothing came of this tick after all: everybody looks at the next one."""
+        self._looking = frozenset()
         self._levels.unheard(tick)
 
     def moved(self, symbols: Iterable[str] | None = None) -> None:
@@ -101,18 +105,18 @@ class Listening:
 
     def follow(self, changed: Iterable[tuple[str, str]], now: int) -> None:
         """Wait anew for what the (rule, symbol) pairs whose memory changed, or that moved, say."""
+        for owner in self._anew(changed):
+            self.level(owner, now)
+        self._looking = frozenset()
+
+    def _anew(self, changed: Iterable[tuple[str, str]]) -> Iterable[Owner]:
+        """Who may wait for something else than before."""
         moved, self._moved = self._moved, set()
         if self._new:
             self._new = False
-            for owner in {**self._priced, **self._timed}:
-                self.level(owner, now)
-            return
-        for key in changed:
-            for owner in self._owners.get(key, ()):
-                self.level(owner, now)
-        for symbol in moved:
-            for owner in self._moving.get(symbol, ()):
-                self.level(owner, now)
+            return {**self._priced, **self._timed}
+        found = [owner for key in changed for owner in self._owners.get(key, ())]
+        return [*found, *(owner for symbol in moved for owner in self._moving.get(symbol, ()))]
 
     def level(self, owner: Owner, now: int) -> None:
         """Wait for what this trigger waits for now; for nothing when that cannot be reckoned."""
@@ -135,7 +139,8 @@ class Listening:
         except EvaluationError:
             self._levels.drop(owner)
             return
-        self._levels.set(owner, waits, self._world.view.board.version + 1)
+        since = self._world.view.board.version + 1
+        self._levels.set(owner, waits, since, looking=owner in self._looking)
 
     def bands(self) -> dict[Key, Band]:
         """The bands that changed, with a new version."""

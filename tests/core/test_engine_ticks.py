@@ -461,6 +461,18 @@ def test_a_refused_fire_needs_a_new_step() -> None:
     assert fired(bench.price(101, START + 5)) == ["r"]
 
 
+def test_only_a_price_that_changes_something_is_heard() -> None:
+    """Armed, `rearm` is nothing; disarmed, the level is nothing once it was said; a step is one."""
+    bench = Bench(rule("r", price(crosses_above=100, rearm=95)))
+    heard = [
+        value
+        for at, value in enumerate((99, 94, 98, 101, 105, 99, 101, 98, 102, 94, 93, 99, 101, 103))
+        if bench.price(value, START + at) is not None
+    ]
+    # the first; fired; under the level; over it, said; armed; fired
+    assert heard == [99, 101, 99, 101, 94, 101]
+
+
 @dataclass(frozen=True)
 class Poison:
     """A price trigger that divides by zero at one price."""

@@ -105,6 +105,21 @@ def test_a_new_or_moved_level_hears_the_next_tick_once() -> None:
     assert one.affected(tick(100)) == []
 
 
+def test_who_looks_at_a_tick_knows_on_which_side_its_next_level_is() -> None:
+    """It need not hear of the next one; but on another source, or awake, it is new."""
+    one = settled(a=(101,))
+    assert names(one.affected(tick(102))) == ["a"]
+    one.set(owner("a"), waits(99), 9, looking=True)
+    assert not one.bands(1)[KEY].wide_awake
+    assert one.affected(tick(103)) == []
+    assert names(one.affected(tick(98))) == ["a"]
+    one.set(owner("a"), waits(97, awake=True), 0, looking=True)
+    assert names(one.affected(tick(98))) == ["a"]
+    one.set(owner("a"), Waits("last", (Decimal(97),)), 0, looking=True)
+    one.affected(tick(98, source="last"))
+    assert names(one.affected(tick(98, source="last"))) == []
+
+
 def test_who_is_awake_hears_every_tick_until_it_sleeps() -> None:
     """A trigger without a side waits for its first price, whatever that is."""
     one = settled(a=(101,))

@@ -58,12 +58,23 @@ class PriceTrigger:
         return Crossing(self.hold, self.fire_after_gap)
 
     def waits(self, memory: Memory, names: Names) -> Waits:
-        """Its level, and the level that arms it again."""
-        levels = [self.level.number(names)]
-        if self.rearm is not None:
-            levels.append(self.rearm.number(names))
+        """The level that may fire it; once it fired, where it says that it is not armed, and arms.
+
+        A level that changes nothing as things stand is none: busy prices would be heard in vain.
+        """
         wake_at = self.crossing.wake_at(memory)
-        return Waits(self.source, tuple(levels), "side" not in memory, wake_at)
+        return Waits(self.source, self._levels(memory, names), "side" not in memory, wake_at)
+
+    def _levels(self, memory: Memory, names: Names) -> tuple[Decimal, ...]:
+        level = self.level.number(names)
+        if self.rearm is None:
+            return (level,)
+        rearm = self.rearm.number(names)
+        if memory.get("armed", True):
+            return (level,)
+        # a formula may put the border past the level: then both must be on the right side
+        beyond = rearm <= level if self.above else rearm >= level
+        return (rearm,) if memory.get("told") and beyond else (level, rearm)
 
     def match(self, event: Event, memory: Memory, names: Names) -> Match:
         """One tick. Raises EvaluationError when the level has no value now."""

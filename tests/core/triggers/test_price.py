@@ -158,9 +158,9 @@ def test_a_fresh_start_that_shows_nothing_new_changes_nothing() -> None:
 
 
 def test_it_waits_for_its_levels_and_its_timer() -> None:
-    """Awake until the first price; the level and `rearm`; the end of a running `for`."""
+    """Awake until the first price; the level while it is armed; the end of a running `for`."""
     trigger = price(crosses_above=100, rearm=95, hold="15s", source="ask")
-    levels = (Decimal(100), Decimal(95))
+    levels = (Decimal(100),)
     assert trigger.waits({}, names()) == Waits("ask", levels, awake=True)
     waiting = {"side": "past", "armed": True, "crossed_at": START}
     assert trigger.waits(waiting, names()) == Waits("ask", levels, wake_at=START + 15_000)
@@ -168,6 +168,31 @@ def test_it_waits_for_its_levels_and_its_timer() -> None:
         "mark", (Decimal(100),)
     )
     assert trigger.interest == ("price", "ask")
+
+
+@pytest.mark.parametrize(
+    ("way", "level", "rearm", "told", "waits"),
+    [
+        ("crosses_above", 100, 95, False, (100, 95)),
+        ("crosses_above", 100, 95, True, (95,)),
+        ("crosses_above", 100, 100, True, (100,)),
+        ("crosses_above", 100, 105, True, (100, 105)),
+        ("crosses_below", 100, 105, False, (100, 105)),
+        ("crosses_below", 100, 105, True, (105,)),
+        ("crosses_below", 100, 95, True, (100, 95)),
+    ],
+)
+def test_once_it_fired_it_waits_for_what_arms_it(
+    way: str, level: int, rearm: int, told: bool, waits: tuple[int, ...]
+) -> None:
+    """And for its level, until it said that it is not armed or where `rearm` is past the level."""
+    # a formula: no file is read with a constant on the wrong side
+    trigger = build_trigger("price", {way: Decimal(level), "rearm": f"={rearm}"})
+    memory = {"side": "past", "armed": False, **({"told": True} if told else {})}
+    assert trigger.waits(memory, names()).levels == tuple(Decimal(each) for each in waits)
+    # without `rearm` the level arms it
+    plain = build_trigger("price", {way: Decimal(level)})
+    assert plain.waits(memory, names()).levels == (Decimal(level),)
 
 
 def test_a_level_without_a_value_raises_and_decides_nothing() -> None:
