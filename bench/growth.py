@@ -106,7 +106,7 @@ def of_frames(folder: Path) -> dict[str, Any]:
         "alert → wire beside frames",
         "ms",
         points,
-        "grows slowly: a frame takes some 10 µs of the interpreter, which an alert waits for now "
+        "grows slowly: a frame takes some 3 µs of the interpreter, which an alert waits for now "
         "and then",
     )
 
