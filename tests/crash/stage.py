@@ -59,14 +59,18 @@ timing:                              # the waits of the exactly-once rules, shor
 class Stage:
     """A folder with a runner in it, an exchange beside it, and both processes."""
 
-    def __init__(self, folder: Path, rules: str) -> None:
-        """Start the exchange and write the runner's folder; the runner is started by `run`."""
+    def __init__(self, folder: Path, rules: str, *words: str) -> None:
+        """Start the exchange, with these further words, and write the runner's folder.
+
+        The runner is started by `run`.
+        """
         self.folder = folder
         self.armed = folder / "armed"
         self.hook = free_port()
         self.runner: subprocess.Popen[bytes] | None = None
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.exchange = self._start("paper", "--control", "--api-key", KEY, "--api-secret", SECRET)
+        keys = ("--api-key", KEY, "--api-secret", SECRET)
+        self.exchange = self._start("paper", "--control", *keys, *words)
         assert self.exchange.stdout is not None
         self.addresses = json.loads(self.exchange.stdout.readline())
         self._write(rules)

@@ -41,9 +41,9 @@ TAKEOVERS = int(os.environ.get("RUNNER_REAL_TAKEOVERS", "3"))
 class Pair:
     """Two runners that share a folder, a journal and an account."""
 
-    def __init__(self, folder: Path, url: str, rules: str = RULES) -> None:
-        """An exchange, and the settings of both; none is started."""
-        self.stage = Stage(folder, rules)
+    def __init__(self, folder: Path, url: str, rules: str = RULES, *words: str) -> None:
+        """An exchange, with these further words, and the settings of both; none is started."""
+        self.stage = Stage(folder, rules, *words)
         settings = folder / "runner.yaml"
         settings.write_text(f"{settings.read_text()}journal: {url}\n")
         self.url = url
