@@ -43,7 +43,7 @@ def show(told: Plain, now: int, *, every: bool) -> None:
     width, height = (max(pair) for pair in zip(shutil.get_terminal_size(), LEAST, strict=True))
     head = [line for each in _brief_head(told, now) for line in _wrapped(each, width)]
     # the prompt comes below
-    for line in [*head, *fitted([*_sections(told, now, width)], height - len(head) - 1)]:
+    for line in [*head, *fitted([*_sections(told, now, width, height)], height - len(head) - 1)]:
         click.echo(_cut(line, width))
 
 
@@ -146,13 +146,15 @@ def _event(record: Plain, at: str) -> str:
 class Section:
     """A heading and entries of one or more lines; `least` are shown however small the screen is.
 
-    `more` is the command that shows the rest.
+    `more` is the command that shows the rest; `count` is how many entries there are, where only
+    those that could fit any screen were made.
     """
 
     heading: str
     entries: Sequence[Sequence[str]]
     least: int
     more: str
+    count: int | None = None
 
 
 def fitted(sections: Sequence[Section], room: int) -> list[str]:
@@ -174,7 +176,7 @@ def fitted(sections: Sequence[Section], room: int) -> list[str]:
 
 def _lines(section: Section, shown: int) -> list[str]:
     lines = [section.heading, *(line for each in section.entries[:shown] for line in each)]
-    left = len(section.entries) - shown
+    left = (len(section.entries) if section.count is None else section.count) - shown
     return [*lines, f"  {left} more: {section.more}"] if left else lines
 
 
@@ -193,13 +195,15 @@ def _brief_head(told: Plain, now: int) -> Iterator[str]:
         yield f"disabled: {', '.join(sorted(told['disabled']))}; runner enable RULE ends it"
 
 
-def _sections(told: Plain, now: int, width: int) -> Iterator[Section]:
+def _sections(told: Plain, now: int, width: int, height: int) -> Iterator[Section]:
     """The most urgent first: that is where room goes first, and where eyes begin."""
     problems = [_problem(each, width) for each in told["problems"]]
     heading = f"problems: {len(problems) or 'none'}"
     yield Section(heading, problems, 3, "runner status --all")
-    orders = [[f"  {_order(each)}"] for each in told["open_orders"]]
-    yield Section(f"open orders: {len(orders) or 'none'}", orders, 1, "runner orders --state open")
+    orders = [[f"  {_order(each)}"] for each in told["open_orders"][:height]]
+    count = len(told["open_orders"])
+    heading = f"open orders: {count or 'none'}"
+    yield Section(heading, orders, 1, "runner orders --state open", count)
     events = [
         [f"  {_event(each, output.instant(each['at'])[11:19])}"] for each in told["events"][::-1]
     ]

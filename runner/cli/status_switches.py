@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +68,13 @@ def problems(folder: Path, told: dict[str, Any], journal: JournalReader) -> list
         if guard.startswith("max_drawdown"):
             cure = f"runner unlock --reason TEXT --dir {folder}"
         found.append({"what": f"reduce-only, exits go on: {text}", "cure": cure})
-    for run in journal.runs(status="running"):
-        if run["reason"]:
-            what = f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['reason']}"
-            cure = (
-                "it goes on; protect the position in the exchange's app, or close it: runner "
-                f"flatten --symbol {run['symbol']} --dir {folder}"
-            )
-            found.append({"what": what, "cure": cure})
+    for run in journal.runs(status="running", troubled=True):
+        what = f"run {run['run_id']} of {run['rule_id']} on {run['symbol']}: {run['reason']}"
+        cure = (
+            "it goes on; protect the position in the exchange's app, or close it: runner "
+            f"flatten --symbol {run['symbol']} --dir {folder}"
+        )
+        found.append({"what": what, "cure": cure})
     return found
 
 
@@ -87,16 +87,12 @@ def idle_exits(
     positions do not name the side.
     """
     found: dict[tuple[str, str], str] = {}
+    flat_at = cache(partial(_flat_at, journal))
     for order in told["open_orders"]:
         exits = order["kind"] == "order" and order["reduce_only"]
         if exits and order["position_side"] in (None, "BOTH"):
-            records = journal.records(kinds=("position",), symbol=order["symbol"], limit=1)
             since = max(order["planned_at"], told["started_at"] or 0)
-            if (
-                records
-                and records[0]["text"] == "flat"
-                and since < records[0]["at"] < now - SETTLED
-            ):
+            if since < flat_at(order["symbol"]) < now - SETTLED:
                 found[order["rule_id"], order["symbol"]] = order["run_id"]
     return [
         {
@@ -106,6 +102,12 @@ def idle_exits(
         }
         for (rule_id, symbol), run_id in found.items()
     ]
+
+
+def _flat_at(journal: JournalReader, symbol: str) -> int:
+    """Since when (ms) the symbol has no position, 0 while it has one or nobody knows."""
+    newest = journal.records(kinds=("position",), symbol=symbol, limit=1)
+    return int(newest[0]["at"]) if newest and newest[0]["text"] == "flat" else 0
 
 
 def off(told: dict[str, Any]) -> list[str]:

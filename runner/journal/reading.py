@@ -211,8 +211,10 @@ class JournalReader:
         status: str | None = None,
         symbol: str | None = None,
         limit: int | None = None,
+        *,
+        troubled: bool = False,
     ) -> list[Plain]:
-        """The firings, oldest first; `limit` keeps the newest.
+        """The firings, oldest first; `limit` keeps the newest, `troubled` those with a reason.
 
         Keys: run_id, namespace, account, rule_id, trigger, symbol, event_key, rule_hash, fields,
         fired_at, status, step, watching, reason.
@@ -223,6 +225,8 @@ class JournalReader:
         for name, value in wanted.items():
             if value is not None:
                 statement = statement.where(table.c[name] == value)
+        if troubled:
+            statement = statement.where(table.c.reason != "")
         return [_plain_run(row) for row in self._newest(statement, table.c.seq, limit)]
 
     def run(self, run_id: str) -> Plain | None:

@@ -115,6 +115,12 @@ def test_streams_and_limits_are_lines_of_their_own(capsys: pytest.CaptureFixture
     ]
 
 
+def test_a_section_counts_what_was_never_made() -> None:
+    """Of thousands of orders only those are put into words that could fit."""
+    lines = fitted([Section("orders: 18000", [["a"], ["b"], ["c"]], 1, "more", 18_000)], 3)
+    assert lines == ["orders: 18000", "a", "  17999 more: more"]
+
+
 SECTIONS = st.lists(
     st.tuples(st.lists(st.integers(1, 4), max_size=12), st.integers(0, 4)), min_size=1, max_size=4
 )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from runner.cli.status_switches import SETTLED, idle_exits
 from runner.core import commands
 from runner.core.events import Command
 from runner.core.prices import PriceBoard
 from runner.core.running import World
 from runner.core.state import Work
 from runner.core.view import View
+from runner.journal import JournalReader
 from runner.remembering import remembered
 from runner.rulebook.load import load
 from tests.cli.calling import call, demo_folder
@@ -120,3 +124,42 @@ def test_json_tells_who_when_and_why(folder: Path) -> None:
     told = json.loads(call("status", "--dir", folder, "--json").stdout)
     by = {"who": "ann", "at": 1_800_000_000_000, "why": "why"}
     assert (told["paused"], told["killed"], told["disabled"]) == (by, None, {"tv-eth": by})
+
+
+class Positions:
+    """A journal that knows the newest line of each symbol's position, and counts the questions."""
+
+    def __init__(self, texts: Mapping[str, str], at: int) -> None:
+        self._texts = texts
+        self._at = at
+        self.asked: list[str] = []
+
+    def records(self, *, kinds: tuple[str], symbol: str, limit: int) -> list[dict[str, Any]]:
+        """The newest record of a position."""
+        assert (kinds, limit) == (("position",), 1)
+        self.asked.append(symbol)
+        found = self._texts.get(symbol)
+        return [] if found is None else [{"text": found, "at": self._at}]
+
+
+def open_exit(symbol: str, **changes: Any) -> dict[str, Any]:
+    """An exit on the book, as the journal tells it."""
+    usual = {"kind": "order", "reduce_only": True, "position_side": "BOTH", "planned_at": 1_000}
+    return {**usual, "symbol": symbol, "rule_id": f"of-{symbol}", "run_id": "r", **changes}
+
+
+def test_exits_of_a_closed_position_are_named_with_one_question_a_symbol(tmp_path: Path) -> None:
+    """Thousands of open orders must not take thousands of looks at the journal."""
+    journal = Positions({"A": "flat", "B": "0.5 @ 70000", "D": "flat"}, at=2_000)
+    orders = [open_exit(symbol) for symbol in ("A", "B", "C") for _ in range(50)]
+    orders += [open_exit("D", planned_at=3_000), open_exit("E", reduce_only=False)]
+    orders += [open_exit("F", position_side="LONG"), open_exit("G", kind="cancel")]
+    told = {"open_orders": orders, "started_at": 500}
+    found = idle_exits(tmp_path, told, cast("JournalReader", journal), 2_000 + SETTLED + 1)
+    assert [each["what"] for each in found] == [
+        "A is flat, and an exit of of-A stays on the book (run r)"
+    ]
+    assert sorted(journal.asked) == ["A", "B", "C", "D"]
+    assert not idle_exits(tmp_path, told, cast("JournalReader", journal), 2_000 + SETTLED)
+    late = {**told, "started_at": 2_001}
+    assert not idle_exits(tmp_path, late, cast("JournalReader", journal), 2_000 + SETTLED + 1)

@@ -265,6 +265,9 @@ def test_runs_are_told_with_their_rule_and_orders(journal: Journal, reader: Jour
     assert [found["run_id"] for found in reader.runs(limit=1)] == [other.run_id]
     assert [found["run_id"] for found in reader.runs(rule_id="buy-dip")] == [run.run_id]
     assert reader.runs(status="done", symbol="ETHUSDT") == []
+    assert reader.runs(troubled=True) == []
+    journal.commit([Decision(new_runs=[replace(run_of("k3"), reason="no exit")])])
+    assert [found["reason"] for found in reader.runs(troubled=True)] == ["no exit"]
     told = reader.run(run.run_id)
     assert told is not None
     assert told["fields"] == {"price": "70010.50"}
