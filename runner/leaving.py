@@ -32,7 +32,7 @@ class Leaving:
         """
         kind, told = (ALERT, alert) if command is None else (command.verb, command)
         key = f"{kind}-{alert.received_at}-{os.getpid()}-{next(self._numbers)}"
-        without = {"verb", "key"} if command is not None else set()
+        without = {"stored"} if command is None else {"verb", "key"}
         names = [field.name for field in fields(told) if field.name not in without]
         data = {name: getattr(told, name) for name in names}
         try:

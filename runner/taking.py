@@ -64,7 +64,7 @@ class Inbox:
         self._emptied = live or not waiting
         for item in waiting:
             if item.kind == ALERT and ready:
-                yield item, Alert(**item.data)
+                yield item, Alert(**{**item.data, "stored": True})
             elif item.kind == RESOLVE:
                 self._recall(engine, item.data)
                 yield item, Resolve(**item.data, command=item.key)

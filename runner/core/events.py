@@ -24,6 +24,7 @@ class Alert:
 
     `fields` are flat: nested objects become dotted names. `body_hash` identifies the body
     without its secret. `event_time` is the sender's own time in ms where the body tells it.
+    `stored`: its sender was answered before it could be decided.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Alert:
     body_hash: str
     received_at: int
     event_time: int | None = None
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ def offer(
     _remember(work, rule.id, symbol, trigger, match.memory)
     if isinstance(match, Hit):
         at, received_at = _event_time(event, work.now), _received_at(event)
-        return fire(work, world, rule, symbol, trigger.name, match, at, received_at)
+        kept = event.received_at if isinstance(event, Alert) and event.stored else None
+        return fire(work, world, rule, symbol, trigger.name, match, at, received_at, kept)
     if isinstance(match, Miss):
         known = _known(work, world, rule, symbol, trigger, match.event_key)
         return _refuse(work, rule, symbol, match.reason, match.detail, known)
@@ -154,24 +155,27 @@ def fire(
     hit: Hit,
     event_time: int,
     received_at: int | None = None,
+    stored_at: int | None = None,
 ) -> RuleAnswer:
     """Every reason why not, in order; then the run, its memory and its first steps.
 
-    `received_at` (ms) is given where nothing but our own clock tells when it happened.
+    `received_at` (ms) is given where nothing but our own clock tells when it happened;
+    `stored_at` where its sender was answered then, and an entry's time runs since then.
     """
     identity = _identity(world, rule.id, symbol, trigger, hit.event_key)
     run_id = identity.run_id()
     earlier = _before(work, world, rule, symbol, trigger, hit.event_key)
     if earlier:
         return _refuse(work, rule, symbol, Reason.DUPLICATE, "it fired for this event", earlier)
-    run = Run(run_id, identity, rule.text_hash, hit.fields, work.now)
-    why_not = _why_not(work, world, rule, run, event_time)
+    fired_at = work.now if stored_at is None else min(stored_at, work.now)
+    run = Run(run_id, identity, rule.text_hash, hit.fields, fired_at)
+    why_not = _why_not(work, world, rule, run, event_time, stored_at is not None)
     if why_not is not None:
         reason, detail = why_not
         if reason is Reason.MAX_FIRES and told_before(work, rule, symbol, trigger):
             return RuleAnswer(rule.id, symbol, "not fired", "", reason.value, detail)
         return _refuse(work, rule, symbol, reason, detail)
-    doubt(work.state, run, event_time, received_at)
+    doubt(work.state, run, event_time, work.now, received_at)
     memory = work.memory(rule.id, symbol)
     fired = replace(
         memory,
@@ -222,13 +226,13 @@ def _seen(work: Work, world: World, rule: Rule, run: Run) -> dict[str, str]:
 
 
 def _why_not(
-    work: Work, world: World, rule: Rule, run: Run, event_time: int
+    work: Work, world: World, rule: Rule, run: Run, event_time: int, stored: bool
 ) -> tuple[Reason, str] | None:
     symbol = run.identity.symbol
     return (
         _shut(work, rule)
         or _superseded(work, rule, symbol, event_time)
-        or _not_now(work, rule, symbol)
+        or _not_now(work, rule, symbol, stored=stored)
         or _condition(work, world, rule, run)
         or ((Reason.DRY_RUN, "it would have fired") if rule.dry_run else None)
     )
@@ -255,12 +259,16 @@ def _superseded(work: Work, rule: Rule, symbol: str, at: int) -> tuple[Reason, s
     return Reason.SUPERSEDED, f"run {newest['run_id']} set a newer target"
 
 
-def _not_now(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
+def _not_now(
+    work: Work, rule: Rule, symbol: str, *, stored: bool = False
+) -> tuple[Reason, str] | None:
     """It fires at other times, or its last run, cooldown or count stands in the way."""
     if rule.active is not None and not rule.active.holds(work.now):
         return Reason.NOT_ACTIVE, f"it is {rule.active.local(work.now):%a %H:%M %Z}"
     return (
-        no_room(work, rule, symbol) or _cooling(work, rule, symbol) or used_up(work, rule, symbol)
+        no_room(work, rule, symbol, stored=stored)
+        or _cooling(work, rule, symbol)
+        or used_up(work, rule, symbol)
     )
 
 

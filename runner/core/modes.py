@@ -14,21 +14,29 @@ ON_ITS_WAY = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.LIVE}
 MOST_QUEUED = 10
 """Runs of one rule and symbol that may wait for their turn."""
 
+MOST_STORED = 1_000
+"""The same where their senders were answered before: they cannot send it again."""
+
 ELSE = "mode: queued runs it afterwards, mode: restart in its place"
 
 
-def no_room(work: Work, rule: Rule, symbol: str) -> tuple[Reason, str] | None:
-    """Why an earlier run keeps a new one from beginning; None when it does not."""
+def no_room(
+    work: Work, rule: Rule, symbol: str, *, stored: bool = False
+) -> tuple[Reason, str] | None:
+    """Why an earlier run keeps a new one from beginning; None when it does not.
+
+    More may wait where the alert was `stored` before it could be decided.
+    """
     going_on = work.all_running(rule.id, symbol)
     if rule.supersedes or not going_on or rule.mode == "restart":
         return None
     if rule.mode == "single":
         text = f"run {going_on[0]} goes on, and mode is single: {ELSE}"
         return Reason.STILL_RUNNING, text
-    waiting = len(going_on) - 1
-    if waiting < MOST_QUEUED:
+    waiting, most = len(going_on) - 1, MOST_STORED if stored else MOST_QUEUED
+    if waiting < most:
         return None
-    text = f"{waiting} runs wait behind run {going_on[0]}, and no more than {MOST_QUEUED} may"
+    text = f"{waiting} runs wait behind run {going_on[0]}, and no more than {most} may"
     return Reason.QUEUE_FULL, text
 
 

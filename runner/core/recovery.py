@@ -71,15 +71,17 @@ def note_time(state: State, moment: Moment) -> None:
     state.in_doubt = restored_at is not None and moment.server_now <= restored_at + DOUBTFUL_FOR
 
 
-def doubt(state: State, run: Run, event_time: int, received_at: int | None = None) -> None:
-    """A run begins: note it when the time that the journal forgot may have seen its event.
+def doubt(
+    state: State, run: Run, event_time: int, now: int, received_at: int | None = None
+) -> None:
+    """A run begins `now` (ms): note whether the forgotten time may have seen its event.
 
     An event that tells no time of its own has that of its receipt, by our clock (ms): it is new
     only if it came in just now. What came in earlier may have done so by a clock that was wrong.
     """
     if state.restored_at is None:
         return
-    kept = received_at is not None and abs(run.fired_at - received_at) > JUST_NOW
+    kept = received_at is not None and abs(now - received_at) > JUST_NOW
     if state.in_doubt or kept or event_time <= state.restored_at:
         state.doubtful.add(run.run_id)
 

@@ -111,9 +111,9 @@ def test_new_orders_are_asked_for_while_events_may_be_old() -> None:
     assert recovery.ask_first(work, replace(RUN, fired_at=until))
     later = replace(RUN, fired_at=until + 1)
     assert not recovery.ask_first(work, later)
-    recovery.doubt(state, later, NOW + 1)
+    recovery.doubt(state, later, NOW + 1, later.fired_at)
     assert not recovery.ask_first(work, later)
-    recovery.doubt(state, later, NOW)
+    recovery.doubt(state, later, NOW, later.fired_at)
     assert recovery.ask_first(work, later)
     state.doubtful.clear()
     state.put_leg(leg_of(ask_first=True))
@@ -128,7 +128,7 @@ def test_doubt_goes_by_the_exchanges_clock() -> None:
     run = replace(RUN, fired_at=ahead)
     recovery.note_time(state, replace(AT, now=ahead, server_now=NOW + recovery.DOUBTFUL_FOR))
     assert recovery.ask_first(Work(state, ahead), run)
-    recovery.doubt(state, run, ahead)
+    recovery.doubt(state, run, ahead, ahead)
     recovery.note_time(state, replace(AT, now=ahead, server_now=NOW + recovery.DOUBTFUL_FOR + 1))
     assert recovery.ask_first(Work(state, ahead), run), "what it began it ends"
     assert not recovery.ask_first(Work(state, ahead), replace(run, run_id="another"))
@@ -181,17 +181,17 @@ def test_what_came_in_by_a_clock_that_was_wrong_is_asked_for() -> None:
     state = State(restored_at=NOW)
     now = NOW + 660_000
     run = replace(RUN, fired_at=now)
-    recovery.doubt(state, run, now - recovery.JUST_NOW, now - recovery.JUST_NOW)
+    recovery.doubt(state, run, now - recovery.JUST_NOW, now, now - recovery.JUST_NOW)
     assert not recovery.ask_first(Work(state, now), run)
     for kept in (NOW + 3_600_000 - 500_000, NOW + 1):
         state.doubtful.clear()
-        recovery.doubt(state, run, kept, kept)
+        recovery.doubt(state, run, kept, now, kept)
         assert recovery.ask_first(Work(state, now), run)
     state.doubtful.clear()
-    recovery.doubt(state, run, NOW + 1)
+    recovery.doubt(state, run, NOW + 1, now)
     assert not recovery.ask_first(Work(state, now), run), "its own time is its sender's"
     state.restored_at = None
-    recovery.doubt(state, run, NOW - 1, NOW - 1)
+    recovery.doubt(state, run, NOW - 1, now, NOW - 1)
     assert not state.doubtful
 
 

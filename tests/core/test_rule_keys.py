@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from runner.core import modes
+from runner.core.events import Alert
+from runner.leaving import Leaving
 from runner.rulebook.load import load
 from tests.core.actions.stage import rules_of
 from tests.core.triggers.playing import Play, text
@@ -90,6 +93,54 @@ def test_a_queue_has_an_end(tmp_path: Path) -> None:
     first = play.fired("rr")[0]["run_id"]
     assert refused.reason == "queue full"
     assert refused.detail == f"10 runs wait behind run {first}, and no more than 10 may"
+
+
+def left(play: Play, count: int, ago: int = 0) -> None:
+    """So many alerts were answered by a runner that could not decide them, some ms ago."""
+    at = play.clock.now - ago
+    for number in range(count):
+        alert = Alert("go", {"n": Decimal(number)}, f"{number:064d}", at + number)
+        assert Leaving().leave(play.file, alert, None)
+
+
+def test_what_was_stored_waits_for_its_turn(tmp_path: Path) -> None:
+    """Its sender was answered and sends it no more: after a takeover more than ten may wait."""
+    order = "do: [{place: {side: buy, type: market, quantity: 0.01}}]"
+    play = Play(tmp_path, f"rr | {HOOK} | mode: queued | {order}")
+    left(play, 40)
+    play.advance(60_000)
+    assert play.refused() == []
+    assert [run["fields"]["n"] for run in play.fired("rr")] == [str(n) for n in range(40)]
+    assert {order["state"] for order in play.orders()} == {"FILLED"}
+    assert len(play.orders()) == 40
+
+
+def test_a_queue_of_what_was_stored_has_an_end_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is refused as ever, with the number."""
+    monkeypatch.setattr(modes, "MOST_STORED", 12)
+    play = Play(tmp_path, f"rr | {HOOK} | mode: queued | {BRACKET}")
+    left(play, 14)
+    play.advance(5_000)
+    assert len(play.fired("rr")) == 13
+    ((reason, said),) = play.records("refused")
+    assert reason == "queue full"
+    assert "no more than 12 may" in said
+
+
+@pytest.mark.parametrize(("ago", "state"), [(30_000, "FILLED"), (61_000, "LAPSED")])
+def test_the_time_of_an_entry_runs_while_its_alert_is_stored(
+    tmp_path: Path, ago: int, state: str
+) -> None:
+    """One that waited for longer than `expires_after` opens nothing."""
+    order = "do: [{place: {side: buy, type: market, quantity: 0.01}}, {close: {type: market}}]"
+    play = Play(tmp_path, f"rr | {HOOK} | {order}")
+    left(play, 1, ago)
+    for _ in range(5):
+        play.advance(1_000)
+    states = {order["leg"]: order["state"] for order in play.orders()}
+    assert states["0.0"] == state, states
 
 
 def test_a_reversal_within_a_second_is_not_dropped(tmp_path: Path) -> None:
