@@ -29,6 +29,7 @@ ORDERS = 2
 RULE = """\
   - id: numbered-{at}
     symbol: ETHUSDT
+    expires_after: 10m
     when:
       - webhook: {{path: signal-{at}, secret: tv, body: {{n: number}}, dedupe: [n]}}
     do:
