@@ -14,10 +14,10 @@ from runner.core.noticing import Noticing
 from runner.core.values import replace
 from runner.errors import ConfigurationError, JournalError
 from runner.journal import Journal, Tally
-from runner.notifications.daily import Daily
+from runner.notifications import daily, lookout
 from runner.notifications.desk import Desk
 from runner.notifications.heartbeat import Heartbeat
-from runner.notifications.lookout import Lookout, Loop
+from runner.notifications.rounds import Rounds
 from runner.notifications.target import Target
 from runner.ops.secrets import Secrets
 from runner.settings import Settings
@@ -53,15 +53,14 @@ class Outside:
         self._now = now
         self.desk = Desk(targets, wanted, noticing.notices, journal.epoch, now)
         self.heartbeat: Heartbeat | None = None
-        self._lookout: Lookout | None = None
-        self._daily: Daily | None = None
+        self._rounds: list[Rounds] = []
         self._problems: Callable[[], Sequence[Problem]] = tuple
         self._summary = wanted.summary if targets else None
         self._page = f"{pages}/" if (pages := pages_of(settings)) else ""
 
     def attend(
         self,
-        loop: Loop,
+        loop: lookout.Loop,
         problems: Callable[[], Sequence[Problem]],
         turned_at: Callable[[], int],
     ) -> None:
@@ -69,7 +68,8 @@ class Outside:
 
         The sign of life is that of the whole process: `turned_at` is when each loop had turned.
         """
-        self._lookout = Lookout(problems, loop, self._say, self._now)
+        watch = lookout.Lookout(problems, loop, self._say, self._now)
+        self._rounds.append(Rounds("lookout", lookout.LOOK_EVERY, watch.look))
         if self._beat_url is not None:
             self.heartbeat = Heartbeat(self._beat_url, turned_at, self._now)
         self._problems = problems
@@ -85,7 +85,8 @@ class Outside:
             return [*(f"open: {each.what}" for each in self._problems()), *([age] if age else [])]
 
         if self._summary is not None:
-            self._daily = Daily(self._summary, count, remarks, self._say, self._now)
+            day = daily.Daily(self._summary, count, remarks, self._say, self._now)
+            self._rounds.append(Rounds("summary", daily.LOOK_EVERY, day.look))
 
     def _say(self, notice: Notice) -> None:
         body = "\n".join(line for line in (notice.body, self._page) if line)
@@ -94,13 +95,13 @@ class Outside:
     def start(self) -> None:
         """Begin, with the critical notices that a life before could not bring; before commits."""
         self.desk.start(self._journal.unsent())
-        for each in (self._lookout, self.heartbeat, self._daily):
+        for each in (self.heartbeat, *self._rounds):
             if each is not None:
                 each.start()
 
     def stop(self, *, settle: bool) -> None:
         """Send what waits; `settle`: nobody commits any more, so note here what was taken."""
-        for each in (self._lookout, self.heartbeat, self._daily):
+        for each in (self.heartbeat, *self._rounds):
             if each is not None:
                 each.stop()
         self.desk.stop()
@@ -114,7 +115,7 @@ class Outside:
     @property
     def alive(self) -> bool:
         """True while all its threads run."""
-        threads = [self.desk, self._lookout, self.heartbeat, self._daily]
+        threads = [self.desk, self.heartbeat, *self._rounds]
         return all(each.alive for each in threads if each is not None)
 
     def problems(self) -> Iterator[Problem]:

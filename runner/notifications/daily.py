@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -21,7 +20,7 @@ MOST_LISTED: Final = 10
 
 
 class Daily:
-    """`look` is the whole body of its thread; what a stop made it miss is not told later."""
+    """`look` does it all; what a stop made it miss is not told later."""
 
     def __init__(
         self,
@@ -40,25 +39,6 @@ class Daily:
         self._say = say
         self._now = now
         self._due_at = self._next(now())
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="summary", daemon=True)
-
-    def start(self) -> None:
-        """Begin to wait for the hour."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Wait no more."""
-        self._stop.set()
-
-    @property
-    def alive(self) -> bool:
-        """True while its thread runs."""
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY):
-            self.look()
 
     def look(self) -> None:
         """Tell the day that ended at the hour, once the hour has come."""

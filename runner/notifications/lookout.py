@@ -5,7 +5,6 @@ A break that mends itself within half a minute is not worth a person's evening.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -55,7 +54,7 @@ class Loop(Protocol):
 
 
 class Lookout:
-    """`look` is the whole body of its thread."""
+    """Remembers what it told; `look` does it all."""
 
     def __init__(
         self,
@@ -70,25 +69,6 @@ class Lookout:
         self._say = say
         self._now = now
         self._told: dict[str, int] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
-
-    @property
-    def alive(self) -> bool:
-        """True while its thread runs."""
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY):
-            self.look()
 
     def look(self) -> None:
         """Tell what is new since the last look, once, and what is over."""

@@ -110,13 +110,3 @@ def test_a_journal_that_cannot_be_read_is_told() -> None:
     """Instead of nothing."""
     [notice] = Stage(EVENING - 1, None).look(EVENING)
     assert (notice.title, notice.body) == ("the day could not be added up", "the disk is gone")
-
-
-def test_its_thread_lives_until_it_is_stopped() -> None:
-    """The runner ends with a thread that died."""
-    daily = Stage(EVENING).daily
-    daily.start()
-    assert daily.alive
-    daily.stop()
-    daily._thread.join(60)
-    assert not daily.alive

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,27 +57,29 @@ def outside_of(folder: Path, journal: Journal, clock: list[int], receiver: WebRe
     noticing = Noticing(lambda _: "dip", "account main (live)", pages_of(chosen))
     secrets = Secrets(chosen.secrets, folder)
     found = Outside(chosen, secrets, journal, noticing, lambda: clock[0], "live main")
-    problem = Problem("REST", START, "REST is away", "no orders", "wait")
+    problem = Problem("REST", START + 10**9, "REST is away", "no orders", "wait")
     found.attend(Loop(), lambda: [problem], lambda: clock[0])
     found.add_up(lambda *_: TALLY, lambda: "API key: 84 days old")
     return found
 
 
 def test_the_day_is_told_with_what_is_open_and_where_to_read_on(
-    tmp_path: Path, journal: Journal
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the target, as any other notice."""
+    monkeypatch.setattr("runner.notifications.daily.LOOK_EVERY", 0.01)
     clock = [START]
     with WebReceiver() as receiver:
+
+        def later() -> list[dict[str, Any]]:
+            clock[0] += 1_000
+            return receiver.taken
+
         outside = outside_of(tmp_path, journal, clock, receiver)
         outside.start()
         try:
             assert outside.alive
-            assert outside._daily is not None
-            clock[0] += 1_000
-            outside._daily.look()
-            clock[0] += 5_000
-            eventually(lambda: receiver.taken, PATIENCE)
+            eventually(later, PATIENCE)
         finally:
             outside.stop(settle=False)
     [told] = receiver.taken
@@ -99,7 +102,7 @@ def test_without_a_time_or_a_target_nobody_waits_for_the_hour(journal: Journal) 
         noticing = Noticing(lambda _: "", "")
         outside = Outside(chosen, Secrets({}, Path()), journal, noticing, lambda: START)
         outside.add_up(lambda *_: TALLY, str)
-        assert outside._daily is None
+        assert outside._rounds == []
 
 
 def test_each_account_has_its_own_pages() -> None:
