@@ -16,9 +16,8 @@ from runner.journal import JournalReader
 from runner.journal.room import MIB, Disk
 from runner.rulebook.load import load
 from runner.venues import SignedRequest
-from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.symbols import built_in
 from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner, Wire
+from tests.exchanges import bottomless
 
 START = 1_760_000_000_000
 RULES = """\
@@ -70,15 +69,7 @@ class Story:
         self.rules: RuleSet = rules
         self.folder = folder
         self.clock = VirtualClock(START)
-        engine = Exchange(
-            {"ETHUSDT": built_in()["ETHUSDT"]},
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda _: Decimal(3_500),
-            level_quantity=None,
-            now=START,
-        )
+        engine = bottomless(START, lambda _: Decimal(3_500), ("ETHUSDT",))
         self.exchange = VirtualExchange(engine, self.clock)
         self.network = Slow()
         self.free = 100 * MIB

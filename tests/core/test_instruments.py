@@ -10,31 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.instruments import Instrument
 from runner.core.orders import OrderIntent, OrderType, Side
+from tests.rulebook.exchange import BTCUSDT
 
 D = Decimal
-BTC = Instrument(
-    symbol="BTCUSDT",
-    status="TRADING",
-    base_asset="BTC",
-    quote_asset="USDT",
-    margin_asset="USDT",
-    contract_type="PERPETUAL",
-    tick_size=D("0.10"),
-    min_price=D("556.80"),
-    max_price=D("4529764"),
-    step_size=D("0.001"),
-    min_quantity=D("0.001"),
-    max_quantity=D("1000"),
+BTC = replace(
+    BTCUSDT,
     market_step_size=D("0.01"),
     market_min_quantity=D("0.02"),
-    market_max_quantity=D("120"),
-    min_notional=D("100"),
-    multiplier_up=D("1.05"),
-    multiplier_down=D("0.95"),
-    max_orders=200,
-    order_types=frozenset(OrderType),
     time_in_force=frozenset({"GTC", "IOC", "FOK", "GTX"}),
 )
 MARK = D(70_000)

@@ -23,6 +23,23 @@ START = 1_760_000_000_000
 SECOND = 1_000
 SYMBOL = "BTCUSDT"
 
+ENTERING = """\
+  - id: NAME
+    symbol: BTCUSDT
+    when:
+      - webhook:
+          path: NAME
+          secret: tv
+          body: {quantity: number, price: number}
+          dedupe_window: 0s
+    do:
+      - bracket:
+          entry: {side: buy, type: limit, price: =trigger.price, quantity: =trigger.quantity}
+          stop: {trigger_price: =trigger.price * STOP}
+          target: {price: =trigger.price * 1.02}
+"""
+"""A rule that enters a bracket with the quantity and the price of its alert; STOP is a share."""
+
 OPEN = frozenset({OrderState.PLANNED, OrderState.SENDING, OrderState.UNKNOWN})
 """States in which an order must not stay."""
 

@@ -12,31 +12,16 @@ from pathlib import Path
 import pytest
 
 from runner.venues.paper.forced import auto_deleverage
-from tests.drills.scene import SYMBOL, Scene
+from tests.drills.scene import ENTERING, SYMBOL, Scene
 
-RULE = """\
-  - id: NAME
-    symbol: BTCUSDT
-    when:
-      - webhook:
-          path: NAME
-          secret: tv
-          body: {quantity: number, price: number}
-          dedupe_window: 0s
-    do:
-      - bracket:
-          entry: {side: buy, type: limit, price: =trigger.price, quantity: =trigger.quantity}
-          stop: {trigger_price: =trigger.price * STOP}
-          target: {price: =trigger.price * 1.02}
-"""
-HEDGED = RULE.replace("=trigger.quantity}", "=trigger.quantity, position_side: long}")
+HEDGED = ENTERING.replace("=trigger.quantity}", "=trigger.quantity, position_side: long}")
 SETTLED = 8
 """Seconds after which the statement was borne out and the exits are gone."""
 
 
 def scene(folder: Path, *names: str, stop: str = "0.98", balance: str = "10000") -> Scene:
     """A rule with a bracket for each name (`one` alone when left out)."""
-    rules = "".join(RULE.replace("NAME", name) for name in names or ("one",))
+    rules = "".join(ENTERING.replace("NAME", name) for name in names or ("one",))
     return Scene(folder, "version: 1\nrules:\n" + rules.replace("STOP", stop), balance)
 
 
@@ -96,7 +81,7 @@ def test_a_rule_that_leaves_raises_an_alarm_only_when_it_does_not_close(
 ) -> None:
     """`cancel: all` takes the exits; a close after it ends the bracket without a false alarm."""
     actions = "{cancel: all}, {close: {type: market}}" if closes else "{cancel: all}"
-    rules = RULE.replace("NAME", "one").replace("STOP", "0.98")
+    rules = ENTERING.replace("NAME", "one").replace("STOP", "0.98")
     drill = Scene(tmp_path, f"version: 1\nrules:\n{rules}{LEAVE.replace('ACTIONS', actions)}")
     enter(drill, "0.02")
     assert drill.alert("leave") == "fired"

@@ -14,25 +14,10 @@ import pytest
 from runner.errors import ConfigurationError
 from runner.venues.paper.forced import auto_deleverage
 from runner.venues.paper.server import PaperServer
-from tests.drills.scene import SYMBOL, Scene
+from tests.drills.scene import ENTERING, SYMBOL, Scene
 
-RULES = """\
-version: 1
-rules:
-  - id: enter
-    symbol: BTCUSDT
-    mode: queued
-    when:
-      - webhook:
-          path: enter
-          secret: tv
-          body: {quantity: number, price: number}
-          dedupe_window: 0s
-    do:
-      - bracket:
-          entry: {side: buy, type: limit, price: =trigger.price, quantity: =trigger.quantity}
-          stop: {trigger_price: =trigger.price * STOP}
-          target: {price: =trigger.price * 1.02}
+QUEUED = ENTERING.replace("NAME", "enter").replace("    when:", "    mode: queued\n    when:")
+BESIDE = """\
   - id: forced-out
     symbol: BTCUSDT
     when: [{position: liquidation}, {position: adl}]
@@ -55,6 +40,7 @@ rules:
     when: [{webhook: {path: lever, secret: tv, body: {leverage: number}, dedupe_window: 0s}}]
     do: [{set: {leverage: =trigger.leverage}}]
 """
+RULES = f"version: 1\nrules:\n{QUEUED}{BESIDE}"
 
 
 def scene(folder: Path, stop: str = "0.98", balance: str = "10000") -> Scene:

@@ -14,6 +14,19 @@ from runner.venues.paper.state import UserEvent
 START = 1_700_000_000_000
 
 
+def order_terms(**change: Any) -> dict[str, Any]:
+    """What a good limit order says, with something changed."""
+    good = {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.010",
+        "price": "69000",
+    }
+    return good | change
+
+
 class Desk:
     """Calls the exchange as account `paper` at `now`, and reads what its user stream was told."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.venues.paper.desk import START, Desk
+from tests.venues.paper.desk import START, Desk, order_terms
 
 DAY = 86_400_000
 
@@ -17,19 +17,6 @@ DAY = 86_400_000
 def desk() -> Desk:
     """A desk on the built-in symbols."""
     return Desk()
-
-
-def leg(**change: Any) -> dict[str, Any]:
-    """A good batch leg with something changed."""
-    good = {
-        "symbol": "BTCUSDT",
-        "side": "BUY",
-        "type": "LIMIT",
-        "timeInForce": "GTC",
-        "quantity": "0.010",
-        "price": "69000",
-    }
-    return good | change
 
 
 def test_the_order_id_prevails_over_the_client_id(desk: Desk) -> None:
@@ -63,11 +50,11 @@ def test_a_symbols_order_is_not_found_under_another_symbol(desk: Desk) -> None:
 def test_a_batch_answers_leg_by_leg_in_order(desk: Desk) -> None:
     """Good legs are orders, bad ones code and text; numbers may be JSON numbers."""
     legs = [
-        leg(),
-        leg(price="69000.05"),
-        leg(quantity=0.01, price=68000),
-        leg(type="STOP"),
-        leg(reduceOnly=True),
+        order_terms(),
+        order_terms(price="69000.05"),
+        order_terms(quantity=0.01, price=68000),
+        order_terms(type="STOP"),
+        order_terms(reduceOnly=True),
     ]
     answers = desk.call("POST", "batchOrders", batchOrders=json.dumps(legs))
     assert [one.get("status") or one["code"] for one in answers] == [
@@ -83,7 +70,7 @@ def test_a_batch_answers_leg_by_leg_in_order(desk: Desk) -> None:
 @pytest.mark.parametrize("count", [0, 6])
 def test_a_batch_has_one_to_five_legs(desk: Desk, count: int) -> None:
     """-4082 and no leg is placed."""
-    text = json.dumps([leg()] * count)
+    text = json.dumps([order_terms()] * count)
     assert desk.refused("POST", "batchOrders", batchOrders=text) == -4082
     assert desk.call("GET", "openOrders") == []
 
@@ -326,7 +313,7 @@ def test_user_trades_and_income_tell_every_fill(desk: Desk) -> None:
 
 def test_a_late_request_is_stopped_by_the_matching_engine(desk: Desk) -> None:
     """Past timestamp + recvWindow: -5028 for order and batch calls, nothing for a cancel."""
-    params = {name: str(value) for name, value in leg().items()}
+    params = {name: str(value) for name, value in order_terms().items()}
     for method, path in (("POST", "order"), ("PUT", "order"), ("POST", "batchOrders")):
         with pytest.raises(Exception, match="-5028"):
             desk.exchange.request(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.venues.paper.desk import START, Desk
+from tests.venues.paper.desk import START, Desk, order_terms
 
 PLACED_FIELDS = (
     "orderId symbol status clientOrderId price origQty executedQty cumQty timeInForce type "
@@ -218,15 +218,7 @@ def test_a_bad_order_is_refused_with_its_code(
     desk: Desk, change: dict[str, Any], code: int
 ) -> None:
     """Each mistake alone, in an order that is good otherwise, meets the documented code."""
-    good = {
-        "symbol": "BTCUSDT",
-        "side": "BUY",
-        "type": "LIMIT",
-        "timeInForce": "GTC",
-        "quantity": "0.010",
-        "price": "69000",
-    }
-    assert desk.refused("POST", "order", **(good | change)) == code
+    assert desk.refused("POST", "order", **order_terms(**change)) == code
     assert desk.told() == []
 
 
