@@ -64,6 +64,20 @@ def test_it_is_ready_once_account_and_prices_are_known(app: App) -> None:
     app.watch()
 
 
+def test_once_alerts_are_taken_nothing_waits_for_an_answer(app: App) -> None:
+    """The first is asked about; from then on an alert is handed in, and its commit tells."""
+    eventually(lambda: app.readiness().ready)
+    assert app.hand_in(ALERT) is None
+    assert app.submit(ALERT) is not None
+    reply = app.hand_in(ALERT)
+    assert reply is not None
+    answer = reply.result(60)
+    assert answer is not None
+    assert answer.outcome == "unfit"
+    app._stop.set()
+    assert app.hand_in(ALERT) is None
+
+
 def test_the_day_can_be_added_up_while_it_runs(app: App) -> None:
     """By a reader of its own; the exchange inside the process has no key that grows old."""
     eventually(lambda: app.readiness().ready)

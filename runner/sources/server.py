@@ -65,7 +65,6 @@ class HookServer:
             connection_limit=most + FEWEST_CONNECTIONS,  # never reached: waitress stops listening
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=1,
-            asyncore_use_poll=True,
             log_socket_errors=False,
         )
         self._server.channel_class = partial(Connection, most)
@@ -99,6 +98,7 @@ class HookServer:
         deadline = time.monotonic() + drain_seconds
         if not self._thread.is_alive():
             self._close()
+            self._straight.close()
             self._server.trigger.close()
             return
         self._in_loop(lambda: wasyncore.dispatcher.close(self._server))
