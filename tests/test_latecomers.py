@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from runner.core.events import Alert, Fire
 from runner.core.switches import KILLED, latch
 from runner.errors import VenueError
 from runner.journal import JournalReader
+from runner.outside import Outside
 from runner.settings import Account, Settings
 from runner.sharing import remembered_accounts
 from runner.venues.paper.market import Still
@@ -94,6 +96,47 @@ def test_an_exchange_that_is_away_keeps_no_other_account_from_its_start(
     assert app.readiness().reasons[0].startswith("account hedge: it could not begin yet")
     app.watch()
     eventually(lambda: remembered_accounts(place.folder, app.settings) == ("main", "hedge"))
+
+
+def test_the_first_account_at_work_tells_people_of_it(
+    place: Place, paper: PaperServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has nobody of its own to tell them: notices come from there, what is ready does not."""
+    looks: list[Any] = []
+    attend = Outside.attend
+
+    def noted(outside: Outside, loop: Any, problems: Any, turned_at: Any) -> None:
+        looks.append(problems)
+        attend(outside, loop, problems, turned_at)
+
+    monkeypatch.setattr(Outside, "attend", noted)
+    app = App(place, settings, paper, only_paper=False)
+    app.start()
+    try:
+        (problems,) = looks
+        told = [problem.what for problem in problems() if problem.link == "an account"]
+        assert ["account hedge could not begin yet" in text for text in told] == [True]
+        own = app.readiness_of("main")
+        assert own is not None
+        assert not [problem for problem in own.problems if problem.link == "an account"]
+    finally:
+        app.stop()
+
+
+def test_nobody_asks_while_the_exchange_wants_silence(
+    place: Place, paper: PaperServer, settings: Settings, port: int
+) -> None:
+    """Who asks during a ban is banned for longer: the next try is after it."""
+    banned = VenueError("the exchange answered 418", silence=10**9)
+    with there(port):
+        app = App(place, settings, paper, only_paper=False, late={"hedge": banned})
+        app.start()
+        try:
+            eventually(app.ready, PATIENCE)
+            assert list(app.roster.late) == ["hedge"]
+            assert app.roster.late["hedge"].why == "the exchange answered 418"
+        finally:
+            app.stop()
 
 
 def test_its_alerts_are_kept_and_it_begins_by_itself(app: App, place: Place, port: int) -> None:

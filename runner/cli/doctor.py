@@ -249,6 +249,7 @@ def admit(folder: Path, settings: Settings, live: bool, env_secrets: bool = Fals
     """
     from runner.connecting import unconnected
     from runner.ops.secrets import Secrets
+    from runner.venues import Silenced
     from runner.venues.findings import refusals
     from runner.venues.registry import findings
 
@@ -267,4 +268,6 @@ def admit(folder: Path, settings: Settings, live: bool, env_secrets: bool = Fals
     if bad:
         lines = "\n".join(f"  {one.check}: {one.text}\n    -> {one.cure}" for one in bad)
         text = f"the account {account.name} is not fit to trade live:\n{lines}"
-        raise (VenueError if bad[0].check in PASSING else ConfigurationError)(text)
+        if bad[0].check in PASSING:
+            raise VenueError(text, venue.silence() if isinstance(venue, Silenced) else 0)
+        raise ConfigurationError(text)
