@@ -61,8 +61,8 @@ def paper() -> Iterator[PaperServer]:
 
 
 def there(port: int, secret: str = PAPER_SECRET) -> PaperServer:
-    """The exchange of the second account, at last."""
-    return PaperServer(keys={"paper-key": secret}, market=Still(), port=port)
+    """The exchange of the second account, at last; it bears to be asked ten times a second."""
+    return PaperServer(keys={"paper-key": secret}, market=Still(), port=port, limits=False)
 
 
 @pytest.fixture
