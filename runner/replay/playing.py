@@ -57,6 +57,7 @@ class Player:
     _last_at: dict[str, int] = field(default_factory=dict)
     _open: dict[str, _Open] = field(default_factory=dict)
     _due_at: int | None = None
+    _closed_at: int | None = None
     _clock: VirtualClock = field(init=False)
     _exchange: VirtualExchange = field(init=False)
     _runner: VirtualRunner = field(init=False)
@@ -87,7 +88,7 @@ class Player:
         self._clock, self._exchange, self._runner = stage.clock, stage.exchange, stage.runner
         wanted, now = self._runner.wanted, self._clock.now
         self._reach = Reach(self._runner.board, stage.exchange.exchange, stage.account, wanted)
-        self._readings = Readings(stage.exchange.exchange.state, stage.account)
+        self._readings = Readings(stage.exchange.exchange.state, stage.account, stage.rules)
         self._closes = Closes(stage.rules, self._runner.engine.state, wanted, now)
         self.tally.begin(stage.account)
 
@@ -112,11 +113,13 @@ class Player:
             at, _, action = heapq.heappop(self._queue)
             if at > end:
                 break
+            self._sample(at)
             self._until(at)
             action()
             count += 1
             if count % 2_000 == 0:
                 self.heard(at)
+        self._sample(end)
         self._until(end)
         self._sync()
         self._turn(end, ())
@@ -235,7 +238,7 @@ class Player:
             if closely or point_at == at:
                 self._see(symbol, point, point_at)
         self._remember(symbol, price, at)
-        self.tally.sample(at, self._now)
+        self._closed_at = at
 
     def _spread(self, opened: _Open, after: int) -> None:
         """Play what is left of a candle's path price by price."""
@@ -249,9 +252,21 @@ class Player:
         def walk() -> None:
             self._walk(symbol, price, at)
             if final:
-                self.tally.sample(at, self._now)
+                self._closed_at = at
 
         return walk
+
+    def _sample(self, before: int) -> None:
+        """Look at the equity once all prices of the time at which candles closed are in."""
+        at = self._closed_at
+        if at is None or at >= before:
+            return
+        self._closed_at = None
+        prices = dict(self._now)
+        for symbol, opened in self._open.items():
+            # longer candles are under way: where they are does not depend on who looks at them
+            prices.update((symbol, price) for point_at, price in opened.path if point_at <= at)
+        self.tally.sample(at, prices)
 
     def _walk(self, symbol: str, to: Decimal, at: int) -> None:
         """The price goes to the next point of its path through every level that is waited for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.core.orders import Call, ReadCall, TimeCall
+from runner.core.rules import Priced, Rule, RuleSet
 from runner.replay.series import DAY
 from runner.venues.paper.account import Account
 from runner.venues.paper.state import State
@@ -15,8 +16,9 @@ CLOCK_EVERY = 3_600_000
 class Readings:
     """Remembers what was read when."""
 
-    def __init__(self, state: State, account: Account) -> None:
+    def __init__(self, state: State, account: Account, rules: RuleSet) -> None:
         """Nothing was read yet."""
+        self._reckoned = any(_reckons(rule) for rule in rules.rules.values())
         self._state = state
         self._account = account
         self._clock_at = self._account_at = 0
@@ -35,5 +37,18 @@ class Readings:
 
     def _may_differ(self, now: int) -> bool:
         """Without a position prices change nothing; each day begins with a reading."""
+        if not self._reckoned:
+            return False
         held = any(one.amount for one in self._account.positions.values())
         return held or self._version != self._state.version or now // DAY != self._account_at // DAY
+
+
+def _reckons(rule: Rule) -> bool:
+    """True where a rule may look at the account's money: in a formula, a size, a level, a guard."""
+    return (
+        any(name.startswith("account.") for name in rule.named)
+        or any(isinstance(action, Priced) and action.sources for action in rule.actions)
+        or any(getattr(trigger, "moving", False) for trigger in rule.triggers)
+        or rule.limits.written
+        or rule.own_limits.written
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from runner.core.orders import Call, ReadCall
 from runner.core.rules import KLINE, RuleSet
 from runner.core.state import State
 from runner.replay.closes import Closes
@@ -296,3 +298,77 @@ def test_what_is_left_out_changes_nothing(
     monkeypatch.setattr(Closes, "_dull", lambda *_: False)
     monkeypatch.setattr(Readings, "_may_differ", lambda *_: True)
     assert replayed(path, "--data", data) == quick
+
+
+TWO = """
+  - id: eth
+    symbol: ETHUSDT
+    when: [{price: {crosses_above: 3000, rearm: 2995}}]
+    if: [position.size == 0]
+    do:
+      - bracket:
+          entry: {side: buy, type: market, quantity: 1}
+          stop: {trigger_price: 2960}
+          target: {price: 3060}
+  - id: btc
+    symbol: BTCUSDT
+    when: [{price: {crosses_below: 70000}}]
+    if: [position.size == 0]
+    do: [{place: {side: sell, type: market, quantity: 0.05}}]
+"""
+
+
+def test_the_equity_does_not_depend_on_which_prices_were_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two symbols, with candles of different lengths, each counts with where it is by then."""
+    chance = random.Random(5)
+    files = []
+    for symbol, middle, span, count in (("ETHUSDT", 3000, 1, 600), ("BTCUSDT", 70_000, 5, 120)):
+        bars, price = [], float(middle)
+        for _ in range(count):
+            path = [price]
+            for _ in range(3):
+                path.append(path[-1] + chance.gauss(0, middle / 700) + (middle - path[-1]) / 50)
+            price = round(path[-1], 1)
+            rounded = [round(one, 1) for one in path]
+            bars.append((rounded[0], max(rounded), min(rounded), rounded[-1]))
+        files += ["--data", drawn(tmp_path / f"{symbol}.csv", bars, span=span * MINUTE)]
+    rules = ruled(tmp_path / "r.yaml", TWO)
+    quick = replayed(rules, *files)
+    assert {one["symbol"] for one in quick["fills"]} == {"ETHUSDT", "BTCUSDT"}
+    monkeypatch.setattr(Reach, "dull", lambda *_: False)
+    monkeypatch.setattr(Readings, "_may_differ", lambda *_: True)
+    assert replayed(rules, *files) == quick
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("place: {side: buy, type: market, quantity: 1}", False),
+        ("place: {side: buy, type: market, quantity: =account.equity / 3000}", True),
+        ("place: {side: buy, type: market, percent_of_available: 10}", True),
+    ],
+)
+def test_the_account_is_read_where_somebody_reckons_with_it(
+    written: str, read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading that no rule and no guard looks at is left out."""
+    asked: list[Call] = []
+    due = Readings.due
+
+    def noted(self: Readings, now: int) -> list[Call]:
+        asked.extend(found := due(self, now))
+        return found
+
+    monkeypatch.setattr(Readings, "due", noted)
+    rule = f"""
+  - id: in
+    symbol: ETHUSDT
+    when: [{{price: {{crosses_above: 3000}}}}]
+    do: [{{{written}}}]
+    max_fires: 1
+"""
+    data = drawn(tmp_path / "ETHUSDT.csv", [*RISE, *flat(3120, 3)])
+    assert replayed(ruled(tmp_path / "r.yaml", rule), "--data", data)["fills"]
+    assert (ReadCall("account") in asked) == read
