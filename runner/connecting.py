@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigurationError
 from runner.ops.secrets import Secrets
+from runner.rulebook.shelf import Shelf
 from runner.settings import Settings
 from runner.venues import Venue
 from runner.venues.binance_usdm.presets import reach
@@ -37,9 +38,13 @@ def monotonic_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a runner lives: `rules/*.yaml`, `journal.db`, `runner.yaml` and `secrets/`."""
+    """Where a runner lives: `rules/*.yaml`, `journal.db`, `runner.yaml` and `secrets/`.
+
+    `shelf` remembers what the rule files hold, for who reads them more than once.
+    """
 
     folder: Path
+    shelf: Shelf | None = field(default=None, compare=False)
 
     @property
     def rules(self) -> Path:

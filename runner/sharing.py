@@ -49,7 +49,8 @@ def read_rules(place: Place, venue: Venue | None, settings: Settings | None = No
 def _read(place: Place, venues: Mapping[str, Venue] | None, known: Accounts | None) -> Loaded:
     """Without `known` accounts there is one venue at most, and it is every rule's."""
     only = next(iter(venues.values())) if venues and not (known and known.instruments) else None
-    loaded = load(place.rules, None if only is None else only.instruments(), known=known)
+    instruments = None if only is None else only.instruments()
+    loaded = load(place.rules, instruments, known=known, shelf=place.shelf)
     if loaded.rules is None:
         raise RulesRefused(render(loaded.diagnostics))
     return loaded

@@ -180,7 +180,8 @@ uninstall_it() {
   rm -f "$UNITS"/runner@.service "$UNITS"/runner@.socket "$UNITS"/runner-backup@.{service,timer} \
     "$DESTDIR/usr/lib/sysusers.d/runner.conf" "$DESTDIR/usr/lib/tmpfiles.d/runner.conf" \
     "$DESTDIR/usr/local/bin/runner" "$SHARE/bash-completion/completions/runner" \
-    "$SHARE/zsh/vendor-completions/_runner" "$SHARE/fish/vendor_completions.d/runner.fish"
+    "$SHARE/zsh/vendor-completions/_runner" "$SHARE/fish/vendor_completions.d/runner.fish" \
+    "$DESTDIR"/var/lib/runner/*/rules.cache
   if live; then systemctl daemon-reload; fi
   say "Taken away. Kept: settings and rules in /etc/runner, journals and backups in /var/lib/runner."
 }

@@ -79,6 +79,7 @@ secrets/
 journal.db*
 witness/
 paper.json*
+rules.cache*
 runner.lock
 """
 

@@ -10,17 +10,19 @@ from runner.cli.accounts import share_in_effect
 from runner.connecting import Place
 from runner.core.rules import Rule, RuleSet
 from runner.errors import ConfigurationError, UsageError
+from runner.rulebook.shelf import Shelf
 from runner.settings import load
 from runner.sharing import read_rules
 from runner.venues import Venue
 
 
-def rules_of(folder: Path, venue: Venue | None = None) -> RuleSet:
+def rules_of(folder: Path, venue: Venue | None = None, shelf: Shelf | None = None) -> RuleSet:
     """The rules of a folder, as far as they are the account's that is in effect.
 
-    Raises RulesRefused, or ConfigurationError without rules/.
+    What `shelf` remembers is not read again. Raises RulesRefused, or ConfigurationError without
+    rules/.
     """
-    place = Place(folder)
+    place = Place(folder, shelf)
     if not place.rules.is_dir():
         raise ConfigurationError(
             f"there is no folder {place.rules}: put rule files there, rules/*.yaml; "

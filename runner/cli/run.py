@@ -157,6 +157,7 @@ def _run(
     from runner.ops.notify_systemd import Pulse, notify, watchdog_seconds
     from runner.ops.secret_files import finish
     from runner.ops.steady import hush, settle
+    from runner.rulebook.shelf import FILE_NAME, Shelf
     from runner.settings import load
     from runner.sharing import traded
     from runner.standby import stand_by
@@ -165,8 +166,9 @@ def _run(
     settings = load(folder)
     if hook is not None:
         settings = replace(settings, hook=hook)
-    place = Place(folder)
-    rules_of(folder)
+    shelf = Shelf(folder / FILE_NAME)
+    place = Place(folder, shelf)
+    rules_of(folder, shelf=shelf)
     with ExitStack() as stack:
         _show(folder, settings, dashboard or settings.dashboard, stack)
         shares = [share_of(settings, name) for name in traded(place, settings)]
@@ -223,6 +225,7 @@ def _run(
         if front is not None:
             front.app = app
         if _wait_ready(app, stop):
+            shelf.rest()
             settle()
             notify("READY=1")
             click.echo(_ready(app))

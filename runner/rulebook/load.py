@@ -15,6 +15,7 @@ from runner.rulebook.diagnostics import Diagnostic, order
 from runner.rulebook.guarding import read_guards
 from runner.rulebook.meaning import Instruments, check_orders, check_symbols, written_symbols
 from runner.rulebook.reader import MOST_BYTES, read
+from runner.rulebook.shelf import Shelf
 from runner.rulebook.source import Source
 from runner.rulebook.symbols import read_lists, read_symbols
 from runner.rulebook.together import Part, read_dead_man
@@ -47,13 +48,14 @@ def load(
     remarks: bool = False,
     known: Accounts | None = None,
     now: int | None = None,
+    shelf: Shelf | None = None,
 ) -> Loaded:
     """The rules of files, or of all rule files of folders. Never raises for what is in them.
 
     With `instruments` symbols, prices and sizes are checked against the exchange's filters; with
     `remarks` there are notes too, about what is as it must be and still surprises. `known` are the
     accounts of runner.yaml, whose exchanges go before `instruments`. With `now` (ms) there are
-    warnings about times that are over.
+    warnings about times that are over. What `shelf` remembers is not read again.
     """
     given = [paths] if isinstance(paths, (str, FilePath)) else list(paths)
     found: list[Diagnostic] = []
@@ -64,10 +66,10 @@ def load(
     parts: list[Part] = []
     complete = not found
     for path in files:
-        part, readable = _part(path, instruments, known)
-        parts.append(part)
-        complete = complete and readable
-        found += part.source.found
+        read_now = _read(path, shelf)
+        parts.append(read_now.part)
+        complete = complete and read_now.part.source.readable
+        found += _judged(read_now, instruments, known)
     found += together.check(parts, complete, known.of if known else lambda _: "")
     if known is not None:
         found += accounts.check(parts, known)
@@ -77,6 +79,8 @@ def load(
         found += circles.check(parts)
     failed = any(diagnostic.is_error for diagnostic in found)
     rules = None if failed else _rule_set(parts)
+    if shelf is not None:
+        shelf.finish(sound=not failed)
     dead_men = tuple((part.account, one) for part in parts for one in part.dead_men)
     return Loaded(rules, tuple(order(found)), tuple(files), dead_men)
 
@@ -110,10 +114,17 @@ def _about(path: FilePath, code: str, message: str, cure: str | None = None) -> 
     return Diagnostic(str(path), 0, 0, 1, "error", code, message, cure)
 
 
-def _part(
-    path: FilePath, instruments: Instruments | None, known: Accounts | None
-) -> tuple[Part, bool]:
-    """One file's share, and whether its text could be read."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file's share, its problems, and the parts of it that have none."""
+
+    part: Part
+    problems: Sequence[Problem] = ()
+    sound: Sound = lambda _: True
+
+
+def _read(path: FilePath, shelf: Shelf | None) -> _File:
+    """One file, read and built as far as it is sound; nothing is asked of an exchange."""
     try:
         if path.exists() and not path.is_file():
             raise OSError(0, "it is not a file")
@@ -123,28 +134,46 @@ def _part(
     except OSError as error:
         source = Source(str(path), readable=False)
         source.found.append(_about(path, "unreadable", f"cannot be read: {_reason(error)}"))
-        return Part(source), False
-    source = read(str(path), content, size)
-    part = Part(source)
-    if source.readable:
-        problems = _fill(part, instruments, known)
-        for problem in problems:
-            if problem.code == "secret":
-                source.hide(problem.path)
-        source.found += [
-            source.locate(problem)
-            for problem in explain.retouched(problems, source)
-            if problem.path not in source.spoilt
-        ]
-    return part, source.readable
+        return _File(Part(source))
+    if shelf is None:
+        return _fill(Part(read(str(path), content, size)))
+    known = shelf.part(str(path), content)
+    if known is not None:
+        return _File(known)
+    source = shelf.source(str(path), content) or read(str(path), content, size)
+    filled = _fill(Part(source))
+    if source.readable and not (source.found or source.spoilt or filled.problems):
+        shelf.put(content, filled.part)
+    return filled
 
 
-def _fill(part: Part, instruments: Instruments | None, known: Accounts | None) -> list[Problem]:
+def _judged(
+    found: _File, instruments: Instruments | None, known: Accounts | None
+) -> list[Diagnostic]:
+    """Every finding in one file alone."""
+    source, problems = found.part.source, list(found.problems)
+    asked = instruments is not None or (known is not None and bool(known.instruments))
+    if asked and source.readable and isinstance(source.tree, dict):
+        _check_meaning(found.part, instruments, known, found.sound, problems)
+    for problem in problems:
+        if problem.code == "secret":
+            source.hide(problem.path)
+    located = [
+        source.locate(problem)
+        for problem in explain.retouched(problems, source)
+        if problem.path not in source.spoilt
+    ]
+    return [*source.found, *located]
+
+
+def _fill(part: Part) -> _File:
     """Build what is sound in one file; all its problems."""
     source = part.source
+    if not source.readable:
+        return _File(part)
     problems = explain.check(source)
     if not isinstance(source.tree, dict):
-        return problems
+        return _File(part, problems)
     blamed = {problem.path for problem in problems} | source.spoilt
     # whatever holds a mistake, or is what a key is missing in, is left out
     unsound = {path[:end] for path in blamed for end in range(len(path) + 1)}
@@ -170,9 +199,7 @@ def _fill(part: Part, instruments: Instruments | None, known: Accounts | None) -
         rule = build(node, around, sound, source.line(path))
         if rule is not None:
             part.rules.append((path, rule))
-    if instruments is not None or (known is not None and known.instruments):
-        _check_meaning(part, instruments, known, sound, problems)
-    return problems
+    return _File(part, problems, sound)
 
 
 def _check_meaning(

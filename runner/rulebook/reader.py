@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from runner.core.document import Path
 from runner.rulebook.diagnostics import Diagnostic, Related
-from runner.rulebook.source import Place, Source
+from runner.rulebook.source import Place, Source, Text
 from runner.rulebook.yaml_errors import translate
 
 MOST_BYTES = 1 << 20
@@ -53,7 +53,7 @@ def read(file: str, content: bytes, size: int | None = None) -> Source:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return _not_utf8(file, content, error.start)
-    source = Source(file, tuple(_BREAK.split(text)))
+    source = Source(file, Text(tuple(_BREAK.split(text))))
     if not _refuse_text(source):
         _Reader(source).run(text)
     return source
@@ -67,7 +67,7 @@ def _too_large(source: Source, size: int) -> Diagnostic:
 def _not_utf8(file: str, content: bytes, at: int) -> Source:
     before = content[:at].decode("utf-8", "replace")
     lines = _BREAK.split(content.decode("utf-8", "replace"))
-    source = Source(file, tuple(lines), readable=False)
+    source = Source(file, Text(tuple(lines)), readable=False)
     rows = _BREAK.split(before)
     message = "here is a byte that is not UTF-8 text"
     cure = "save the file with the encoding UTF-8"
@@ -116,6 +116,7 @@ class _Reader:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.text = source.text
         self.values = 0
         self.events: Iterator[Any] = iter(())
 
@@ -152,13 +153,13 @@ class _Reader:
             raise self._alias(event)
         self._refuse_marks(event)
         if isinstance(event, yaml.ScalarEvent):
-            self.source.places[path] = _place(event, event)
+            self.text.places[path] = _place(event, event)
             return self._scalar(event, path)
         if len(path) >= DEEPEST:
             message = f"more than {DEEPEST} levels inside each other"
             raise self._stop(event, "too-deep", message, "no rule needs that many")
         if event.flow_style:
-            self.source.flow.add(path)
+            self.text.flow.add(path)
         is_list = isinstance(event, yaml.SequenceStartEvent)
         return self._list(event, path) if is_list else self._mapping(event, path)
 
@@ -168,7 +169,7 @@ class _Reader:
         while not isinstance(event, yaml.SequenceEndEvent):
             values.append(self._value(event, (*path, len(values))))
             event = next(self.events)
-        self.source.places[path] = _place(begin, event)
+        self.text.places[path] = _place(begin, event)
         return values
 
     def _mapping(self, begin: Any, path: Path) -> dict[str, Any]:
@@ -185,10 +186,10 @@ class _Reader:
                 second = second or key == "id"
                 self._skip(path)
             else:
-                self.source.keys[below] = _place(event, event)
+                self.text.keys[below] = _place(event, event)
                 values[key] = self._value(next(self.events), below)
             event = next(self.events)
-        self.source.places[path] = _place(begin, event)
+        self.text.places[path] = _place(begin, event)
         return values
 
     def _skip(self, path: Path) -> None:
@@ -213,7 +214,7 @@ class _Reader:
         return str(event.value)
 
     def _twice(self, event: Any, key: str, path: Path) -> None:
-        first = self.source.keys[path]
+        first = self.text.keys[path]
         self.source.found.append(
             self.source.mark_place(
                 _place(event, event),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,22 +21,60 @@ class Place:
 
 
 @dataclass(slots=True)
-class Source:
-    """A file's text and tree. `places` leads to values, `keys` to the keys before them.
+class Text:
+    """A file's lines, and what stands where in them.
 
-    `flow` holds the paths of collections written inside brackets. `readable` is False when the
-    text is not YAML: then there is no tree.
+    `places` leads to values, `keys` to the keys before them; `flow` holds the paths of collections
+    written inside brackets.
     """
 
-    file: str
     lines: tuple[str, ...] = ()
-    tree: Any = None
-    readable: bool = True
     places: dict[Path, Place] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
     flow: set[Path] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Source:
+    """A file's text and tree. `readable` is False when the text is not YAML: there is no tree.
+
+    Where the tree was remembered, `again` reads the text when there is something to say about it;
+    `starts` are the lines, from 1, at which the rules begin.
+    """
+
+    file: str
+    text: Text = field(default_factory=Text)
+    tree: Any = None
+    readable: bool = True
     found: list[Diagnostic] = field(default_factory=list)
     spoilt: set[Path] = field(default_factory=set)
+    starts: tuple[int, ...] = ()
+    again: Callable[[], Text] | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text, line by line."""
+        return self._text().lines
+
+    @property
+    def places(self) -> dict[Path, Place]:
+        """Where values stand."""
+        return self._text().places
+
+    @property
+    def keys(self) -> dict[Path, Place]:
+        """Where keys stand."""
+        return self._text().keys
+
+    @property
+    def flow(self) -> set[Path]:
+        """The collections inside brackets."""
+        return self._text().flow
+
+    def _text(self) -> Text:
+        if self.again is not None:
+            self.text, self.again = self.again(), None
+        return self.text
 
     def value(self, path: Path) -> Any:
         """The value at a path, None where there is none."""
@@ -52,6 +90,8 @@ class Source:
 
     def line(self, path: Path) -> int:
         """The line, from 1, at which a value begins; 0 when it has no place."""
+        if self.starts and len(path) == 2 and path[0] == "rules":
+            return self.starts[int(path[1])]
         place = self.places.get(path)
         return 0 if place is None else place.line + 1
 
@@ -113,7 +153,8 @@ class Source:
         text = self.lines[place.line]
         end = place.end_column if place.line == place.end_line else len(text)
         hidden = f"{text[: place.column]}{'*' * (end - place.column)}{text[end:]}"
-        self.lines = (*self.lines[: place.line], hidden, *self.lines[place.line + 1 :])
+        lines = self.lines
+        self.text.lines = (*lines[: place.line], hidden, *lines[place.line + 1 :])
         self.found = [
             replace(found, source=hidden) if found.line == place.line + 1 else found
             for found in self.found

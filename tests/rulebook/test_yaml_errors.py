@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.rulebook.reader import read
-from runner.rulebook.source import Source
+from runner.rulebook.source import Source, Text
 from runner.rulebook.yaml_errors import translate
 
 CASES = [
@@ -95,6 +95,6 @@ def test_a_stumble_is_explained(
 
 def test_an_error_without_a_place_is_explained_all_the_same() -> None:
     """Whatever a later parser may come up with: general words, at the start of the file."""
-    found = translate(ValueError("block end"), Source("a.yaml", ("x",)))
+    found = translate(ValueError("block end"), Source("a.yaml", Text(("x",))))
     assert (found.line, found.column) == (1, 1)
     assert found.message == "the lines around this place cannot be read"
