@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass", "replace"]
@@ -24,8 +25,7 @@ else:
         made = dataclasses.dataclass(**options)
 
         def decorate(plain: type) -> type:
-            found = made(plain)
-            return _quick(found) if _fit(found, options) else found
+            return _quick(plain, options) if _fit(plain, options) else made(plain)
 
         return decorate if cls is None else decorate(cls)
 
@@ -40,11 +40,15 @@ else:
 def _fit(cls: type, options: dict[str, bool]) -> bool:
     """Only a class without parents whose fields are all given to it, and nothing happens after."""
     plain = cls.__bases__ == (object,) and not hasattr(cls, "__post_init__")
-    given = all(each.init and not each.kw_only for each in dataclasses.fields(cls))
-    return bool(options.get("frozen") and options.get("slots") and plain and given)
+    fields = [each for each in vars(cls).values() if isinstance(each, dataclasses.Field)]
+    given = all(each.init and each.kw_only in (False, dataclasses.MISSING) for each in fields)
+    usual = not {"init", "repr", "kw_only"} & options.keys()
+    return bool(options.get("frozen") and options.get("slots") and plain and given and usual)
 
 
-def _quick(cls: type) -> type:
+def _quick(plain: type, options: dict[str, bool]) -> type:
+    # a start makes hundreds of classes: the library need not write what is replaced here
+    cls: type = dataclasses.dataclass(**options, init=False, repr=False)(plain)
     fields = dataclasses.fields(cls)
     names = tuple(each.name for each in fields)
     twin = type(f"_{cls.__name__}InTheMaking", (), {"__slots__": names})
@@ -58,18 +62,26 @@ def _quick(cls: type) -> type:
     parameters = ", ".join(_parameter(each, known) for each in fields)
     filled = "".join(f"    self.{each.name} = {_value(each)}\n" for each in fields)
     copied = "".join(f"    made.{name} = self.{name}\n" for name in names)
-    _define(cls, "__init__", _INIT.format(parameters=parameters, filled=filled), known)
-    _define(cls, "_with_changes", _WITH_CHANGES.format(copied=copied), known)
+    text = _METHODS.format(parameters=parameters, filled=filled, copied=copied)
+    _define(cls, text, known)
+    if "__repr__" not in vars(cls):
+        cls.__repr__ = _shown  # type: ignore[assignment]
     return cls
 
 
-_INIT = """\
+@recursive_repr()
+def _shown(self: Any) -> str:
+    """As the standard library shows it."""
+    fields = (each for each in dataclasses.fields(self) if each.repr)
+    told = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields)
+    return f"{type(self).__qualname__}({told})"
+
+
+_METHODS = """\
 def __init__(self, {parameters}):
     _put(self, "__class__", _twin)
 {filled}    self.__class__ = _own
-"""
 
-_WITH_CHANGES = """\
 def _with_changes(self, changes):
     made = _new(_twin)
 {copied}    for name, value in changes.items():
@@ -96,10 +108,11 @@ def _value(field: dataclasses.Field[Any]) -> str:
     return f"_make_{field.name}() if {field.name} is _absent else {field.name}"
 
 
-def _define(cls: type, name: str, text: str, known: dict[str, Any]) -> None:
+def _define(cls: type, text: str, known: dict[str, Any]) -> None:
     """The standard library writes and runs such text, too: there is no other way as fast."""
     exec(text, known)  # noqa: S102  # of names in our own classes
-    function: Callable[..., Any] = known[name]
-    function.__qualname__ = f"{cls.__qualname__}.{name}"
-    function.__module__ = cls.__module__
-    setattr(cls, name, function)
+    for name in ("__init__", "_with_changes"):
+        function: Callable[..., Any] = known[name]
+        function.__qualname__ = f"{cls.__qualname__}.{name}"
+        function.__module__ = cls.__module__
+        setattr(cls, name, function)
