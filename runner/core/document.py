@@ -77,12 +77,11 @@ class Node:
 
     def child(self, key: str | int) -> Node:
         """The place below `key`; its value is None when it is not written."""
-        if isinstance(self.value, Mapping):
-            below = self.value.get(key)
-        elif isinstance(self.value, list) and isinstance(key, int) and key < len(self.value):
-            below = self.value[key]
-        else:
-            below = None
+        value, below = self.value, None
+        if isinstance(value, dict):
+            below = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            below = value[key]
         return Node(below, (*self.path, key), self.scope, self.problems)
 
     def items(self) -> Iterator[Node]:
@@ -101,7 +100,7 @@ class Node:
 
     def has(self, key: str) -> bool:
         """True when the key is written here."""
-        return isinstance(self.value, Mapping) and key in self.value
+        return isinstance(self.value, dict) and key in self.value
 
     def problem(self, code: str, message: str, cure: str | None = None, **place: Any) -> None:
         """Note a mistake at this place."""

@@ -6,19 +6,25 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+# json.dumps would make an encoder for each value
+_ascii: Final = json.JSONEncoder().encode
+_plain: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def dump(value: Any) -> str:
     """A plain tree as JSON: keys in order, numbers as exact decimals, no spaces."""
+    if isinstance(value, str):
+        return _plain(value)
     if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(key)}:{dump(below)}" for key, below in sorted(value.items()))
+        pairs = (f"{_ascii(key)}:{dump(below)}" for key, below in sorted(value.items()))
         return f"{{{','.join(pairs)}}}"
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(dump, value))}]"
     if isinstance(value, Decimal):
         return f"{value:f}"
-    return json.dumps(value, ensure_ascii=False)
+    return _plain(value)
 
 
 def parse(text: str) -> Any:
