@@ -103,12 +103,15 @@ def daemon(folder: Path, prefix: tuple[str, ...] = (), module: str = "runner") -
     words = ["run", "--dir", str(folder), "--hook", f"127.0.0.1:{port}"]
     began = time.monotonic()
     log = folder / "log"
+    # who installed it has its bytecode; without, each start would compile what others only load
+    around = {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with log.open("ab") as told:
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", module, *words],
             stdout=subprocess.PIPE,
             stderr=told,
             cwd=ROOT,
+            env=around,
         )
     try:
         assert process.stdout is not None
