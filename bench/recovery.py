@@ -47,7 +47,7 @@ from runner.journal import Journal
 from runner.remembering import remembered
 loaded = time.perf_counter()
 before = peak()
-journal = Journal.open(sys.argv[1], "bench", lambda: 1_780_000_000_000)
+journal = Journal.open(sys.argv[1], "bench", lambda: 1_780_003_600_000)
 state = remembered(journal)
 print(json.dumps({
     "seconds": time.perf_counter() - loaded,
