@@ -27,6 +27,7 @@ version: 1
 rules:
   - id: numbered
     symbol: ETHUSDT
+    expires_after: 10m
     when:
       - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
     do:
