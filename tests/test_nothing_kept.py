@@ -25,7 +25,7 @@ from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
 
 START = 1_763_640_000_000
 SECOND = 1_000
-ROUNDS = 30
+ROUNDS = 15
 BOUNDS = {
     "runner.core.state.RECENT": 10,
     "runner.core.state.FIRED": 20,
