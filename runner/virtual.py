@@ -256,8 +256,10 @@ class VirtualRunner:
     def rest(self) -> None:
         """Turn until nothing is left to do at this moment."""
         self._turn()
-        if self.dispatcher.waiting() or self._next_at() <= self.clock.now:
-            self.advance(self.clock.now)
+        while self.dispatcher.waiting() or self._next_at() <= self.clock.now:
+            self._pass(self.clock.now)
+            if self.dispatcher.waiting() or self._due_at <= self.clock.now:
+                self._turn()
 
     def inquire(self, *calls: Call) -> None:
         """Ask this, with the answers there at once, instead of what the loop asks every minute."""
