@@ -116,12 +116,11 @@ def run(
     Exit 0: stopped as asked, 1: a thread, the exchange or the journal failed, 78: rules,
     settings or the folder are wrong.
     """
-    from runner.ops.steady import hush
+    from runner.ops.steady import hushed
 
     # until it can reload, a SIGHUP must not end it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    hush()
-    with stop_requests() as stop:
+    with hushed(), stop_requests() as stop:
         try:
             accepted = Accepted(restored, env_secrets, unexercised, exercised)
             _run(folder, paper, live, hook, dashboard, stop, accepted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SWITCH = 0.0005
 """Seconds until a busy thread, such as a stream's reader, lets a waiting one run; Python's is ten
@@ -24,6 +26,19 @@ def hush() -> None:
     """
     gc.freeze()
     gc.set_threshold(UNTIL_SETTLED, *THRESHOLDS[1:])
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Hush for a start; one that fails gives the collector back as it was."""
+    before = gc.get_threshold()
+    hush()
+    try:
+        yield
+    except BaseException:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+        raise
 
 
 def settle() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 
-from runner.ops.steady import SWITCH, THRESHOLDS, UNTIL_SETTLED, hush, settle
+import pytest
+
+from runner.ops.steady import SWITCH, THRESHOLDS, UNTIL_SETTLED, hush, hushed, settle
 
 
 def test_what_is_loaded_is_left_out_and_hand_overs_are_prompt() -> None:
@@ -32,3 +34,18 @@ def test_a_start_is_not_held_up_by_the_collector() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def refused() -> None:
+    with hushed():
+        assert gc.get_threshold()[0] == UNTIL_SETTLED
+        raise SystemExit(78)
+
+
+def test_a_start_that_fails_gives_the_collector_back() -> None:
+    """Whoever called it in a process of their own goes on as before."""
+    before = gc.get_threshold()
+    with pytest.raises(SystemExit):
+        refused()
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
