@@ -15,9 +15,8 @@ from runner.sources.hooks import Hook
 from runner.sources.malformed import BodyError
 from runner.sources.readiness import Readiness
 from runner.sources.webhook import create_app
-from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
+from tests.exchanges import bottomless
 
 START = 1_760_000_000_000
 TOKEN = "a-secret-of-the-path"
@@ -47,15 +46,7 @@ def stage(folder: Path, rule: str) -> tuple[VirtualRunner, VirtualExchange]:
     loaded = load(path)
     assert loaded.rules is not None, loaded.diagnostics
     clock = VirtualClock(START)
-    engine = Exchange(
-        built_in(),
-        balance={"USDT": Decimal(1_000_000)},
-        accounts=(),
-        brackets=(),
-        price_of=lambda _: Decimal(70_000),
-        level_quantity=None,
-        now=START,
-    )
+    engine = bottomless(START, lambda _: Decimal(70_000))
     exchange = VirtualExchange(engine, clock)
     runner = VirtualRunner(folder / "journal.db", loaded.rules, exchange, clock)
     runner.advance(START + 1_000)

@@ -18,6 +18,17 @@ from runner import resources
 from runner.cli import main
 
 TOKEN = "tok-123"
+ALERTED = """\
+version: 1
+rules:
+  - id: tv-eth
+    symbol: ETHUSDT
+    when:
+      - webhook: {path: eth, secret: tv_eth, body: {action: {one_of: [buy, sell]}}}
+    do:
+      - place: {side: =trigger.action, type: market, quantity: 0.1}
+"""
+"""The rules of a runner whose one rule waits for an alert."""
 
 
 def call(*words: object, env: Mapping[str, str] | None = None) -> Result:

@@ -12,19 +12,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.cli.calling import TOKEN, Process, answer, call, demo_folder
+from tests.cli.calling import ALERTED, TOKEN, Process, answer, call, demo_folder
 from tests.support import eventually
 
-RULES = """\
-version: 1
-rules:
-  - id: tv-eth
-    symbol: ETHUSDT
-    when:
-      - webhook: {path: eth, secret: tv_eth, body: {action: {one_of: [buy, sell]}}}
-    do:
-      - place: {side: =trigger.action, type: market, quantity: 0.1}
-"""
 CONFIGURATION = 78
 
 
@@ -32,7 +22,7 @@ CONFIGURATION = 78
 def folder(tmp_path: Path) -> Path:
     """A runner's folder whose one rule waits for an alert."""
     folder = demo_folder(tmp_path / "my")
-    (folder / "rules" / "demo.yaml").write_text(RULES)
+    (folder / "rules" / "demo.yaml").write_text(ALERTED)
     return folder
 
 
@@ -171,7 +161,7 @@ def refused(folder: Path, *words: object) -> str:
 def test_broken_rules_are_shown_as_diagnostics(folder: Path) -> None:
     """Place, caret and cure, as `runner check` prints them; nothing ran."""
     path = folder / "rules" / "demo.yaml"
-    path.write_text(RULES.replace("quantity: 0.1", "quantty: 0.1"))
+    path.write_text(ALERTED.replace("quantity: 0.1", "quantty: 0.1"))
     err = refused(folder, "--paper")
     assert re.match(rf"{re.escape(str(path))}:\d+:\d+: error: ", err)
     assert "quantity" in err

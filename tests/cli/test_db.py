@@ -14,8 +14,8 @@ import pytest
 from runner.core.decision import AlertRow, Decision, Record
 from runner.core.orders import OrderState
 from runner.journal import Journal, JournalReader
-from tests.cli.calling import answer, call, demo_folder
-from tests.cli.test_daemon import RULES, filled, post, started
+from tests.cli.calling import ALERTED, answer, call, demo_folder
+from tests.cli.test_daemon import filled, post, started
 from tests.journal.building import NOW, changing, firing
 from tests.support import eventually
 
@@ -24,7 +24,7 @@ from tests.support import eventually
 def folder(tmp_path: Path) -> Path:
     """A runner's folder whose one rule waits for an alert."""
     folder = demo_folder(tmp_path / "my")
-    (folder / "rules" / "demo.yaml").write_text(RULES)
+    (folder / "rules" / "demo.yaml").write_text(ALERTED)
     return folder
 
 

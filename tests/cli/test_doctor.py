@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.venues.paper.server import PaperServer
-from tests.cli.calling import Process, answer, call, demo_folder
+from tests.cli.calling import ALERTED, Process, answer, call, demo_folder
 
 SETTINGS = """
 version: 1
@@ -174,17 +174,7 @@ def test_a_live_key_does_not_come_from_the_environment(folder: Path, paper: Pape
     assert taken.exit_code == 78  # the position mode, as declared above
 
 
-RULE = """\
-version: 1
-guards: {max_order_notional: 1000, max_position_notional: 2000}
-rules:
-  - id: tv-eth
-    symbol: ETHUSDT
-    when:
-      - webhook: {path: eth, secret: tv_eth, body: {action: {one_of: [buy, sell]}}}
-    do:
-      - place: {side: =trigger.action, type: market, quantity: 0.1}
-"""
+RULE = ALERTED + "guards: {max_order_notional: 1000, max_position_notional: 2000}\n"
 
 
 def only(folder: Path, text: str) -> None:

@@ -38,6 +38,20 @@ rules:
 """
 """A rule whose entry fills at once, and whose exits stay; a countdown covers them."""
 
+NUMBERED = """\
+version: 1
+rules:
+  - id: numbered
+    symbol: ETHUSDT
+    when:
+      - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
+    do:
+      - place:
+          - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
+          - {side: buy, type: market, quantity: 0.1}
+"""
+"""A rule that places two orders for each number."""
+
 SETTINGS = """\
 version: 1
 hook: 127.0.0.1:{hook}

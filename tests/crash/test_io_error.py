@@ -11,27 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.crash.power_loss import why_not
-from tests.crash.stage import PATIENCE, Stage
+from tests.crash.stage import NUMBERED, PATIENCE, Stage
 from tests.support import eventually
-
-RULES = """\
-version: 1
-rules:
-  - id: trade
-    symbol: ETHUSDT
-    when:
-      - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
-    do:
-      - place:
-          - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
-          - {side: buy, type: market, quantity: 0.1}
-"""
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A runner that takes alerts."""
-    stage = Stage(tmp_path / "runner", RULES)
+    stage = Stage(tmp_path / "runner", NUMBERED)
     stage.run()
     yield stage
     stage.stop()

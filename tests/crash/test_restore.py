@@ -11,28 +11,16 @@ from pathlib import Path
 import pytest
 
 from runner.journal import JournalReader
-from tests.crash.stage import PATIENCE, Stage
+from tests.crash.stage import NUMBERED, PATIENCE, Stage
 from tests.support import eventually
 
-RULES = """\
-version: 1
-rules:
-  - id: numbered
-    symbol: ETHUSDT
-    when:
-      - webhook: {path: signal, secret: tv, body: {n: number}, dedupe: [n]}
-    do:
-      - place:
-          - {side: buy, type: limit, price: =mark * 0.9, quantity: 0.1}
-          - {side: buy, type: market, quantity: 0.1}
-"""
 CONFIGURATION = 78
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """An exchange, and a runner that places two orders for each number."""
-    stage = Stage(tmp_path / "runner", RULES)
+    stage = Stage(tmp_path / "runner", NUMBERED)
     yield stage
     stage.stop()
 

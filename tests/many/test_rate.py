@@ -28,8 +28,8 @@ from runner.venues.binance_usdm.limits import Budget
 from runner.venues.paper.auth import KeyRing
 from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.gateway import Gateway, Request
-from runner.venues.paper.symbols import built_in
 from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner
+from tests.exchanges import bottomless
 from tests.simulation import cheap
 
 START = 1_760_000_040_000
@@ -117,15 +117,7 @@ class Minute:
         latency: int = LATENCY,
     ) -> None:
         self.clock = VirtualClock(START)
-        engine = Exchange(
-            {"ETHUSDT": built_in()["ETHUSDT"]},
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda _: Decimal(3_500),
-            level_quantity=None,
-            now=self.clock.now,
-        )
+        engine = bottomless(self.clock.now, lambda _: Decimal(3_500), ("ETHUSDT",))
         self.shared = Shared(engine, self.clock)
         self.folder = folder
         self.runners: list[VirtualRunner] = []

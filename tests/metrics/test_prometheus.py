@@ -14,23 +14,13 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
-from tests.cli.calling import TOKEN, Process
+from tests.cli.calling import ALERTED, TOKEN, Process
 from tests.conftest import REPOSITORY
 from tests.metrics.exposition import names, needs_prometheus, needs_promtool, samples, used
 from tests.support import eventually, free_port
 
 MONITORING = REPOSITORY / "docs" / "monitoring"
 PATIENCE = 120
-RULES = """\
-version: 1
-rules:
-  - id: tv-eth
-    symbol: ETHUSDT
-    when:
-      - webhook: {path: eth, secret: tv_eth, body: {action: {one_of: [buy, sell]}}}
-    do:
-      - place: {side: =trigger.action, type: market, quantity: 0.1}
-"""
 SETTINGS = """\
 version: 1
 accounts:
@@ -71,7 +61,7 @@ class World:
         self.port = free_port()
         place = folder / "my"
         (place / "rules").mkdir(parents=True)
-        (place / "rules" / "rules.yaml").write_text(RULES)
+        (place / "rules" / "rules.yaml").write_text(ALERTED)
         stream = url[0].replace("http", "ws")
         text = SETTINGS.format(url=url[0], stream=stream, port=self.port)
         (place / "runner.yaml").write_text(text)

@@ -15,12 +15,11 @@ from runner.connecting import PAPER_KEY, PAPER_SECRET
 from runner.venues import RawAnswer
 from runner.venues.paper.account import Account
 from runner.venues.paper.auth import KeyRing
-from runner.venues.paper.exchange import Exchange
 from runner.venues.paper.gateway import Gateway, Request
 from runner.venues.paper.listen_keys import LIFE
 from runner.venues.paper.orders import Fill
-from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange
+from tests.exchanges import bottomless
 
 PRICES: Mapping[str, Decimal] = {"BTCUSDT": Decimal(70_000), "ETHUSDT": Decimal(3_500)}
 CHANGING = frozenset(
@@ -49,15 +48,7 @@ class Witness(VirtualExchange):
 
     def __init__(self, clock: VirtualClock, journal: Path, wrong: list[str]) -> None:
         """An exchange of two symbols; `journal` is read, never written."""
-        engine = Exchange(
-            {name: one for name, one in built_in().items() if name in PRICES},
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda symbol: PRICES.get(symbol, Decimal(100)),
-            level_quantity=None,
-            now=clock.now,
-        )
+        engine = bottomless(clock.now, lambda symbol: PRICES.get(symbol, Decimal(100)), PRICES)
         super().__init__(engine, clock)
         ring = KeyRing({PAPER_KEY: PAPER_SECRET})
         self.gateway: _Queueing = _Queueing(engine, ring, clock.read, limits=True)

@@ -22,9 +22,8 @@ from runner.journal import JournalReader
 from runner.rulebook.load import load
 from runner.venues import RawAnswer
 from runner.venues.binance_usdm.rest import Rest
-from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.symbols import built_in
 from runner.virtual import Calm, VirtualClock, VirtualExchange, VirtualRunner
+from tests.exchanges import bottomless
 from tests.wire.faults import Fault
 from tests.wire.server import Answer, FaultServer, Request
 
@@ -153,15 +152,7 @@ class Wired(VirtualExchange):
 
     def __init__(self, clock: VirtualClock, kind: Kind, fault: Fault) -> None:
         """Listen; nothing was asked yet."""
-        engine = Exchange(
-            built_in(),
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda _: Decimal(4_000),
-            level_quantity=None,
-            now=clock.now,
-        )
+        engine = bottomless(clock.now, lambda _: Decimal(4_000))
         super().__init__(engine, clock)
         self._fault = fault
         self.server = FaultServer(self._execute, self._matches, fault.act)

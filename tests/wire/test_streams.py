@@ -20,9 +20,8 @@ from runner.venues import RawAnswer
 from runner.venues.binance_usdm.link import LinkTiming
 from runner.venues.binance_usdm.presets import Addresses
 from runner.venues.binance_usdm.user_stream import UserStream
-from runner.venues.paper.exchange import Exchange
-from runner.venues.paper.symbols import built_in
 from runner.virtual import VirtualClock, VirtualExchange, VirtualRunner
+from tests.exchanges import bottomless
 from tests.simulation import cheap
 from tests.support import eventually
 from tests.wire.broadcast import BREAKING, TROUBLES, Broadcast, Line, Trouble
@@ -53,15 +52,7 @@ class Shared(VirtualExchange):
 
     def __init__(self, clock: VirtualClock, lose: bool) -> None:
         """`lose`: the answer to the first placing is lost."""
-        engine = Exchange(
-            built_in(),
-            balance={"USDT": Decimal(1_000_000)},
-            accounts=(),
-            brackets=(),
-            price_of=lambda _: Decimal(4_000),
-            level_quantity=None,
-            now=clock.now,
-        )
+        engine = bottomless(clock.now, lambda _: Decimal(4_000))
         self.lock = threading.RLock()
         super().__init__(engine, clock)
         self.placed = 0
