@@ -251,9 +251,9 @@ class Scenario:
             self.quiet()
         real = Rest.exchange
 
-        def echo(self: Rest, method: str, path: str, payload: str) -> RawAnswer:
+        def echo(self: Rest, method: str, path: str, payload: str, *gate: Any) -> RawAnswer:
             if path != "/fapi/v1/order" or method != "POST":
-                return real(self, method, path, payload)
+                return real(self, method, path, payload, *gate)
             page = f"<html>blocked {payload} X-MBX-APIKEY: {key}</html>"
             return RawAnswer("ok", 403, page.encode(), {"server": payload})
 
