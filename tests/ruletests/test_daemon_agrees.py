@@ -126,7 +126,10 @@ def line(kind: str, text: str, reason: str) -> Line:
 
 
 def calm(app: App, paper: PaperServer, script: Script, price: Decimal) -> bool:
-    """The price was heard, and all that followed from it is over."""
+    """The price was heard, and all that followed from it is over.
+
+    The first one, too: the rule knows on which side of its level the price is.
+    """
     state, view = app.cell.engine.state, app.cell.engine.world.view
     key = (script.symbol, "mark")
     last, band = view.board.last(*key), view.board.band(*key)
@@ -136,6 +139,7 @@ def calm(app: App, paper: PaperServer, script: Script, price: Decimal) -> bool:
         last is not None
         and last.value == price
         and band is not None
+        and not band.wide_awake
         and band.heard == view.board.series(*key).passed
         and not app.cell.dispatcher.waiting()
         and not state.restless
