@@ -16,7 +16,7 @@ from tests.crash.stage import PATIENCE, TOKEN
 from tests.crash.test_standby import Pair, line
 from tests.postgres import Server
 from tests.support import eventually
-from tests.systemd.fronts import Front, missing, optional
+from tests.systemd.fronts import SECOND_HOST, Front, missing, optional
 
 HOSTS = ("127.0.0.2", "127.0.0.3")
 SENDERS, EACH = 3, 10
@@ -38,10 +38,6 @@ RULE = """\
           - {{side: buy, type: market, quantity: 0.1}}
 """
 RULES = "version: 1\nrules:\n" + "".join(RULE.format(at=at) for at in range(SENDERS))
-SECOND_HOST = {
-    "caddy": ("lb_policy", "lb_retry_match", "fail_duration", "transport"),
-    "nginx": ("server 10.0.0.2",),
-}
 
 
 class Sender(threading.Thread):

@@ -23,6 +23,19 @@ from tests.support import eventually, free_port
 
 EXAMPLES = Path(__file__).parents[2] / "systemd" / "front"
 FILES = {"caddy": "Caddyfile", "nginx": "nginx.conf"}
+SECOND_HOST = {
+    "caddy": (
+        "lb_policy",
+        "health_uri",
+        "health_interval",
+        "health_timeout",
+        "fail_duration",
+        "transport",
+    ),
+    "nginx": ("server 10.0.0.2",),
+}
+"""The lines of each example, by their beginnings, that name a second host."""
+
 NAME = "alerts.example.org"
 PATIENCE = 120
 """Seconds; a slow machine is no fault of a front's."""
