@@ -240,7 +240,7 @@ def test_systemd_hears_when_it_is_ready(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(str(path))
-        ear.settimeout(20)
+        ear.settimeout(120)
         words = ("run", "--dir", folder, "--paper", "--hook", "127.0.0.1:0")
         with Process(*words, env={"NOTIFY_SOCKET": str(path)}) as process:
             assert ear.recv(100) == b"READY=1"
