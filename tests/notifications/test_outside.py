@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -70,16 +69,12 @@ def test_the_day_is_told_with_what_is_open_and_where_to_read_on(
     monkeypatch.setattr("runner.notifications.daily.LOOK_EVERY", 0.01)
     clock = [START]
     with WebReceiver() as receiver:
-
-        def later() -> list[dict[str, Any]]:
-            clock[0] += 1_000
-            return receiver.taken
-
         outside = outside_of(tmp_path, journal, clock, receiver)
         outside.start()
         try:
             assert outside.alive
-            eventually(later, PATIENCE)
+            clock[0] += 1_000
+            eventually(lambda: receiver.taken, PATIENCE)
         finally:
             outside.stop(settle=False)
     [told] = receiver.taken
