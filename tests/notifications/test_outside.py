@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,13 +41,15 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 class Loop:
-    """A loop that turns."""
+    """A loop that turns, as far as the test has it turn."""
 
     full = ""
     turned_at = START
 
 
-def outside_of(folder: Path, journal: Journal, clock: list[int], receiver: WebReceiver) -> Outside:
+def outside_of(
+    folder: Path, journal: Journal, clock: list[int], receiver: WebReceiver, loop: Loop
+) -> Outside:
     """Everything that tells, with one problem and a key whose age is known."""
     (folder / "secrets").mkdir()
     secret = folder / "secrets" / "phone"
@@ -57,7 +60,7 @@ def outside_of(folder: Path, journal: Journal, clock: list[int], receiver: WebRe
     secrets = Secrets(chosen.secrets, folder)
     found = Outside(chosen, secrets, journal, noticing, lambda: clock[0], "live main")
     problem = Problem("REST", START + 10**9, "REST is away", "no orders", "wait")
-    found.attend(Loop(), lambda: [problem], lambda: clock[0])
+    found.attend(loop, lambda: [problem], lambda: clock[0])
     found.add_up(lambda *_: TALLY, lambda: "API key: 84 days old")
     return found
 
@@ -67,14 +70,18 @@ def test_the_day_is_told_with_what_is_open_and_where_to_read_on(
 ) -> None:
     """To the target, as any other notice."""
     monkeypatch.setattr("runner.notifications.daily.LOOK_EVERY", 0.01)
-    clock = [START]
+    clock, loop = [START], Loop()
     with WebReceiver() as receiver:
-        outside = outside_of(tmp_path, journal, clock, receiver)
+
+        def later() -> list[dict[str, Any]]:
+            clock[0] = loop.turned_at = clock[0] + 1_000
+            return receiver.taken
+
+        outside = outside_of(tmp_path, journal, clock, receiver, loop)
         outside.start()
         try:
             assert outside.alive
-            clock[0] += 1_000
-            eventually(lambda: receiver.taken, PATIENCE)
+            eventually(later, PATIENCE)
         finally:
             outside.stop(settle=False)
     [told] = receiver.taken
