@@ -148,10 +148,13 @@ def _flatten(work: Work, world: World, event: Command) -> Done:
 def _kill(work: Work, world: World, event: Command) -> Done:
     before = latch(work.state.memories, KILLED)
     symbols = known_symbols(work.state, world)
-    if before == _by(event):
-        runs = [_own(work, world, event, ":kill", one).run_id() for one in symbols]
-        text = f"killed by {event.who} already, by this same command"
-        return True, f"{text}{_unsent(work, world)}", {"runs": runs}
+    own = [_own(work, world, event, ":kill", one) for one in symbols]
+    # it comes twice: by the kill switch's thread, and through the inbox when all may be over
+    if before == _by(event) or any(_begun(work, world, one) for one in own):
+        text = f"KILLED by {event.who}: no entries until runner unlock --reason TEXT"
+        if before is None:
+            text = f"killed by {event.who} before, by this same command; unlocked since"
+        return True, f"{text}{_unsent(work, world)}", {"runs": [one.run_id() for one in own]}
     if before is None:
         switches.set_latch(work, KILLED, _by(event))
     kill = Sweep(everything=True, close=event.flatten)
@@ -269,6 +272,15 @@ def _own(work: Work, world: World, event: Command, rule_id: str, symbol: str) ->
     """Whoever acts in an emergency after a restored journal waits for no proof of absence."""
     key = recovery.stamped(work.state, event.key) if event.live else event.key
     return Identity(world.namespace, world.account, rule_id, "manual", symbol, key)
+
+
+def _begun(work: Work, world: World, identity: Identity) -> bool:
+    """True when this command began its run on this symbol before, also in a life before."""
+    who = identity
+    return (
+        work.fired(who.run_id())
+        or world.seen(who.rule_id, who.trigger, who.symbol, who.event_key) is not None
+    )
 
 
 def _runs(work: Work, event: Command) -> list[Run]:

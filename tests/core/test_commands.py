@@ -262,6 +262,32 @@ def test_one_kill_that_comes_on_two_ways_is_done_once() -> None:
     assert len(kills) == len(run.journal.alarms()) == 1
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "restart", "unlock"])
+def test_a_kill_that_comes_again_when_all_is_over_does_nothing(meanwhile: str) -> None:
+    """Also the second kill in a row: its copy in the inbox comes when its run is over."""
+    run = bench()
+    say(run, "kill", reason="first")
+    event = Command("kill", "two", "me", run.now, "boo")
+    assert outcome(run.tell(event))[0]
+    while cancels := sending(run, CancelCall):
+        for call in cancels:
+            run.send(call)
+            run.tell(report(call.intent.client_order_id, attempt=1))
+    assert not run.engine.state.runs
+    if meanwhile == "restart":
+        restart(run)
+    if meanwhile == "unlock":
+        assert say(run, "unlock", reason="seen")[0]
+    before = len(run.journal.runs)
+    done, text = outcome(run.tell(event))
+    assert done
+    assert ("no entries until runner unlock" in text) == (meanwhile != "unlock")
+    assert len(run.journal.runs) == before
+    run.fire("enter", "9")
+    entered = any(not intent.reduce_only for intent in closes(run))
+    assert entered == (meanwhile == "unlock")
+
+
 def test_fire_fires_once_for_each_key() -> None:
     """The same key again is a duplicate; a wrong symbol or no key is refused."""
     run = bench()

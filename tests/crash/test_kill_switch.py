@@ -104,6 +104,21 @@ def test_kill_cancels_closes_and_holds_until_unlock(stage: Stage) -> None:
     assert stage.audit() == []
 
 
+def test_kill_may_be_given_again_and_again(stage: Stage) -> None:
+    """When all is flat its run is over at once, and the same command still comes by the inbox."""
+    for number in range(3):
+        killed = call("kill", "--yes", "--dir", stage.folder)
+        assert killed.exit_code == 0, killed.output
+        assert "no entries until runner unlock" in killed.output
+        refused = stage.alert({"action": "buy", "more": str(number)})
+        assert refused is not None
+        assert refused["rules"][0]["reason"] == "killed"
+    stage.kill()
+    stage.run()
+    assert position(stage) == ["FILLED"]
+    assert stage.audit() == []
+
+
 def test_a_webhook_kills_with_its_own_secret_only(stage: Stage) -> None:
     """404 for any other; 200 and what was begun once it is committed."""
     wrong = requests.post(stage.url("/hook/panic"), json={"secret": "x" * 20}, timeout=PATIENCE)
