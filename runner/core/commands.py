@@ -8,7 +8,7 @@ from typing import Any
 from runner.core import curbs, looking, losses, recovery, sweep, switches
 from runner.core.decision import AlertAnswer, Leg, RuleAnswer, Run, RunStatus
 from runner.core.events import Command
-from runner.core.firing import fire
+from runner.core.firing import begun, fire
 from runner.core.legs import taken_back
 from runner.core.orders import Identity, OrderState
 from runner.core.rules import Hit
@@ -150,7 +150,7 @@ def _kill(work: Work, world: World, event: Command) -> Done:
     symbols = known_symbols(work.state, world)
     own = [_own(work, world, event, ":kill", one) for one in symbols]
     # it comes twice: by the kill switch's thread, and through the inbox when all may be over
-    if before == _by(event) or any(_begun(work, world, one) for one in own):
+    if before == _by(event) or any(begun(work, world, one) for one in own):
         text = f"KILLED by {event.who}: no entries until runner unlock --reason TEXT"
         if before is None:
             text = f"killed by {event.who} before, by this same command; unlocked since"
@@ -272,15 +272,6 @@ def _own(work: Work, world: World, event: Command, rule_id: str, symbol: str) ->
     """Whoever acts in an emergency after a restored journal waits for no proof of absence."""
     key = recovery.stamped(work.state, event.key) if event.live else event.key
     return Identity(world.namespace, world.account, rule_id, "manual", symbol, key)
-
-
-def _begun(work: Work, world: World, identity: Identity) -> bool:
-    """True when this command began its run on this symbol before, also in a life before."""
-    who = identity
-    return (
-        work.fired(who.run_id())
-        or world.seen(who.rule_id, who.trigger, who.symbol, who.event_key) is not None
-    )
 
 
 def _runs(work: Work, event: Command) -> list[Run]:

@@ -113,13 +113,19 @@ def _known(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, 
 def _before(work: Work, world: World, rule: Rule, symbol: str, trigger: str, key: str) -> str:
     """The run that began for this event, also under the rule's former id; empty for none."""
     for rule_id in (rule.id, rule.renamed_from):
-        if rule_id:
-            run_id = _identity(world, rule_id, symbol, trigger, key).run_id()
-            if work.fired(run_id):
-                return run_id
-            if found := world.seen(rule_id, trigger, symbol, key):
-                return found
+        if rule_id and (
+            found := begun(work, world, _identity(world, rule_id, symbol, trigger, key))
+        ):
+            return found
     return ""
+
+
+def begun(work: Work, world: World, identity: Identity) -> str:
+    """The run of this identity, in this life or one before; empty when none began."""
+    run_id = identity.run_id()
+    if work.fired(run_id):
+        return run_id
+    return world.seen(identity.rule_id, identity.trigger, identity.symbol, identity.event_key) or ""
 
 
 def _refuse(
