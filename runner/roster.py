@@ -131,11 +131,11 @@ class Roster:
                 raise
             self._away[name] = error
 
-    def _connected(self, name: str, beside: Mapping[str, Venue]) -> Venue:
+    def _connected(self, name: str, others: Mapping[str, Venue]) -> Venue:
         means = self._means
         paper = means.paper if self.on_paper(name) else None
         share, secrets = means.shares[name], means.house.secrets
-        return connect(means.place, share, paper, secrets, beside.values())
+        return connect(means.place, share, paper, secrets, others.values())
 
     def _cell(self, name: str, venue: Venue) -> Cell:
         means, shown = self._means, self.shown(name)

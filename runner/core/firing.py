@@ -112,10 +112,9 @@ def _known(work: Work, world: World, rule: Rule, symbol: str, trigger: Trigger, 
 
 def _before(work: Work, world: World, rule: Rule, symbol: str, trigger: str, key: str) -> str:
     """The run that began for this event, also under the rule's former id; empty for none."""
-    for rule_id in (rule.id, rule.renamed_from):
-        if rule_id and (
-            found := begun(work, world, _identity(world, rule_id, symbol, trigger, key))
-        ):
+    for rule_id in filter(None, (rule.id, rule.renamed_from)):
+        identity = _identity(world, rule_id, symbol, trigger, key)
+        if found := begun(work, world, identity):
             return found
     return ""
 
